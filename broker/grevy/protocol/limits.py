@@ -1,0 +1,62 @@
+"""Every limit of Grevy: its name with its unit, and why it is what it is. What reaches one gets an error that names it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DOCUMENT_BYTES_MAX: Final = 4 * 1024 * 1024
+"""A variable document of a command. Zeebe: 4 MiB a message."""
+
+MESSAGE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""A message on a socket: a document of the greatest size, the rest of a request, and room for what is batched with it."""
+
+ENTRY_BYTES_MAX: Final = 64 * 1024 * 1024
+"""An entry of the log. A command's document appears a few times in what follows from it; the reader allocates no more."""
+
+RESOURCE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""A file in a deployment; the same as a message in Zeebe."""
+
+BATCH_STEPS_MAX: Final = 100
+"""Internal steps in one entry before the rest goes on as a command of its own, so that others get their turn. Zeebe: 100."""
+
+BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Values in one entry, estimated by their documents, before the rest goes on as a command of its own."""
+
+ACTIVATIONS_MAX: Final = 10_000
+"""Elements that one client command may activate without a wait in between; more is a loop, and becomes an incident."""
+
+ELEMENT_DEPTH_MAX: Final = 100
+"""Scopes inside each other at run time."""
+
+JOBS_PER_ACTIVATION_MAX: Final = 1_000
+"""Jobs that one activation hands out, whatever the worker asks for."""
+
+JOB_PUSH_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Variables in one activation of jobs; what would not fit stays activatable. Zeebe: a message, 4 MiB."""
+
+ERROR_MESSAGE_CHARS_MAX: Final = 10_000
+"""A worker's error message; longer ones are cut. Zeebe: 10,000."""
+
+VALIDATION_REPORT_BYTES_MAX: Final = 12 * 1024
+"""The text that lists the faults of a deployment. Zeebe: 12 KiB."""
+
+NAME_CHARS_MAX: Final = 4_096
+"""Job types, message names, correlation keys, element ids: names, not documents."""
+
+XML_DEPTH_MAX: Final = 100
+"""Elements inside each other in a BPMN file; modelers stay below 30."""
+
+XML_ELEMENTS_MAX: Final = 50_000
+"""Elements in a BPMN file; the largest known models have some thousands, with their diagrams."""
+
+XML_ATTRIBUTE_BYTES_MAX: Final = 64 * 1024
+"""One attribute of a BPMN file: a long FEEL expression has a few KiB."""
+
+REQUESTS_REMEMBERED: Final = 8_192
+"""Answers kept for each client: as many requests may be in flight and still be repeated safely."""
+
+CLIENTS_REMEMBERED: Final = 10_000
+"""Clients whose answers are kept; beyond that the longest silent one is forgotten."""
+
+JSON_DEPTH_MAX: Final = 200
+"""Arrays and objects inside each other in a variable document; deeper ones break the recursion of many readers."""
