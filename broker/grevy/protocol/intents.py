@@ -39,6 +39,7 @@ class ValueType(IntEnum):
     PROCESS_INSTANCE_RESULT = 21
     PROCESS = 22
     PROCESS_EVENT = 24
+    SIGNAL = 31
     PROCESS_INSTANCE_BATCH = 34
     MESSAGE_BATCH = 35
 
@@ -231,6 +232,13 @@ class ProcessEventIntent(Intent):
 
     TRIGGERING = 0x1800
     TRIGGERED = 0x1801
+
+
+class SignalIntent(Intent):
+    """What happens to a signal."""
+
+    BROADCAST = 0x1F00
+    BROADCASTED = 0x1F01
 
 
 class ProcessInstanceBatchIntent(Intent):

@@ -63,7 +63,9 @@ class Entry(Struct, frozen=True, gc=False):
     """One atomic unit of the log.
 
     `command_position` is the position of the command that this entry is the outcome of: the entry's own first record, or an
-    earlier record when an unfinished batch goes on. Every other COMMAND record of the entry waits to be processed.
+    earlier record when an unfinished batch goes on. Every other COMMAND record of the entry waits to be processed;
+    `activations` says how many elements the chain of commands that they go on with has activated so far. `key_counter` is
+    the partition's count of keys after the entry, so that every replica goes on with the same next key.
     """
 
     partition_id: int
@@ -72,6 +74,8 @@ class Entry(Struct, frozen=True, gc=False):
     command_position: int
     records: tuple[Record, ...]
     replies: tuple[Reply, ...] = ()
+    key_counter: int = 0
+    activations: int = 0
 
     @property
     def last_position(self) -> int:

@@ -297,6 +297,15 @@ class TimerValue(Value, frozen=True, array_like=True, gc=False):
     process_definition_key: int = -1
 
 
+class SignalValue(Value, frozen=True, array_like=True, gc=False):
+    """A signal for whoever waits for it; it is not buffered."""
+
+    value_type = ValueType.SIGNAL
+
+    signal_name: str = ""
+    variables: Document = EMPTY_DOCUMENT
+
+
 class VariableValue(Value, frozen=True, array_like=True, gc=False):
     """A variable in a scope; `value` is its JSON text."""
 
