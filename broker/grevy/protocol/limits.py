@@ -60,3 +60,33 @@ CLIENTS_REMEMBERED: Final = 10_000
 
 JSON_DEPTH_MAX: Final = 200
 """Arrays and objects inside each other in a variable document; deeper ones break the recursion of many readers."""
+
+FEEL_TEXT_CHARS_MAX: Final = 64 * 1024
+"""One FEEL expression; the longest that people write have a few KiB."""
+
+FEEL_NESTING_MAX: Final = 64
+"""Brackets, functions and `if`s inside each other in a FEEL expression. Each level costs some frames of Python's stack."""
+
+FEEL_CALL_DEPTH_MAX: Final = 160
+"""Heights of the FEEL functions that are running inside each other, summed: what evaluation may use of Python's stack."""
+
+FEEL_STEPS_MAX: Final = 200_000
+"""Steps of one FEEL evaluation, see `feel.budget`: some 50 ms. Zeebe ends one after 5 s."""
+
+FEEL_LIST_ITEMS_MAX: Final = 100_000
+"""Items of a list, turns of a loop, numbers in a range that FEEL makes."""
+
+FEEL_STRING_CHARS_MAX: Final = 1024 * 1024
+"""A string that FEEL makes."""
+
+FEEL_RESULT_WEIGHT_MAX: Final = 4 * 1024 * 1024
+"""What an evaluation gives: its values counted one each, plus the characters of its strings. A document takes no more."""
+
+FEEL_WARNINGS_MAX: Final = 100
+"""Warnings kept of one evaluation; a filter over a long list would give the same one thousands of times."""
+
+FEEL_REGEX_CHARS_MAX: Final = 1_000
+"""A pattern of `matches`, `replace`, `split`, `extract`."""
+
+FEEL_REGEX_WORK_MAX: Final = 50_000_000
+"""Length of the text to the power of the pattern's repetitions: the worst case of a backtracking matcher, some 500 ms."""
