@@ -97,7 +97,10 @@ class ProcessInstanceCreationValue(Value, frozen=True, array_like=True, gc=False
 
 
 class ProcessInstanceValue(Value, frozen=True, array_like=True, gc=False):
-    """One element of a process instance (or a sequence flow, or the process itself)."""
+    """One element of a process instance (or a sequence flow, or the process itself).
+
+    `joining_gateway_id` is our own and not exported: the parallel gateway that a taken flow leads into, where tokens wait.
+    """
 
     value_type = ValueType.PROCESS_INSTANCE
 
@@ -111,6 +114,7 @@ class ProcessInstanceValue(Value, frozen=True, array_like=True, gc=False):
     bpmn_event_type: BpmnEventType = BpmnEventType.UNSPECIFIED
     parent_process_instance_key: int = -1
     parent_element_instance_key: int = -1
+    joining_gateway_id: str = ""
 
 
 class ProcessInstanceResultValue(Value, frozen=True, array_like=True, gc=False):
