@@ -203,7 +203,10 @@ class JobBatchValue(Value, frozen=True, array_like=True, gc=False):
 
 
 class IncidentValue(Value, frozen=True, array_like=True, gc=False):
-    """Something that keeps an element from going on until somebody resolves it."""
+    """Something that keeps an element from going on until somebody resolves it.
+
+    `parked_position` is our own and not exported: the command of the log that is processed again on resolution.
+    """
 
     value_type = ValueType.INCIDENT
 
@@ -216,6 +219,7 @@ class IncidentValue(Value, frozen=True, array_like=True, gc=False):
     element_instance_key: int = -1
     job_key: int = -1
     variable_scope_key: int = -1
+    parked_position: int = -1
 
 
 class MessageValue(Value, frozen=True, array_like=True, gc=False):
