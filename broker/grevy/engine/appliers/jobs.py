@@ -1,0 +1,67 @@
+"""Appliers of jobs."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from grevy.engine.stores import Stores
+from grevy.engine.tables import JobState
+from grevy.protocol.values import JobBatchValue, JobValue
+
+
+def apply_job_created(stores: Stores, key: int, value: JobValue) -> None:
+    """A job waits for a worker; its element knows it."""
+    stores.jobs.put(key, value, JobState.ACTIVATABLE)
+    _set_job_of_element(stores, value.element_instance_key, key)
+
+
+def apply_job_batch_activated(stores: Stores, _key: int, value: JobBatchValue) -> None:
+    """A worker has taken jobs until the deadline."""
+    for key in value.job_keys:
+        job = stores.jobs.get(key)
+        assert job is not None, f"job {key} was activated and is not there"
+        taken = replace(
+            job.value,
+            worker=value.worker,
+            deadline=value.deadline,
+            activation=job.value.activation + 1,
+        )
+        stores.jobs.put(key, taken, JobState.ACTIVATED)
+
+
+def apply_job_finished(stores: Stores, key: int, value: JobValue) -> None:
+    """A job is completed or cancelled."""
+    stores.jobs.remove(key)
+    _set_job_of_element(stores, value.element_instance_key, -1)
+
+
+def apply_job_failed(stores: Stores, key: int, value: JobValue) -> None:
+    """A worker has failed: with retries left the job goes back, at once or after its back-off."""
+    is_waiting = value.retries <= 0 or value.recurring_time > 0
+    stores.jobs.put(key, value, JobState.FAILED if is_waiting else JobState.ACTIVATABLE)
+
+
+def apply_job_activatable(stores: Stores, key: int, value: JobValue) -> None:
+    """A job waits for a worker again."""
+    stores.jobs.put(key, value, JobState.ACTIVATABLE)
+
+
+def apply_job_error_thrown(stores: Stores, key: int, value: JobValue) -> None:
+    """A worker has thrown an error: the job is at rest until its element ends or its incident is resolved."""
+    job = stores.jobs.get(key)
+    assert job is not None, f"job {key} threw an error and is not there"
+    kept = replace(value, element_id=job.value.element_id)
+    stores.jobs.put(key, kept, JobState.ERROR_THROWN)
+
+
+def apply_job_updated(stores: Stores, key: int, value: JobValue) -> None:
+    """A job's retries or time-out have changed; its state has not."""
+    job = stores.jobs.get(key)
+    assert job is not None, f"job {key} was updated and is not there"
+    stores.jobs.put(key, value, job.state)
+
+
+def _set_job_of_element(stores: Stores, element_instance_key: int, job_key: int) -> None:
+    instance = stores.elements.get(element_instance_key)
+    if instance is not None:
+        stores.elements.put(replace(instance, job_key=job_key))

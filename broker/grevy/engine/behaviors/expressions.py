@@ -1,0 +1,117 @@
+"""Evaluating what a model says: texts, numbers and conditions, static or FEEL."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from grevy.bpmn.model import Text
+from grevy.engine.behaviors.base import Stuck
+from grevy.engine.step import Step
+from grevy.feel import Evaluation, Expression, Lookup, Value, type_name
+from grevy.protocol.intents import ErrorType
+
+
+def evaluate(
+    step: Step,
+    expression: Expression,
+    scope_key: int,
+    error: ErrorType,
+    lookup: Lookup | None = None,
+) -> Value:
+    """The value of an expression in a scope (or by a lookup of its own); raises `Stuck` when it has none."""
+    evaluation = expression.evaluate(lookup or step.lookup(scope_key), step.now)
+    if evaluation.failure is not None:
+        raise Stuck(error, _failed(expression, evaluation), scope_key=scope_key)
+    return evaluation.value
+
+
+def evaluate_text(step: Step, text: Text, scope_key: int) -> str:
+    """A text that must be one: a job type, a message name, an error code."""
+    if isinstance(text, str):
+        return text
+    value = _typed(step, text, scope_key, str, "STRING", ErrorType.EXTRACT_VALUE_ERROR)
+    assert isinstance(value, str)
+    return value
+
+
+def evaluate_text_or_number(step: Step, text: Text, scope_key: int) -> str:
+    """A correlation key: a text, or a number as text."""
+    if isinstance(text, str):
+        return text
+    evaluation = _evaluated(step, text, scope_key, ErrorType.EXTRACT_VALUE_ERROR)
+    value = evaluation.value
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return _number_text(value)
+    reason = (
+        f"Failed to extract the correlation key for '{text.text}': The value must be either a string or a number, "
+        f"but was '{type_name(value)}'.{_warnings(evaluation)}"
+    )
+    raise Stuck(ErrorType.EXTRACT_VALUE_ERROR, reason, scope_key=scope_key)
+
+
+def evaluate_integer(step: Step, text: Text, scope_key: int) -> int:
+    """A whole number, such as a job's retries; static texts were checked at deployment."""
+    if isinstance(text, str):
+        return int(text)
+    evaluation = _evaluated(step, text, scope_key, ErrorType.EXTRACT_VALUE_ERROR)
+    value = evaluation.value
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return int(value)
+    raise Stuck(
+        ErrorType.EXTRACT_VALUE_ERROR, _mismatch(text, "NUMBER", evaluation), scope_key=scope_key
+    )
+
+
+def evaluate_condition(step: Step, expression: Expression, scope_key: int) -> bool:
+    """The condition of a sequence flow."""
+    error = ErrorType.EXTRACT_VALUE_ERROR
+    value = _typed(step, expression, scope_key, bool, "BOOLEAN", error)
+    assert isinstance(value, bool)
+    return value
+
+
+def _typed(
+    step: Step,
+    expression: Expression,
+    scope_key: int,
+    wanted: type[str] | type[bool],
+    name: str,
+    error: ErrorType,
+) -> Value:
+    evaluation = _evaluated(step, expression, scope_key, error)
+    if not isinstance(evaluation.value, wanted):
+        raise Stuck(error, _mismatch(expression, name, evaluation), scope_key=scope_key)
+    return evaluation.value
+
+
+def _evaluated(step: Step, expression: Expression, scope_key: int, error: ErrorType) -> Evaluation:
+    evaluation = expression.evaluate(step.lookup(scope_key), step.now)
+    if evaluation.failure is not None:
+        raise Stuck(error, _failed(expression, evaluation), scope_key=scope_key)
+    return evaluation
+
+
+def _mismatch(expression: Expression, wanted: str, evaluation: Evaluation) -> str:
+    return (
+        f"Expected result of the expression '{expression.text}' to be '{wanted}', "
+        f"but was '{type_name(evaluation.value)}'.{_warnings(evaluation)}"
+    )
+
+
+def _failed(expression: Expression, evaluation: Evaluation) -> str:
+    return f"Failed to evaluate the expression '{expression.text}': {evaluation.failure}{_warnings(evaluation)}"
+
+
+def _warnings(evaluation: Evaluation) -> str:
+    if not evaluation.warnings:
+        return ""
+    lines = "".join(f"\n[{warning.kind}] {warning.message}" for warning in evaluation.warnings)
+    return f" The evaluation reported the following warnings:{lines}"
+
+
+def _number_text(value: int | Decimal) -> str:
+    if isinstance(value, int) or value == value.to_integral_value():
+        return str(int(value))
+    return format(value.normalize(), "f")

@@ -1,0 +1,216 @@
+"""The engine of one partition: commands in, entries out; entries in, the same state again.
+
+`process` runs on the leader, `apply` wherever an entry is replayed. Both change the state through the same appliers, and nothing
+else does. The engine knows neither log nor clock: positions and the time of a step are arguments.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from grevy.state import State, WriteSet
+from msgspec import Struct
+
+from grevy.engine.appliers import APPLIERS
+from grevy.engine.appliers.requests import apply_reply
+from grevy.engine.models import Models
+from grevy.engine.processors import PROCESSORS
+from grevy.engine.processors.failures import park
+from grevy.engine.schedule import due_commands
+from grevy.engine.step import Command, JobTopics, NoTopics, PushedJobs, SentCommand, Step
+from grevy.engine.stores import Stores
+from grevy.engine.tables import PendingCommand
+from grevy.engine.views import Views
+from grevy.protocol.intents import INTENTS, ErrorIntent, RecordType, RejectionType
+from grevy.protocol.limits import BATCH_BYTES_MAX, BATCH_STEPS_MAX
+from grevy.protocol.record import Entry, Record, RequestId
+from grevy.protocol.values import VALUES, ErrorValue
+
+NO_POSITION: Final = -1
+
+
+class Outcome(Struct, frozen=True, gc=False):
+    """What a step gives: an entry for the log, its write set, and what is to be done once the entry is committed."""
+
+    entry: Entry
+    write_set: WriteSet
+    pushes: Sequence[PushedJobs]
+    sends: Sequence[SentCommand]
+    has_pending: bool
+
+
+class Engine:
+    """Processes and replays one partition."""
+
+    def __init__(
+        self,
+        state: State,
+        partition_id: int,
+        *,
+        partition_count: int = 1,
+        topics: JobTopics | None = None,
+    ) -> None:
+        self.views = Views(state)
+        self._state = state
+        self._stores = Stores(state)
+        self._models = Models(self.views.processes)
+        self._topics = topics if topics is not None else NoTopics()
+        self._partition_id = partition_id
+        self._partition_count = partition_count
+
+    def process(
+        self, command: Command, *, now: int, position: int, request: RequestId | None = None
+    ) -> Outcome:
+        """Runs a command of a client or of the schedule; its entry begins at `position`.
+
+        A command that fails unexpectedly is rejected and leaves an ERROR record; one of the engine's own that follows from it
+        and fails is left for later, so that what went well before it stays.
+        """
+        record = Record(RecordType.COMMAND, command.intent, command.key, command.value)
+        return self._run(command, [record], now, position, position, request, 0)
+
+    def process_pending(self, *, now: int, position: int) -> Outcome | None:
+        """Goes on with the oldest command that an entry left; None where nothing waits."""
+        pending = self._stores.pending.next()
+        if pending is None:
+            return None
+        command = self.decode_pending(pending)
+        return self._run(command, [], now, position, pending.position, None, pending.activations)
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether a command waits that an entry left."""
+        return self._stores.pending.next() is not None
+
+    def due(self, now: int, limit: int) -> list[Command]:
+        """Commands of the schedule whose time has come: timers, time-outs, back-offs, expiries."""
+        return due_commands(self.views, now, limit)
+
+    def apply(self, entry: Entry) -> WriteSet:
+        """Replays an entry; no processor runs."""
+        self._state.begin()
+        for place, record in enumerate(entry.records):
+            if record.record_type is RecordType.EVENT:
+                applier = APPLIERS.get(record.intent)
+                if applier is not None:
+                    applier(self._stores, record.key, record.value)
+            elif record.record_type is RecordType.COMMAND:
+                position = entry.first_position + place
+                if position != entry.command_position:
+                    self._leave(record, position, entry.activations)
+        self._close(entry)
+        return self._state.seal()
+
+    @staticmethod
+    def decode_pending(pending: PendingCommand) -> Command:
+        """The command that was left in the state."""
+        intent = INTENTS[pending.intent]
+        value = msgspec.msgpack.decode(pending.value, type=VALUES[intent.value_type])
+        return Command(intent, pending.key, value)
+
+    def _run(
+        self,
+        command: Command,
+        records: list[Record],
+        now: int,
+        position: int,
+        command_position: int,
+        request: RequestId | None,
+        activations: int,
+    ) -> Outcome:
+        steps_max = BATCH_STEPS_MAX
+        while True:
+            step = self._begin(records, now, request, activations)
+            done = 0
+            try:
+                step.queue.append(command)
+                while step.queue and done < steps_max and step.document_bytes < BATCH_BYTES_MAX:
+                    current = step.queue.popleft()
+                    PROCESSORS[current.intent](step, current)
+                    done += 1
+            except Exception as error:
+                self._drop(step)
+                if isinstance(error, AssertionError):
+                    raise
+                if done > 0:
+                    steps_max = done  # up to the one that failed; it is tried again by itself
+                    continue
+                step = self._begin(records, now, request, activations)
+                self._fail(step, command, command_position, error, is_own=not records)
+            return self._finish(step, now, position, command_position)
+
+    def _begin(
+        self, records: list[Record], now: int, request: RequestId | None, activations: int
+    ) -> Step:
+        self._state.begin()
+        step = Step(
+            views=self.views,
+            stores=self._stores,
+            models=self._models,
+            topics=self._topics,
+            partition_id=self._partition_id,
+            partition_count=self._partition_count,
+            now=now,
+            request=request,
+        )
+        step.records.extend(records)
+        step.activations = activations
+        return step
+
+    def _drop(self, step: Step) -> None:
+        self._state.rollback()
+        for taker in step.taken:
+            self._topics.give_back(taker)
+
+    def _fail(
+        self, step: Step, command: Command, position: int, error: Exception, *, is_own: bool
+    ) -> None:
+        """A client's command is rejected; one of the engine's own becomes an incident of its instance."""
+        trace = "".join(traceback.format_exception(error))
+        reason = f"{type(error).__name__}: {error}"
+        instance = getattr(command.value, "process_instance_key", -1)
+        value = ErrorValue(reason, trace, position, instance)
+        step.event(ErrorIntent.CREATED, step.next_key(), value)
+        if is_own:
+            park(step, command, position, reason)
+        else:
+            text = (
+                f"Expected to process {command.intent.name}, but it failed unexpectedly: {reason}"
+            )
+            step.reject(command, RejectionType.PROCESSING_ERROR, text)
+
+    def _finish(self, step: Step, now: int, position: int, command_position: int) -> Outcome:
+        for left in step.queue:
+            step.records.append(Record(RecordType.COMMAND, left.intent, left.key, left.value))
+            where = position + len(step.records) - 1
+            self._leave(step.records[-1], where, step.activations)
+        entry = Entry(
+            partition_id=self._partition_id,
+            timestamp=now,
+            first_position=position,
+            command_position=command_position,
+            records=tuple(step.records),
+            replies=tuple(step.replies),
+            key_counter=step.key_counter,
+            activations=step.activations,
+        )
+        self._close(entry)
+        has_pending = bool(step.queue) or command_position != position
+        return Outcome(entry, self._state.seal(), step.pushes, step.sends, has_pending)
+
+    def _leave(self, record: Record, position: int, activations: int) -> None:
+        encoded = msgspec.msgpack.encode(record.value)
+        self._stores.pending.put(
+            PendingCommand(int(record.intent), record.key, encoded, activations, position)
+        )
+
+    def _close(self, entry: Entry) -> None:
+        """What an entry changes besides its events."""
+        if entry.command_position != entry.first_position:
+            self._stores.pending.remove(entry.command_position)
+        self._stores.pending.set_key_counter(entry.key_counter)
+        for reply in entry.replies:
+            apply_reply(self._stores, reply, entry.timestamp)

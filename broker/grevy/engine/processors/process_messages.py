@@ -1,0 +1,89 @@
+"""Processors of message subscriptions on the instance's side."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from grevy.engine.behaviors.events import instance_accepts, trigger
+from grevy.engine.step import Command, Step
+from grevy.engine.tables import SubscriptionState
+from grevy.protocol.intents import (
+    MessageSubscriptionIntent,
+    ProcessMessageSubscriptionIntent,
+    RejectionType,
+)
+from grevy.protocol.values import MessageSubscriptionValue, ProcessMessageSubscriptionValue
+
+
+def confirm_opened(step: Step, command: Command) -> None:
+    """The message's partition knows the subscription."""
+    value = _value(command)
+    known = step.views.subscriptions.process_side(value.element_instance_key, value.message_name)
+    if known is None or known.state is not SubscriptionState.OPENING:
+        _reject(step, command, "confirm the opening of", known is None)
+        return
+    step.event(ProcessMessageSubscriptionIntent.CREATED, known.key, known.value)
+
+
+def correlate(step: Step, command: Command) -> None:
+    """A message reaches its element; one that comes too late goes back."""
+    value = _value(command)
+    known = step.views.subscriptions.process_side(value.element_instance_key, value.message_name)
+    instance = step.views.elements.get(value.element_instance_key)
+    if known is None or instance is None or known.state is SubscriptionState.CLOSING:
+        _reject(step, command, "correlate a message to", known is None)
+        _answer(step, value, MessageSubscriptionIntent.REJECT)
+        return
+    if not instance_accepts(instance):
+        _reject(step, command, "correlate a message to", is_missing=False)
+        _answer(step, value, MessageSubscriptionIntent.REJECT)
+        return
+    correlated = replace(known.value, message_key=value.message_key, variables=value.variables)
+    step.event(ProcessMessageSubscriptionIntent.CORRELATED, known.key, correlated)
+    process = step.models.get(known.value.process_definition_key)
+    event = process.elements[known.value.element_id]
+    trigger(step, instance, event, value.variables)
+    _answer(step, correlated, MessageSubscriptionIntent.CORRELATE)
+
+
+def confirm_closed(step: Step, command: Command) -> None:
+    """The message's partition has forgotten the subscription."""
+    value = _value(command)
+    known = step.views.subscriptions.process_side(value.element_instance_key, value.message_name)
+    if known is None:
+        _reject(step, command, "confirm the closing of", is_missing=True)
+        return
+    step.event(ProcessMessageSubscriptionIntent.DELETED, known.key, known.value)
+
+
+def _answer(
+    step: Step, value: ProcessMessageSubscriptionValue, intent: MessageSubscriptionIntent
+) -> None:
+    answer = MessageSubscriptionValue(
+        process_instance_key=value.process_instance_key,
+        element_instance_key=value.element_instance_key,
+        process_definition_key=value.process_definition_key,
+        bpmn_process_id=value.bpmn_process_id,
+        message_name=value.message_name,
+        correlation_key=value.correlation_key,
+        message_key=value.message_key,
+        interrupting=value.interrupting,
+    )
+    step.send(value.subscription_partition_id, intent, -1, answer)
+
+
+def _reject(step: Step, command: Command, verb: str, is_missing: bool) -> None:
+    value = _value(command)
+    why = "no such subscription was found" if is_missing else "it is not open"
+    reason = (
+        f"Expected to {verb} the subscription of element instance {value.element_instance_key} "
+        f"to the message '{value.message_name}', but {why}"
+    )
+    kind = RejectionType.NOT_FOUND if is_missing else RejectionType.INVALID_STATE
+    step.reject(command, kind, reason)
+
+
+def _value(command: Command) -> ProcessMessageSubscriptionValue:
+    value = command.value
+    assert isinstance(value, ProcessMessageSubscriptionValue), value
+    return value

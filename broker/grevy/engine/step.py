@@ -1,0 +1,225 @@
+"""One step of the engine: a command, and everything that follows from it in one entry.
+
+Processors and behaviours get a `Step` and nothing else: they read the state through its views, append events (which are applied at
+once), queue commands of the engine itself, and say what is to be told to whom after the commit. A step that fails is dropped whole.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from grevy.bpmn.model import Element
+from grevy.engine.appliers import APPLIERS
+from grevy.engine.models import Models
+from grevy.engine.stores import Stores
+from grevy.engine.views import Views
+from grevy.protocol.intents import (
+    Intent,
+    ProcessInstanceCreationIntent,
+    RecordType,
+    RejectionType,
+)
+from grevy.protocol.keys import key_of
+from grevy.protocol.messages import ActivatedJob
+from grevy.protocol.record import Answer, Record, Reply, RequestId
+from grevy.protocol.values import ProcessInstanceCreationValue, ProcessInstanceValue, Value
+
+
+class Command(NamedTuple):
+    """A command of a client, of the schedule or of the engine itself; `key` is -1 where it creates what it is about."""
+
+    intent: Intent
+    key: int
+    value: Value
+
+
+class JobTaker(Protocol):
+    """A worker's subscription that has credit for a job."""
+
+    worker: str
+    timeout: int
+    fetch_variables: tuple[str, ...]
+
+
+class JobTopics(Protocol):
+    """Who waits for jobs, on the leader. It is no part of the state: what it decides is written as events."""
+
+    def take(self, job_type: str) -> JobTaker | None:
+        """Takes one credit of a subscription to a job type; None if nobody has any."""
+
+    def give_back(self, taker: JobTaker) -> None:
+        """The job was not handed out after all."""
+
+
+class NoTopics:
+    """Nobody waits for jobs: they are fetched."""
+
+    def take(self, job_type: str) -> JobTaker | None:
+        """Always None."""
+        return None
+
+    def give_back(self, taker: JobTaker) -> None:
+        """Never called."""
+        raise AssertionError("nothing was taken")
+
+
+class PushedJobs(Struct, frozen=True, gc=False):
+    """Jobs for a worker: to a subscription, or to the request that fetched them."""
+
+    taker: JobTaker | RequestId
+    jobs: tuple[ActivatedJob, ...]
+
+
+class SentCommand(NamedTuple):
+    """A command for another partition."""
+
+    partition_id: int
+    command: Command
+
+
+class Step:
+    """What one command leads to. `now` is the entry's time, in epoch milliseconds."""
+
+    __slots__ = (
+        "_keys",
+        "_partition_id",
+        "_stores",
+        "activations",
+        "document_bytes",
+        "models",
+        "now",
+        "partition_count",
+        "pushes",
+        "queue",
+        "records",
+        "replies",
+        "request",
+        "sends",
+        "taken",
+        "topics",
+        "views",
+    )
+
+    def __init__(
+        self,
+        *,
+        views: Views,
+        stores: Stores,
+        models: Models,
+        topics: JobTopics,
+        partition_id: int,
+        partition_count: int,
+        now: int,
+        request: RequestId | None,
+    ) -> None:
+        self.views = views
+        self.models = models
+        self.topics = topics
+        self.now = now
+        self.request = request
+        self.partition_count = partition_count
+        self.records: list[Record] = []
+        self.queue: deque[Command] = deque()
+        self.replies: list[Reply] = []
+        self.pushes: list[PushedJobs] = []
+        self.sends: list[SentCommand] = []
+        self.taken: list[JobTaker] = []
+        self.activations = 0
+        self.document_bytes = 0
+        self._stores = stores
+        self._partition_id = partition_id
+        self._keys = stores.pending.key_counter()
+
+    def next_key(self) -> int:
+        """A key that nothing has had before."""
+        self._keys += 1
+        return key_of(self._partition_id, self._keys)
+
+    @property
+    def key_counter(self) -> int:
+        """How many keys the partition has given out, this step's included."""
+        return self._keys
+
+    def event(self, intent: Intent, key: int, value: Value) -> None:
+        """Something has happened: recorded, and applied to the state at once."""
+        self.records.append(Record(RecordType.EVENT, intent, key, value))
+        applier = APPLIERS.get(intent)
+        if applier is not None:
+            applier(self._stores, key, value)
+
+    def follow_up(self, intent: Intent, key: int, value: Value) -> None:
+        """The engine goes on with this, after what is queued already."""
+        self.queue.append(Command(intent, key, value))
+
+    def send(self, partition_id: int, intent: Intent, key: int, value: Value) -> None:
+        """A command for the partition that is responsible, which may be this one."""
+        if partition_id == self._partition_id:
+            self.queue.append(Command(intent, key, value))
+        else:
+            self.sends.append(SentCommand(partition_id, Command(intent, key, value)))
+
+    @property
+    def partition_id(self) -> int:
+        """The partition that the step belongs to."""
+        return self._partition_id
+
+    def reject(self, command: Command, rejection: RejectionType, reason: str) -> None:
+        """Refuses a command: recorded, and told to the client if the command is the client's."""
+        self.records.append(
+            Record(
+                RecordType.COMMAND_REJECTION,
+                command.intent,
+                command.key,
+                command.value,
+                rejection,
+                reason,
+            )
+        )
+        if self.request is not None:
+            answer = Answer(int(command.intent), command.key, None, rejection, reason)
+            self.reply(self.request, answer)
+
+    def answer(self, intent: Intent, key: int, value: Value | None = None) -> None:
+        """The outcome, for the client whose command this step is."""
+        if self.request is not None:
+            self.reply(self.request, Answer(int(intent), key, value))
+
+    def reply(self, request: RequestId, answer: Answer) -> None:
+        """An answer to any request, sent after the commit; the request of this step is answered once."""
+        self.replies.append(Reply(request, answer))
+        if request is self.request:
+            self.request = None
+
+    def await_result(self, process_instance_key: int, fetch_variables: tuple[str, ...]) -> None:
+        """The client of this step is answered when the instance completes, by a later step."""
+        if self.request is not None:
+            value = ProcessInstanceCreationValue(
+                process_instance_key=process_instance_key, fetch_variables=fetch_variables
+            )
+            intent = ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
+            self.reply(self.request, Answer(int(intent), process_instance_key, value))
+
+    def push(self, taker: JobTaker | RequestId, jobs: tuple[ActivatedJob, ...]) -> None:
+        """Jobs for a worker, pushed after the commit."""
+        self.pushes.append(PushedJobs(taker, jobs))
+
+    def take_worker(self, job_type: str) -> JobTaker | None:
+        """A worker with credit for a job type; the credit goes back if the step is dropped."""
+        taker = self.topics.take(job_type)
+        if taker is not None:
+            self.taken.append(taker)
+        return taker
+
+    def element(self, value: ProcessInstanceValue) -> Element:
+        """The model of the element that a record speaks of."""
+        process = self.models.get(value.process_definition_key)
+        return process.elements[value.element_id]
+
+    def lookup(self, scope_key: int) -> Callable[[str], bytes | None]:
+        """How expressions read the variables that a scope sees."""
+        find = self.views.variables.find
+        return lambda name: find(scope_key, name)

@@ -1,0 +1,48 @@
+"""What appliers write the state through."""
+
+from __future__ import annotations
+
+from grevy.state import State
+
+from grevy.engine.stores.elements import ElementStore
+from grevy.engine.stores.events import EventStore
+from grevy.engine.stores.incidents import IncidentStore
+from grevy.engine.stores.jobs import JobStore
+from grevy.engine.stores.messages import MessageStore
+from grevy.engine.stores.pending import PendingStore
+from grevy.engine.stores.processes import ProcessStore
+from grevy.engine.stores.requests import RequestStore
+from grevy.engine.stores.subscriptions import SubscriptionStore
+from grevy.engine.stores.timers import TimerStore
+from grevy.engine.stores.variables import VariableStore
+
+
+class Stores:
+    """All stores of one partition's state."""
+
+    __slots__ = (
+        "elements",
+        "events",
+        "incidents",
+        "jobs",
+        "messages",
+        "pending",
+        "processes",
+        "requests",
+        "subscriptions",
+        "timers",
+        "variables",
+    )
+
+    def __init__(self, state: State) -> None:
+        self.elements = ElementStore(state)
+        self.events = EventStore(state)
+        self.incidents = IncidentStore(state)
+        self.jobs = JobStore(state)
+        self.messages = MessageStore(state)
+        self.pending = PendingStore(state)
+        self.processes = ProcessStore(state)
+        self.requests = RequestStore(state)
+        self.subscriptions = SubscriptionStore(state)
+        self.timers = TimerStore(state)
+        self.variables = VariableStore(state)

@@ -1,0 +1,66 @@
+"""Element instances, as appliers change them."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from grevy.engine.tables import ElementInstance, WaitingTokens
+from grevy.engine.views.elements import ElementsView
+
+
+class ElementStore(ElementsView):
+    """Writes element instances; counts of a scope are kept with every change of its children."""
+
+    def create(self, instance: ElementInstance, parent_key: int) -> None:
+        """Stores a new element instance below its parent (-1 for a root)."""
+        self._instances.put(instance.key, instance)
+        if parent_key > 0:
+            self._children.put((parent_key, instance.key), instance.key)
+
+    def put(self, instance: ElementInstance) -> None:
+        """Stores a changed element instance."""
+        self._instances.put(instance.key, instance)
+
+    def remove(self, key: int, parent_key: int) -> None:
+        """Forgets an element instance that has ended; its scope has one child less."""
+        self._instances.delete(key)
+        if parent_key > 0:
+            self._children.delete((parent_key, key))
+            self.count(parent_key, children=-1)
+
+    def count(self, scope_key: int, *, children: int = 0, active_flows: int = 0) -> None:
+        """Adds to the counts of a scope; a scope that is gone has none."""
+        scope = self._instances.get(scope_key)
+        if scope is None:
+            return
+        changed = replace(
+            scope,
+            children=scope.children + children,
+            active_flows=scope.active_flows + active_flows,
+        )
+        assert changed.children >= 0, f"scope {scope_key} has lost count of its children"
+        assert changed.active_flows >= 0, f"scope {scope_key} has lost count of its tokens"
+        self._instances.put(scope_key, changed)
+
+    def take_flow(self, scope_key: int, gateway_id: str, flow_id: str) -> None:
+        """One more token waits at a joining gateway's incoming flow."""
+        key = (scope_key, gateway_id, flow_id)
+        waiting = self._flows_taken.get(key)
+        tokens = 1 if waiting is None else waiting.tokens + 1
+        self._flows_taken.put(key, WaitingTokens(gateway_id, flow_id, tokens))
+
+    def consume_flows(self, scope_key: int, gateway_id: str) -> int:
+        """Takes one token from each incoming flow of a joining gateway where one waits; how many those were."""
+        tokens = self._flows_taken.scan(scope_key, gateway_id)
+        for taken in tokens:
+            key = (scope_key, gateway_id, taken.flow_id)
+            if taken.tokens == 1:
+                self._flows_taken.delete(key)
+            else:
+                self._flows_taken.put(key, replace(taken, tokens=taken.tokens - 1))
+        return len(tokens)
+
+    def forget_flows(self, scope_key: int) -> None:
+        """A scope has ended: tokens that waited in it are gone."""
+        for taken in self._flows_taken.scan(scope_key):
+            self._flows_taken.delete((scope_key, taken.gateway_id, taken.flow_id))

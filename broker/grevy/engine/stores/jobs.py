@@ -1,0 +1,39 @@
+"""Jobs, as appliers change them."""
+
+from __future__ import annotations
+
+from grevy.engine.tables import JobState, StoredJob
+from grevy.engine.views.jobs import JobsView
+from grevy.protocol.values import JobValue
+
+
+class JobStore(JobsView):
+    """Writes jobs and keeps the indexes of what is activatable and what is due."""
+
+    def put(self, key: int, value: JobValue, state: JobState) -> None:
+        """Stores a job in a state, and files it where that state is looked for."""
+        self._unfile(self._jobs.get(key))
+        job = StoredJob(key, value, state)
+        self._jobs.put(key, job)
+        if state is JobState.ACTIVATABLE:
+            self._activatable.put((value.type, key), key)
+        elif state is JobState.ACTIVATED:
+            self._deadlines.put((value.deadline, key), key)
+        elif state is JobState.FAILED and value.retries > 0 and value.recurring_time > 0:
+            self._backoffs.put((value.recurring_time, key), key)
+
+    def remove(self, key: int) -> None:
+        """Forgets a job that is finished."""
+        self._unfile(self._jobs.get(key))
+        self._jobs.delete(key)
+
+    def _unfile(self, job: StoredJob | None) -> None:
+        if job is None:
+            return
+        value, key = job.value, job.key
+        if job.state is JobState.ACTIVATABLE:
+            self._activatable.delete((value.type, key))
+        elif job.state is JobState.ACTIVATED:
+            self._deadlines.delete((value.deadline, key))
+        elif job.state is JobState.FAILED and value.recurring_time > 0:
+            self._backoffs.delete((value.recurring_time, key))

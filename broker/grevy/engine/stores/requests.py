@@ -1,0 +1,64 @@
+"""Requests of clients and their answers, as appliers change them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grevy.state import State
+
+from grevy.engine.tables import COUNTERS, AwaitedResult, ClientSession, RememberedAnswer
+from grevy.engine.views.requests import RequestsView
+from grevy.protocol.limits import CLIENTS_REMEMBERED, REQUESTS_REMEMBERED
+from grevy.protocol.record import RequestId
+
+SESSION_STAMP_MS: Final = 60_000
+"""A session's age is kept to a minute: an exact one would cost two writes a request."""
+
+_SESSIONS: Final = "sessions"
+
+
+class RequestStore(RequestsView):
+    """Writes answers in a ring for each client, and forgets the longest silent client when there are too many."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+        self._counters = state.table(COUNTERS)
+
+    def remember(self, request: RequestId, answer: bytes, now: int) -> None:
+        """Keeps the answer to a request; an empty one says that it was taken and is not answered yet."""
+        slot = (request.client_id, request.number % REQUESTS_REMEMBERED)
+        self._answers.put(slot, RememberedAnswer(request.number, answer))
+        self._see(request.client_id, now)
+
+    def await_result(self, process_instance_key: int, awaited: AwaitedResult) -> None:
+        """Somebody waits for the result of an instance."""
+        self._awaited.put(process_instance_key, awaited)
+
+    def forget_awaited(self, process_instance_key: int) -> None:
+        """The instance has ended."""
+        self._awaited.delete(process_instance_key)
+
+    def _see(self, client_id: bytes, now: int) -> None:
+        session = self._sessions.get(client_id)
+        if session is not None and now - session.seen < SESSION_STAMP_MS:
+            return
+        if session is not None:
+            self._by_age.delete((session.seen, client_id))
+        else:
+            self._make_room()
+        fresh = ClientSession(client_id, now)
+        self._sessions.put(client_id, fresh)
+        self._by_age.put((now, client_id), fresh)
+
+    def _make_room(self) -> None:
+        count = self._counters.get(_SESSIONS) or 0
+        if count < CLIENTS_REMEMBERED:
+            self._counters.put(_SESSIONS, count + 1)
+            return
+        oldest = self._by_age.first()
+        assert oldest is not None, "sessions are counted that are not there"
+        self._by_age.delete((oldest.seen, oldest.client_id))
+        self._sessions.delete(oldest.client_id)
+        for slot in range(REQUESTS_REMEMBERED):
+            if self._answers.has((oldest.client_id, slot)):
+                self._answers.delete((oldest.client_id, slot))

@@ -1,0 +1,35 @@
+"""Element instances, as processors see them."""
+
+from __future__ import annotations
+
+from grevy.state import State
+
+from grevy.engine.tables import CHILDREN, ELEMENT_INSTANCES, FLOWS_TAKEN, ElementInstance, Lifecycle
+
+
+class ElementsView:
+    """Live element instances, their children and the tokens that wait at joins."""
+
+    def __init__(self, state: State) -> None:
+        self._instances = state.table(ELEMENT_INSTANCES)
+        self._children = state.table(CHILDREN)
+        self._flows_taken = state.table(FLOWS_TAKEN)
+
+    def get(self, key: int) -> ElementInstance | None:
+        """The live element instance of a key."""
+        return self._instances.get(key) if key > 0 else None
+
+    def is_active_scope(self, key: int) -> bool:
+        """Whether elements may be activated in the scope of this key."""
+        scope = self.get(key)
+        return scope is not None and scope.state is Lifecycle.ACTIVATED and not scope.is_interrupted
+
+    def children(self, key: int, limit: int, after: int = 0) -> list[int]:
+        """Keys of at most `limit` live children with keys above `after`, oldest first."""
+        if after <= 0:
+            return self._children.scan(key, limit=limit)
+        return [child for child in self._children.scan(key) if child > after][:limit]
+
+    def tokens_at(self, scope_key: int, gateway_id: str) -> int:
+        """How many incoming flows of a joining gateway have a token that waits."""
+        return len(self._flows_taken.scan(scope_key, gateway_id))

@@ -1,0 +1,35 @@
+"""Requests of clients and their answers, as the engine sees them."""
+
+from __future__ import annotations
+
+from grevy.state import State
+
+from grevy.engine.tables import (
+    AWAITED_RESULTS,
+    REQUESTS,
+    SESSIONS,
+    SESSIONS_BY_AGE,
+    AwaitedResult,
+    RememberedAnswer,
+)
+from grevy.protocol.limits import REQUESTS_REMEMBERED
+from grevy.protocol.record import RequestId
+
+
+class RequestsView:
+    """Answers by request, and who waits for the result of an instance."""
+
+    def __init__(self, state: State) -> None:
+        self._answers = state.table(REQUESTS)
+        self._awaited = state.table(AWAITED_RESULTS)
+        self._sessions = state.table(SESSIONS)
+        self._by_age = state.table(SESSIONS_BY_AGE)
+
+    def remembered(self, request: RequestId) -> RememberedAnswer | None:
+        """The answer to a request that was taken before; its text is empty while there is none yet."""
+        found = self._answers.get((request.client_id, request.number % REQUESTS_REMEMBERED))
+        return found if found is not None and found.number == request.number else None
+
+    def awaited(self, process_instance_key: int) -> AwaitedResult | None:
+        """Who waits for the result of an instance."""
+        return self._awaited.get(process_instance_key)
