@@ -1,0 +1,43 @@
+# make demo   one broker runs an order process, on the screen
+# make test   all tests
+# make check  format, lint, types, floors, house rules
+# make sim    the long runs of the simulated world and the crash tests
+# make bench  microbenchmarks, then one-task instances end to end
+# make traces the recorded traces in GREVY_TRACES (default: the repository's own)
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+SEED ?= 1
+
+.PHONY: demo test check sim bench traces clean
+
+demo: $(VENV)/ready
+	$(BIN)/python -m grevy.broker.demo
+
+test: $(VENV)/ready
+	$(BIN)/python -m pytest tests -q -n 2 --dist worksteal
+
+check: $(VENV)/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/tidy -q
+
+sim: $(VENV)/ready
+	GREVY_FLIPS=all GREVY_SEED=$(SEED) $(BIN)/python -m pytest tests/crash tests/journal tests/engine -q -n 2
+
+bench: $(VENV)/ready
+	$(BIN)/python -m pytest bench -q --benchmark-columns=min,median,ops
+	$(BIN)/python bench/one_task.py
+
+traces: $(VENV)/ready
+	$(BIN)/python tests/traces/play.py
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

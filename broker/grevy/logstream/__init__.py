@@ -1,0 +1,51 @@
+"""The log stream: positions over the journal's indexes.
+
+Raft counts entries, users count records. Positions grow with indexes, so the entry of a position is found by bisection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from grevy.journal import Journal
+from grevy.protocol.codec import entry_positions
+
+__all__ = ["LogStream"]
+
+
+class LogStream:
+    """Reads a partition's journal by position."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def index_of(self, position: int) -> int:
+        """The index of the entry that holds a position; of the oldest entry for what is compacted, else one past the end."""
+        low, high = self._journal.first_index, self._journal.last_index + 1
+        while low < high:
+            middle = (low + high) // 2
+            found, last = self._first_at_or_after(middle, high)
+            if found >= high or last >= position:
+                high = middle
+            else:
+                low = found + 1
+        return low
+
+    def read(self, from_index: int, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+        """Entries from an index on: index and payload (empty for a leader's first entry), at most so many bytes."""
+        for entry in self._journal.read(from_index, max_bytes):
+            yield entry.index, entry.payload
+
+    @staticmethod
+    def last_position(payload: bytes) -> int:
+        """The position of an entry's last record."""
+        return entry_positions(payload)[1]
+
+    def _first_at_or_after(self, index: int, end: int) -> tuple[int, int]:
+        """The first entry with records from an index on, and its last position; `end` if there is none."""
+        while index < end:
+            (entry,) = self._journal.read(index, 1)[:1]
+            if entry.payload:
+                return index, self.last_position(entry.payload)
+            index += 1
+        return end, 0

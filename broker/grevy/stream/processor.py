@@ -1,0 +1,157 @@
+"""The stream processor: commands in, entries out; committed entries in, effects out.
+
+The leader processes a command as soon as it comes and keeps what it owes (write set, replies, pushes) until the log says that the
+entry is committed. Committed entries that this processor did not make itself are replayed. It knows neither raft nor sockets.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from grevy.engine import Command, Engine, Outcome, PushedJobs, SentCommand
+from grevy.engine.appliers.requests import is_awaited
+from grevy.protocol.codec import decode_answer, decode_entry, encode_entry
+from grevy.protocol.record import Answer, Reply, RequestId
+from grevy.state import State, WriteSet
+
+DUE_COMMANDS_MAX: Final = 100
+"""Scheduled commands of each kind in one turn, so that clients get theirs too."""
+
+PENDING_ENTRIES_MAX: Final = 100
+"""Continued batches in one turn, for the same reason."""
+
+
+class Effects(Struct, frozen=True, gc=False):
+    """What is to be done now that entries are committed."""
+
+    replies: Sequence[Reply]
+    pushes: Sequence[PushedJobs]
+    sends: Sequence[SentCommand]
+
+
+class _InFlight(Struct, gc=False):
+    """An entry on its way to commit. `repeats` are requests that came again meanwhile and get their first answer."""
+
+    outcome: Outcome
+    repeats: list[Reply]
+
+
+class StreamProcessor:
+    """Processing and replay of one partition, over its engine and state."""
+
+    def __init__(self, engine: Engine, state: State) -> None:
+        self._engine = engine
+        self._state = state
+        self._in_flight: deque[_InFlight] = deque()
+        self._next_position = state.applied_position + 1
+        self._has_pending = engine.has_pending
+        self.commands_processed = 0
+        self.entries_replayed = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Entries that are made and not committed."""
+        return len(self._in_flight)
+
+    @property
+    def next_position(self) -> int:
+        """The position of the next record."""
+        return self._next_position
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether a batch was cut and goes on."""
+        return self._has_pending
+
+    def submit(self, command: Command, now: int, request: RequestId | None = None) -> bytes:
+        """Processes a command; returns its entry, encoded, which the caller appends to the log in this order."""
+        outcome = self._engine.process(
+            command, now=now, position=self._next_position, request=request
+        )
+        self.commands_processed += 1
+        return self._keep(outcome)
+
+    def recall(self, request: RequestId) -> Answer | None | bool:
+        """The first answer to a request that comes again; True if it is still to come, None if the request is new.
+
+        An answer that is not committed yet is kept back with its entry, and True is returned.
+        """
+        remembered = self._engine.views.requests.remembered(request)
+        if remembered is None:
+            return None
+        if not remembered.answer:
+            return True
+        answer = decode_answer(remembered.answer)
+        if self._in_flight:
+            self._in_flight[-1].repeats.append(Reply(request, answer))
+            return True
+        return answer
+
+    def go_on(self, now: int) -> list[bytes]:
+        """Processes what cut batches left, up to a limit; the entries, encoded."""
+        entries: list[bytes] = []
+        while self._has_pending and len(entries) < PENDING_ENTRIES_MAX:
+            outcome = self._engine.process_pending(now=now, position=self._next_position)
+            if outcome is None:
+                self._has_pending = False
+                break
+            entries.append(self._keep(outcome))
+        return entries
+
+    def run_schedule(self, now: int) -> list[bytes]:
+        """Processes what is due; the entries, encoded."""
+        due = self._engine.due(now, DUE_COMMANDS_MAX)
+        return [self.submit(command, now) for command in due]
+
+    def commit(self, payloads: Sequence[bytes], last_index: int) -> Effects:
+        """The log says that these entries are committed, the last one at an index: their writes reach the state together.
+
+        Entries that were made here are the oldest in flight; with none in flight they are replayed.
+        """
+        write_sets: list[WriteSet] = []
+        replies: list[Reply] = []
+        pushes: list[PushedJobs] = []
+        sends: list[SentCommand] = []
+        position = self._state.applied_position
+        for payload in payloads:
+            if not payload:
+                continue  # a leader's first entry says nothing to the engine
+            if self._in_flight:
+                done = self._in_flight.popleft()
+                outcome = done.outcome
+                entry = outcome.entry
+                write_sets.append(outcome.write_set)
+                replies.extend(entry.replies)
+                replies.extend(done.repeats)
+                pushes.extend(outcome.pushes)
+                sends.extend(outcome.sends)
+            else:
+                entry = decode_entry(payload)
+                assert entry.first_position == self._next_position, (
+                    f"the log goes on at position {entry.first_position}, "
+                    f"expected {self._next_position}"
+                )
+                write_sets.append(self._engine.apply(entry))
+                self._next_position = entry.last_position + 1
+                self.entries_replayed += 1
+                self._has_pending = True  # looked up when processing begins
+            position = entry.last_position
+        self._state.commit(write_sets, last_index, position)
+        return Effects([r for r in replies if not is_awaited(r.answer)], pushes, sends)
+
+    def abandon(self) -> None:
+        """This replica leads no longer: what is in flight is not ours to commit."""
+        self._in_flight.clear()
+        self._state.discard_uncommitted()
+        self._next_position = self._state.applied_position + 1
+
+    def _keep(self, outcome: Outcome) -> bytes:
+        self._in_flight.append(_InFlight(outcome, []))
+        self._next_position = outcome.entry.last_position + 1
+        self._has_pending = self._has_pending or outcome.has_pending
+        return encode_entry(outcome.entry)
+
