@@ -20,7 +20,15 @@ from grevy.engine.models import Models
 from grevy.engine.processors import PROCESSORS
 from grevy.engine.processors.failures import park
 from grevy.engine.schedule import due_commands
-from grevy.engine.step import Command, JobTopics, NoTopics, PushedJobs, SentCommand, Step
+from grevy.engine.step import (
+    Command,
+    JobTaker,
+    JobTopics,
+    NoTopics,
+    PushedJobs,
+    SentCommand,
+    Step,
+)
 from grevy.engine.stores import Stores
 from grevy.engine.tables import PendingCommand
 from grevy.engine.views import Views
@@ -40,6 +48,23 @@ class Outcome(Struct, frozen=True, gc=False):
     pushes: Sequence[PushedJobs]
     sends: Sequence[SentCommand]
     has_pending: bool
+
+
+class _Order(Struct, frozen=True, gc=False):
+    """A command to run, and what its entry is about; see `Engine.process`."""
+
+    command: Command
+    now: int
+    position: int
+    command_position: int
+    request: RequestId | None = None
+    taker: JobTaker | None = None
+    activations: int = 0
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the command stands in an earlier entry: the engine left it there."""
+        return self.command_position != self.position
 
 
 class Engine:
@@ -62,15 +87,20 @@ class Engine:
         self._partition_count = partition_count
 
     def process(
-        self, command: Command, *, now: int, position: int, request: RequestId | None = None
+        self,
+        command: Command,
+        *,
+        now: int,
+        position: int,
+        request: RequestId | None = None,
+        taker: JobTaker | None = None,
     ) -> Outcome:
         """Runs a command of a client or of the schedule; its entry begins at `position`.
 
         A command that fails unexpectedly is rejected and leaves an ERROR record; one of the engine's own that follows from it
         and fails is left for later, so that what went well before it stays.
         """
-        record = Record(RecordType.COMMAND, command.intent, command.key, command.value)
-        return self._run(command, [record], now, position, position, request, 0)
+        return self._run(_Order(command, now, position, position, request, taker))
 
     def process_pending(self, *, now: int, position: int) -> Outcome | None:
         """Goes on with the oldest command that an entry left; None where nothing waits."""
@@ -78,7 +108,8 @@ class Engine:
         if pending is None:
             return None
         command = self.decode_pending(pending)
-        return self._run(command, [], now, position, pending.position, None, pending.activations)
+        order = _Order(command, now, position, pending.position, activations=pending.activations)
+        return self._run(order)
 
     @property
     def has_pending(self) -> bool:
@@ -111,40 +142,30 @@ class Engine:
         value = msgspec.msgpack.decode(pending.value, type=VALUES[intent.value_type])
         return Command(intent, pending.key, value)
 
-    def _run(
-        self,
-        command: Command,
-        records: list[Record],
-        now: int,
-        position: int,
-        command_position: int,
-        request: RequestId | None,
-        activations: int,
-    ) -> Outcome:
+    def _run(self, order: _Order) -> Outcome:
         steps_max = BATCH_STEPS_MAX
         while True:
-            step = self._begin(records, now, request, activations)
+            step = self._begin(order)
             done = 0
             try:
-                step.queue.append(command)
+                step.queue.append(order.command)
                 while step.queue and done < steps_max and step.document_bytes < BATCH_BYTES_MAX:
                     current = step.queue.popleft()
                     PROCESSORS[current.intent](step, current)
                     done += 1
-            except Exception as error:
+            except AssertionError:
                 self._drop(step)
-                if isinstance(error, AssertionError):
-                    raise
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a processor raises is told, not lost
+                self._drop(step)
                 if done > 0:
                     steps_max = done  # up to the one that failed; it is tried again by itself
                     continue
-                step = self._begin(records, now, request, activations)
-                self._fail(step, command, command_position, error, is_own=not records)
-            return self._finish(step, now, position, command_position)
+                step = self._begin(order)
+                self._fail(step, order, error)
+            return self._finish(step, order)
 
-    def _begin(
-        self, records: list[Record], now: int, request: RequestId | None, activations: int
-    ) -> Step:
+    def _begin(self, order: _Order) -> Step:
         self._state.begin()
         step = Step(
             views=self.views,
@@ -153,11 +174,16 @@ class Engine:
             topics=self._topics,
             partition_id=self._partition_id,
             partition_count=self._partition_count,
-            now=now,
-            request=request,
+            now=order.now,
+            request=order.request,
+            taker=order.taker,
         )
-        step.records.extend(records)
-        step.activations = activations
+        if not order.is_own:
+            command = order.command
+            step.records.append(
+                Record(RecordType.COMMAND, command.intent, command.key, command.value)
+            )
+        step.activations = order.activations
         return step
 
     def _drop(self, step: Step) -> None:
@@ -165,40 +191,38 @@ class Engine:
         for taker in step.taken:
             self._topics.give_back(taker)
 
-    def _fail(
-        self, step: Step, command: Command, position: int, error: Exception, *, is_own: bool
-    ) -> None:
-        """A client's command is rejected; one of the engine's own becomes an incident of its instance."""
+    def _fail(self, step: Step, order: _Order, error: Exception) -> None:
+        """A client's command is rejected; one of the engine's own becomes an incident."""
+        command, position = order.command, order.command_position
         trace = "".join(traceback.format_exception(error))
         reason = f"{type(error).__name__}: {error}"
         instance = getattr(command.value, "process_instance_key", -1)
         value = ErrorValue(reason, trace, position, instance)
         step.event(ErrorIntent.CREATED, step.next_key(), value)
-        if is_own:
+        if order.is_own:
             park(step, command, position, reason)
-        else:
-            text = (
-                f"Expected to process {command.intent.name}, but it failed unexpectedly: {reason}"
-            )
-            step.reject(command, RejectionType.PROCESSING_ERROR, text)
+            return
+        text = f"Expected to process {command.intent.name}, but it failed unexpectedly: {reason}"
+        step.reject(command, RejectionType.PROCESSING_ERROR, text)
 
-    def _finish(self, step: Step, now: int, position: int, command_position: int) -> Outcome:
+    def _finish(self, step: Step, order: _Order) -> Outcome:
+        position = order.position
         for left in step.queue:
             step.records.append(Record(RecordType.COMMAND, left.intent, left.key, left.value))
             where = position + len(step.records) - 1
             self._leave(step.records[-1], where, step.activations)
         entry = Entry(
             partition_id=self._partition_id,
-            timestamp=now,
+            timestamp=order.now,
             first_position=position,
-            command_position=command_position,
+            command_position=order.command_position,
             records=tuple(step.records),
             replies=tuple(step.replies),
             key_counter=step.key_counter,
             activations=step.activations,
         )
         self._close(entry)
-        has_pending = bool(step.queue) or command_position != position
+        has_pending = bool(step.queue) or order.is_own
         return Outcome(entry, self._state.seal(), step.pushes, step.sends, has_pending)
 
     def _leave(self, record: Record, position: int, activations: int) -> None:

@@ -54,6 +54,9 @@ class JobTopics(Protocol):
     def give_back(self, taker: JobTaker) -> None:
         """The job was not handed out after all."""
 
+    def use(self, taker: JobTaker, count: int) -> None:
+        """A subscription gets jobs that were there before its credit: so much of it is used."""
+
 
 class NoTopics:
     """Nobody waits for jobs: they are fetched."""
@@ -65,6 +68,10 @@ class NoTopics:
     def give_back(self, taker: JobTaker) -> None:
         """Never called."""
         raise AssertionError("nothing was taken")
+
+    def use(self, taker: JobTaker, count: int) -> None:
+        """Never called."""
+        raise AssertionError("nobody has credit")
 
 
 class PushedJobs(Struct, frozen=True, gc=False):
@@ -100,6 +107,7 @@ class Step:
         "request",
         "sends",
         "taken",
+        "taker",
         "topics",
         "views",
     )
@@ -115,12 +123,14 @@ class Step:
         partition_count: int,
         now: int,
         request: RequestId | None,
+        taker: JobTaker | None = None,
     ) -> None:
         self.views = views
         self.models = models
         self.topics = topics
         self.now = now
         self.request = request
+        self.taker = taker
         self.partition_count = partition_count
         self.records: list[Record] = []
         self.queue: deque[Command] = deque()

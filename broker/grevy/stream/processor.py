@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from grevy.engine import Command, Engine, Outcome, PushedJobs, SentCommand
+from grevy.engine import Command, Engine, JobTaker, Outcome, PushedJobs, SentCommand
 from grevy.engine.appliers.requests import is_awaited
 from grevy.protocol.codec import decode_answer, decode_entry, encode_entry
 from grevy.protocol.record import Answer, Reply, RequestId
@@ -67,10 +67,23 @@ class StreamProcessor:
         """Whether a batch was cut and goes on."""
         return self._has_pending
 
-    def submit(self, command: Command, now: int, request: RequestId | None = None) -> bytes:
-        """Processes a command; returns its entry, encoded, which the caller appends to the log in this order."""
+    def begin(self) -> None:
+        """All that the log holds is replayed: from now on this replica leads."""
+        self._has_pending = self._engine.has_pending
+
+    def submit(
+        self,
+        command: Command,
+        now: int,
+        request: RequestId | None = None,
+        taker: JobTaker | None = None,
+    ) -> bytes:
+        """Processes a command; returns its entry, encoded, which the caller appends to the log in this order.
+
+        `taker` is the subscription that jobs are activated for.
+        """
         outcome = self._engine.process(
-            command, now=now, position=self._next_position, request=request
+            command, now=now, position=self._next_position, request=request, taker=taker
         )
         self.commands_processed += 1
         return self._keep(outcome)
@@ -138,7 +151,6 @@ class StreamProcessor:
                 write_sets.append(self._engine.apply(entry))
                 self._next_position = entry.last_position + 1
                 self.entries_replayed += 1
-                self._has_pending = True  # looked up when processing begins
             position = entry.last_position
         self._state.commit(write_sets, last_index, position)
         return Effects([r for r in replies if not is_awaited(r.answer)], pushes, sends)

@@ -14,7 +14,7 @@ from grevy.engine import JobTaker
 class JobSubscription:
     """A worker's subscription to a job type; `owner` is whoever it is pushed to."""
 
-    __slots__ = ("credit", "fetch_variables", "is_open", "job_type", "number", "owner", "timeout", "worker")
+    __slots__ = ("credit", "fetch_variables", "is_open", "is_ready", "job_type", "number", "owner", "timeout", "worker")
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class JobSubscription:
         self.fetch_variables = fetch_variables
         self.credit = 0
         self.is_open = True
+        self.is_ready = False  # whether it stands in the queue of its type
 
 
 class Topics:
@@ -67,8 +68,9 @@ class Topics:
     def add_credit(self, subscription: JobSubscription, credit: int) -> None:
         """So many more jobs may be pushed."""
         assert credit > 0, credit
-        if subscription.credit == 0 and subscription.is_open:
+        if not subscription.is_ready and subscription.is_open:
             self._ready.setdefault(subscription.job_type, deque()).append(subscription)
+            subscription.is_ready = True
         subscription.credit += credit
 
     def take(self, job_type: str) -> JobTaker | None:
@@ -77,10 +79,10 @@ class Topics:
         while ready:
             subscription = ready.popleft()
             if subscription.credit == 0:
+                subscription.is_ready = False
                 continue
             subscription.credit -= 1
-            if subscription.credit > 0:
-                ready.append(subscription)
+            ready.append(subscription)
             return subscription
         return None
 
@@ -89,6 +91,12 @@ class Topics:
         assert isinstance(taker, JobSubscription), taker
         if taker.is_open:
             self.add_credit(taker, 1)
+
+    def use(self, taker: JobTaker, count: int) -> None:
+        """A subscription gets jobs that were there before its credit."""
+        assert isinstance(taker, JobSubscription), taker
+        assert taker.credit >= count, f"{count} jobs for a credit of {taker.credit}"
+        taker.credit -= count
 
     def statistics(self) -> dict[str, int]:
         """Open subscriptions and the credit that they have, by job type."""

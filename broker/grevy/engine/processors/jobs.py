@@ -61,9 +61,11 @@ def activate_jobs(step: Step, command: Command) -> None:
     batch = replace(value, job_keys=keys, deadline=deadline, truncated=is_truncated)
     key = step.next_key()
     step.event(JobBatchIntent.ACTIVATED, key, batch)
-    if step.request is not None:
-        taken = tuple(_taken(step, job) for job in jobs)
-        step.push(step.request, taken)
+    target = step.taker or step.request
+    if step.taker is not None:
+        step.topics.use(step.taker, len(jobs))
+    if target is not None and jobs:
+        step.push(target, tuple(_taken(step, job) for job in jobs))
     step.answer(JobBatchIntent.ACTIVATED, key, batch)
 
 

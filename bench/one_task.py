@@ -1,0 +1,308 @@
+"""One-task instances end to end: a broker, a worker and a client as processes, fsync on.
+
+The client keeps `--in-flight` instances going: it creates one, waits until the worker's completion of its last task is acknowledged
+(which the broker does once it is committed), and creates the next. Prints what it does on the way; its last line is one JSON object.
+
+    python bench/one_task.py --instances 20000 --in-flight 200 --payload-bytes 100
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import struct
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from grevy.client import Client, Worker, run
+from grevy.client import Job as ActivatedJob
+
+KEY = struct.Struct("<q")
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+NAMESPACES = (
+    'xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" '
+    'xmlns:zeebe="http://camunda.org/schema/zeebe/1.0"'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line."""
+
+    instances: int
+    in_flight: int
+    payload_bytes: int
+    tasks: int
+    waiting: int
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one phase of load gave: seconds, and latencies in milliseconds."""
+
+    instances_per_s: float
+    create_p50_ms: float
+    create_p99_ms: float
+    completed_p50_ms: float
+    completed_p99_ms: float
+
+
+def model(process_id: str, *elements: str) -> bytes:
+    """A process of elements in a row."""
+    ids = ["start", *(f"e{n}" for n in range(len(elements))), "end"]
+    flows = "".join(
+        f'<bpmn:sequenceFlow id="f{n}" sourceRef="{a}" targetRef="{b}"/>'
+        for n, (a, b) in enumerate(zip(ids, ids[1:], strict=False))
+    )
+    body = "".join(
+        element.replace("ID", f"e{n}").replace(
+            "FLOWS", f"<bpmn:incoming>f{n}</bpmn:incoming><bpmn:outgoing>f{n + 1}</bpmn:outgoing>"
+        )
+        for n, element in enumerate(elements)
+    )
+    last = len(elements)
+    return (
+        f'<bpmn:definitions {NAMESPACES} id="d" targetNamespace="bench">'
+        f'<bpmn:process id="{process_id}" isExecutable="true">'
+        '<bpmn:startEvent id="start"><bpmn:outgoing>f0</bpmn:outgoing></bpmn:startEvent>'
+        f"{body}"
+        f'<bpmn:endEvent id="end"><bpmn:incoming>f{last}</bpmn:incoming></bpmn:endEvent>'
+        f"{flows}</bpmn:process>"
+        '<bpmn:message id="m" name="never"><bpmn:extensionElements>'
+        '<zeebe:subscription correlationKey="=key"/></bpmn:extensionElements></bpmn:message>'
+        "</bpmn:definitions>"
+    ).encode()
+
+
+def task(job_type: str) -> str:
+    """A service task."""
+    return (
+        f'<bpmn:serviceTask id="ID"><bpmn:extensionElements><zeebe:taskDefinition type="{job_type}"/>'
+        "</bpmn:extensionElements>FLOWS</bpmn:serviceTask>"
+    )
+
+
+WAIT = (
+    '<bpmn:intermediateCatchEvent id="ID">FLOWS<bpmn:messageEventDefinition id="md" messageRef="m"/>'
+    "</bpmn:intermediateCatchEvent>"
+)
+
+
+async def worker_main(address: str, tasks: int) -> None:
+    """The worker process: completes every job, and writes the instance keys of the last task's to its standard output."""
+    client = await Client.connect(address)
+    worker = Worker(client, name="bench", max_jobs=4_096, timeout=60)
+    last = f"task-{tasks}"
+    out = bytearray()
+    loop = asyncio.get_running_loop()
+
+    def flush() -> None:
+        os.write(1, out)
+        out.clear()
+
+    def completed(job: ActivatedJob) -> None:
+        if job.type == last:
+            if not out:
+                loop.call_soon(flush)
+            out.extend(KEY.pack(job.process_instance_key))
+
+    async def do(job: ActivatedJob) -> None:
+        return None
+
+    for number in range(1, tasks + 1):
+        worker.add(f"task-{number}", do, on_completed=completed)
+    await worker.run()
+
+
+class Completions:
+    """The keys that the worker writes, and who waits for them."""
+
+    def __init__(self) -> None:
+        self._waiters: dict[int, asyncio.Future[float]] = {}
+        self._early: dict[int, float] = {}
+        self._rest = b""
+
+    def read(self, fd: int) -> None:
+        """Takes what the worker has written."""
+        data = self._rest + os.read(fd, 1 << 20)
+        whole = len(data) // KEY.size * KEY.size
+        self._rest = data[whole:]
+        now = time.perf_counter()
+        for (key,) in KEY.iter_unpack(data[:whole]):
+            waiter = self._waiters.pop(key, None)
+            if waiter is None:
+                self._early[key] = now
+            else:
+                waiter.set_result(now)
+
+    async def of(self, key: int) -> float:
+        """When an instance was completed."""
+        early = self._early.pop(key, None)
+        if early is not None:
+            return early
+        waiter: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiters[key] = waiter
+        return await waiter
+
+
+def percentile(values: list[float], share: float) -> float:
+    """A percentile, in milliseconds."""
+    ordered = sorted(values)
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1_000, 2)
+
+
+async def load(client: Client, completions: Completions, options: Options, count: int) -> Load:
+    """Runs `count` instances, `in_flight` at a time."""
+    variables = json.dumps({"payload": "x" * max(0, options.payload_bytes - 15)}).encode()
+    created: list[float] = []
+    finished: list[float] = []
+    left = count
+
+    async def lane() -> None:
+        nonlocal left
+        while left > 0:
+            left -= 1
+            begin = time.perf_counter()
+            instance = await client.create_instance("one-task", variables=variables)
+            created.append(time.perf_counter() - begin)
+            finished.append(await completions.of(instance.key) - begin)
+
+    begin = time.perf_counter()
+    await asyncio.gather(*(lane() for _ in range(min(options.in_flight, count))))
+    seconds = time.perf_counter() - begin
+    return Load(
+        instances_per_s=round(count / seconds, 1),
+        create_p50_ms=percentile(created, 0.5),
+        create_p99_ms=percentile(created, 0.99),
+        completed_p50_ms=percentile(finished, 0.5),
+        completed_p99_ms=percentile(finished, 0.99),
+    )
+
+
+async def fill(client: Client, count: int) -> None:
+    """Creates instances that wait for a message that never comes."""
+    left = count
+
+    async def lane() -> None:
+        nonlocal left
+        while left > 0:
+            left -= 1
+            await client.create_instance("waits", variables={"key": str(left)})
+
+    await asyncio.gather(*(lane() for _ in range(500)))
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory of a process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return round(pages * resource.getpagesize() / 1e6, 1)
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+
+async def start_broker(data: str) -> tuple[asyncio.subprocess.Process, str]:
+    """The broker process, and its address."""
+    command = [sys.executable, "-m", "grevy.broker", "broker", "--data", data, "--port", "0", "--json"]
+    broker = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert broker.stdout is not None
+    line = await broker.stdout.readline()
+    return broker, json.loads(line)["endpoint"]
+
+
+async def main(options: Options) -> dict[str, object]:
+    """Everything; the figures."""
+    begin = time.perf_counter()
+    broker, address = await start_broker(options.data)
+    read_end, write_end = os.pipe()
+    worker_command = [sys.executable, __file__, "--worker", address, "--tasks", str(options.tasks)]
+    worker = await asyncio.create_subprocess_exec(*worker_command, stdout=write_end)
+    try:
+        client = await Client.connect(address)
+        idle = rss_mb(broker.pid)
+        await client.deploy(
+            ("one-task.bpmn", model("one-task", *(task(f"task-{n + 1}") for n in range(options.tasks)))),
+            ("waits.bpmn", model("waits", WAIT)),
+        )
+        completions = Completions()
+        asyncio.get_running_loop().add_reader(read_end, completions.read, read_end)
+        first = await client.create_instance("one-task", variables={})
+        await completions.of(first.key)
+        to_first = time.perf_counter() - begin
+        await load(client, completions, options, min(options.instances, 2_000))
+        figures = await measure(client, completions, options, broker.pid)
+        figures |= {"start_to_first_completed_s": round(to_first, 2), "idle_rss_mb": idle}
+        return figures
+    finally:
+        for process in (worker, broker):
+            process.terminate()
+            await process.wait()
+
+
+async def measure(
+    client: Client, completions: Completions, options: Options, pid: int
+) -> dict[str, object]:
+    """The load after the warm-up; with `--waiting`, before and after the waiting instances."""
+    figures: dict[str, object] = {}
+    if options.waiting:
+        before = await load(client, completions, options, options.instances)
+        sys.stdout.write(f"without waiting instances: {before}\n")
+        begin = time.perf_counter()
+        await fill(client, options.waiting)
+        sys.stdout.write(f"{options.waiting} wait, after {time.perf_counter() - begin:.0f} s\n")
+        await load(client, completions, options, min(options.instances, 2_000))
+        figures["instances_per_s_before_waiting"] = before.instances_per_s
+    status = await client.status()
+    cpu = cpu_s(pid)
+    result = await load(client, completions, options, options.instances)
+    used = cpu_s(pid) - cpu
+    after = await client.status()
+    figures |= asdict(result)
+    for name, figure in (("records", "records"), ("bytes", "log_bytes")):
+        grown = int(str(after[figure])) - int(str(status[figure]))
+        figures[f"{name}_per_instance"] = round(grown / options.instances, 1)
+    figures["cpu_us_per_instance"] = round(used / options.instances * 1e6, 1)
+    figures["broker_rss_mb"] = rss_mb(pid)
+    return figures
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--instances", type=int, default=20_000)
+    parser.add_argument("--in-flight", type=int, default=200)
+    parser.add_argument("--payload-bytes", type=int, default=100)
+    parser.add_argument("--tasks", type=int, default=1)
+    parser.add_argument("--waiting", type=int, default=0)
+    parser.add_argument("--data", default="", help="folder for the log (default: a temporary one)")
+    parser.add_argument("--worker", default="", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    given = parse(sys.argv[1:])
+    if given.worker:
+        run(worker_main(given.worker, given.tasks))
+    else:
+        with tempfile.TemporaryDirectory(prefix="grevy-bench-") as folder:
+            chosen = Options(
+                instances=given.instances,
+                in_flight=given.in_flight,
+                payload_bytes=given.payload_bytes,
+                tasks=given.tasks,
+                waiting=given.waiting,
+                data=given.data or folder,
+            )
+            figures = run(main(chosen))
+        given_options = {**asdict(chosen), "data": ""}
+        sys.stdout.write(json.dumps({**figures, "options": given_options}) + "\n")

@@ -1,0 +1,321 @@
+"""One partition at work: requests in, entries through the log, effects out.
+
+    request ─▶ stream processor ─▶ entry ─▶ commit pipeline (raft, journal, fsync in a thread)
+                                                  │ committed
+    reply, pushed jobs, record feed ◀─────────────┘
+
+Nothing here waits: requests of one turn of the loop are processed one after another, appended together and flushed together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from grevy.engine import CLIENT_COMMANDS, Command
+from grevy.partition.commit import CommitPipeline
+from grevy.partition.storage import PartitionStorage
+from grevy.ports import Clock
+from grevy.protocol.intents import JobBatchIntent, JobIntent
+from grevy.protocol.messages import (
+    AcknowledgeRecords,
+    AddCredit,
+    CloseSubscription,
+    CommandReply,
+    CommandRequest,
+    ErrorCode,
+    ErrorReply,
+    JobPush,
+    OpenJobSubscription,
+    OpenRecordSubscription,
+    RecordPush,
+    ServerItem,
+    SubscriptionOpened,
+)
+from grevy.protocol.record import Answer, RequestId
+from grevy.protocol.values import JobBatchValue
+from grevy.stream import JobSubscription, Leases, RecordFeed, StreamProcessor, Topics
+from grevy.stream.processor import Effects
+from grevy.transport import Peer
+
+_log = logging.getLogger(__name__)
+
+IN_FLIGHT_MAX: Final = 20_000
+"""Entries on their way to commit; beyond that requests are refused, so that memory and latency stay bounded."""
+
+RETRY_AFTER_MS: Final = 50
+"""When a refused client should come back: a few group commits later."""
+
+TICK_S: Final = 0.02
+"""How exactly timers fire; Zeebe: 0.1."""
+
+_LEASE_ENDS: Final = frozenset({JobIntent.COMPLETE, JobIntent.FAIL, JobIntent.THROW_ERROR})
+
+
+class Outbox(Protocol):
+    """Where messages to clients go."""
+
+    def send(self, peer: Peer, item: ServerItem) -> None:
+        """Queues an item for a client; it goes out with the others of this turn of the loop."""
+
+
+class Partition:
+    """A partition that this broker leads."""
+
+    def __init__(
+        self,
+        partition_id: int,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        storage: PartitionStorage,
+        *,
+        on_failed: Callable[[BaseException], None],
+    ) -> None:
+        self.partition_id = partition_id
+        self._loop = loop
+        self._clock = clock
+        self._storage = storage
+        self._topics = Topics()
+        self._leases = Leases()
+        self._engine = storage.make_engine(partition_id, self._topics)
+        self._stream = StreamProcessor(self._engine, storage.state)
+        self._feed = RecordFeed(storage.log)
+        self._peers: dict[bytes, Peer] = {}
+        self._outbox: Outbox | None = None
+        self._last_ms = 0
+        self._is_ready = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._on_failed = on_failed
+        self._pipeline = CommitPipeline(loop, storage.raft, self._on_committed, self._fail)
+
+    async def start(self, outbox: Outbox) -> None:
+        """Takes the lead, replays what the checkpoint does not have, and is ready for requests."""
+        self._outbox = outbox
+        self._pipeline.start()
+        await self._is_ready.wait()
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+
+    async def stop(self) -> None:
+        """Lets what is in flight commit, and closes the log."""
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._pipeline.stop()
+        self._storage.close()
+
+    def on_request(self, peer: Peer, request: object) -> None:
+        """A request of a client that concerns this partition."""
+        match request:
+            case CommandRequest():
+                self._on_command(peer, request)
+            case AddCredit():
+                self._on_credit(peer, request)
+            case OpenJobSubscription():
+                self._open_jobs(peer, request)
+            case OpenRecordSubscription():
+                self._open_records(peer, request)
+            case AcknowledgeRecords():
+                self._acknowledge(peer, request)
+            case CloseSubscription():
+                self._close_subscription(peer, request.subscription)
+            case _:
+                raise AssertionError(f"{type(request).__name__} is not for a partition")
+
+    def on_drained(self) -> None:
+        """The turn's requests are processed: they are appended and flushed together."""
+        if self._stream.has_pending:
+            for payload in self._stream.go_on(self._now()):
+                self._pipeline.propose(payload)
+            if self._stream.has_pending:
+                self._loop.call_soon(self.on_drained)
+        self._pipeline.advance()
+
+    def on_vanished(self, peer: Peer) -> None:
+        """A client is gone: its jobs go back at once."""
+        for subscription in self._topics.owned_by(peer):
+            self._topics.close(peer, subscription.number)
+            self._take_back(subscription)
+        self._feed.close_all(peer)
+        if self._peers.get(peer.client_id) is peer:
+            del self._peers[peer.client_id]
+        self.on_drained()
+
+    def statistics(self) -> dict[str, object]:
+        """Figures for people and dashboards."""
+        return {
+            "records": self._stream.next_position - 1,
+            "in_flight": self._stream.in_flight,
+            "commands_processed": self._stream.commands_processed,
+            "entries_replayed": self._stream.entries_replayed,
+            "jobs_leased": self._leases.count,
+            **{f"credit of {topic}": n for topic, n in self._topics.statistics().items()},
+            **self._pipeline.statistics(),
+            **self._storage.statistics(),
+        }
+
+    # ── requests ──────────────────────────────────────────────────────────────────────────────────
+
+    def _on_command(self, peer: Peer, request: CommandRequest) -> None:
+        self._peers[peer.client_id] = peer
+        refusal = self._refusal(request)
+        if refusal is not None:
+            self._send(peer, refusal)
+            return
+        identity = RequestId(peer.client_id, request.number)
+        recalled = self._stream.recall(identity)
+        if isinstance(recalled, Answer):
+            self._send(peer, CommandReply(request.number, recalled))
+        if recalled is not None:
+            return
+        if request.intent in _LEASE_ENDS:
+            self._leases.release(request.key)
+        command = Command(request.intent, request.key, request.value)
+        self._pipeline.propose(self._stream.submit(command, self._now(), identity))
+
+    def _refusal(self, request: CommandRequest) -> ErrorReply | None:
+        number, intent = request.number, request.intent
+        if not self._is_ready.is_set():
+            text = f"partition {self.partition_id} is not ready yet"
+            return ErrorReply(number, ErrorCode.UNAVAILABLE, text, RETRY_AFTER_MS)
+        if intent not in CLIENT_COMMANDS:
+            text = f"{intent.value_type.name} {intent.name} is not a command of clients"
+            return ErrorReply(number, ErrorCode.UNSUPPORTED, text)
+        if self._stream.in_flight >= IN_FLIGHT_MAX:
+            text = f"partition {self.partition_id} has {IN_FLIGHT_MAX} requests in flight: load"
+            return ErrorReply(number, ErrorCode.RESOURCE_EXHAUSTED, text, RETRY_AFTER_MS)
+        return None
+
+    def _open_jobs(self, peer: Peer, request: OpenJobSubscription) -> None:
+        subscription = JobSubscription(
+            peer,
+            request.subscription,
+            request.type,
+            worker=request.worker,
+            timeout=request.timeout,
+            fetch_variables=request.fetch_variables,
+        )
+        self._close_subscription(peer, request.subscription)
+        self._topics.open(subscription)
+        if request.credit > 0:
+            self._topics.add_credit(subscription, request.credit)
+            self._push_existing(subscription)
+
+    def _on_credit(self, peer: Peer, request: AddCredit) -> None:
+        jobs = self._topics.find(peer, request.subscription)
+        if jobs is not None and request.credit > 0:
+            self._topics.add_credit(jobs, request.credit)
+            self._push_existing(jobs)
+            return
+        records = self._feed.find(peer, request.subscription)
+        if records is not None and request.credit > 0:
+            records.credit += request.credit
+            self._pump()
+
+    def _push_existing(self, subscription: JobSubscription) -> None:
+        """Jobs that were there before the credit: no polling beside the subscription."""
+        if not self._is_ready.is_set() or subscription.credit == 0:
+            return
+        if not self._engine.views.jobs.activatable(subscription.job_type, 1):
+            return
+        value = JobBatchValue(
+            type=subscription.job_type,
+            worker=subscription.worker,
+            timeout=subscription.timeout,
+            max_jobs_to_activate=subscription.credit,
+            fetch_variables=subscription.fetch_variables,
+        )
+        command = Command(JobBatchIntent.ACTIVATE, -1, value)
+        self._pipeline.propose(self._stream.submit(command, self._now(), taker=subscription))
+
+    def _open_records(self, peer: Peer, request: OpenRecordSubscription) -> None:
+        exporter = self._storage.exporter(request.exporter_id)
+        start = request.from_position
+        if start < 0:
+            start = exporter.position + 1 if exporter is not None else 0
+        self._feed.open(
+            peer, request.subscription, start, request.value_types, request.exporter_id
+        ).credit = request.credit
+        metadata = exporter.metadata if exporter is not None else b""
+        position = max(start - 1, 0)
+        self._send(peer, SubscriptionOpened(request.subscription, position, metadata))
+        self._pump()
+
+    def _acknowledge(self, peer: Peer, request: AcknowledgeRecords) -> None:
+        subscription = self._feed.find(peer, request.subscription)
+        if subscription is not None and subscription.exporter_id:
+            self._storage.acknowledge(
+                subscription.exporter_id, request.position, request.metadata
+            )
+
+    def _close_subscription(self, peer: Peer, number: int) -> None:
+        subscription = self._topics.close(peer, number)
+        if subscription is not None:
+            self._take_back(subscription)
+        self._feed.close(peer, number)
+
+    def _take_back(self, subscription: JobSubscription) -> None:
+        for command in self._leases.take_back(subscription):
+            self._pipeline.propose(self._stream.submit(command, self._now()))
+
+    # ── commits ───────────────────────────────────────────────────────────────────────────────────
+
+    def _on_committed(self, payloads: list[bytes], last_index: int, *, is_ready: bool) -> None:
+        effects = self._stream.commit(payloads, last_index)
+        self._give_out(effects)
+        if is_ready and not self._is_ready.is_set():
+            self._stream.begin()
+            self._is_ready.set()
+        if not self._feed.is_empty:
+            self._pump()
+
+    def _give_out(self, effects: Effects) -> None:
+        assert not effects.sends, "there is one partition, and nothing for others"
+        for reply in effects.replies:
+            peer = self._peers.get(reply.request.client_id)
+            if peer is not None:
+                self._send(peer, CommandReply(reply.request.number, reply.answer))
+        for push in effects.pushes:
+            taker = push.taker
+            if isinstance(taker, RequestId):
+                peer = self._peers.get(taker.client_id)
+                if peer is not None and push.jobs:
+                    self._send(peer, JobPush(-taker.number, push.jobs))
+                continue
+            assert isinstance(taker, JobSubscription), taker
+            self._leases.grant(taker, push.jobs)
+            if taker.is_open:
+                assert isinstance(taker.owner, Peer), taker.owner
+                self._send(taker.owner, JobPush(taker.number, push.jobs))
+            else:
+                self._take_back(taker)
+
+    def _pump(self) -> None:
+        while fed := self._feed.pump(self._pipeline.commit_index):
+            for item in fed:
+                owner = item.subscription.owner
+                assert isinstance(owner, Peer), owner
+                push = RecordPush(item.subscription.number, item.entries, item.up_to)
+                self._send(owner, push)
+
+    def _send(self, peer: Peer, item: ServerItem) -> None:
+        assert self._outbox is not None, "nothing is sent before the start"
+        self._outbox.send(peer, item)
+
+    # ── time ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+        for payload in self._stream.run_schedule(self._now()):
+            self._pipeline.propose(payload)
+        self._storage.maintain(self._clock.monotonic_ns())
+        self.on_drained()
+
+    def _now(self) -> int:
+        """The log's time never goes back, whatever the machine's does."""
+        self._last_ms = max(self._last_ms, self._clock.now_ms())
+        return self._last_ms
+
+    def _fail(self, error: BaseException) -> None:
+        _log.critical("partition %d has failed: %s", self.partition_id, error)
+        self._on_failed(error)
