@@ -13,6 +13,15 @@ MESSAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 ENTRY_BYTES_MAX: Final = 64 * 1024 * 1024
 """An entry of the log. A command's document appears a few times in what follows from it; the reader allocates no more."""
 
+SERVER_MESSAGE_BYTES_MAX: Final = ENTRY_BYTES_MAX + MESSAGE_BYTES_MAX
+"""A message from a broker: a record push carries an entry whole, however large it is."""
+
+LIST_ITEMS_MAX: Final = 65_536
+"""Items in any list of an entry or a message; far more than a batch makes. Empty items cost a sender nothing."""
+
+SEGMENT_BYTES: Final = 128 * 1024 * 1024
+"""A file of the log: large, so that there are few; small enough that compaction gives space back in pieces. Zeebe: 128 MiB."""
+
 RESOURCE_BYTES_MAX: Final = 4 * 1024 * 1024
 """A file in a deployment; the same as a message in Zeebe."""
 
@@ -52,6 +61,9 @@ XML_ELEMENTS_MAX: Final = 50_000
 XML_ATTRIBUTE_BYTES_MAX: Final = 64 * 1024
 """One attribute of a BPMN file: a long FEEL expression has a few KiB."""
 
+XML_ATTRIBUTES_MAX: Final = 100
+"""Attributes of one element of a BPMN file; the parser needs quadratic time for them."""
+
 REQUESTS_REMEMBERED: Final = 8_192
 """Answers kept for each client: as many requests may be in flight and still be repeated safely."""
 
@@ -90,3 +102,15 @@ FEEL_REGEX_CHARS_MAX: Final = 1_000
 
 FEEL_REGEX_WORK_MAX: Final = 50_000_000
 """Length of the text to the power of the pattern's repetitions: the worst case of a backtracking matcher, some 500 ms."""
+
+EXPORTER_PAUSE_MS_MIN: Final = 50
+"""The first pause before a failed call of an exporter is repeated; it doubles with each failure."""
+
+EXPORTER_PAUSE_MS_MAX: Final = 10_000
+"""The longest pause before a failed call of an exporter is repeated: how long a healed target is still left alone."""
+
+EXPORTER_METADATA_BYTES_MAX: Final = 64 * 1024
+"""What an exporter may leave with a position. It lies in the state of every replica; a few counters need some hundred bytes."""
+
+EXPORTER_ERROR_CHARS_MAX: Final = 2_000
+"""The text of an exporter's failure in its status; servers answer with whole documents."""

@@ -1,0 +1,109 @@
+"""The door: frames become structs here, and what pycapnp says of bad ones ends here.
+
+A frame is one Cap'n Proto message, unpacked, with its segment table. Cap'n Proto has no checksum:
+the journal and the links carry one outside. A frame is read once, whole, into frozen structs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+from grevy.protocol.errors import LimitExceeded, MalformedFrame
+from grevy.protocol.schemas import Builder, Field, KjException, Reader, StructSchema
+from grevy.protocol.struct_codec import check_count
+from grevy.protocol.tables import TableReader, TableWriter
+from grevy.protocol.values_codec import read_value, write_value
+
+__all__ = ["FrameCodec"]
+
+T = TypeVar("T")
+Seen = TypeVar("Seen")
+
+_NESTING_MAX: Final = 32
+"""Pointers inside each other; our deepest frame has seven."""
+
+_BAD_FRAME: Final = (KjException, LookupError, UnicodeDecodeError, ValueError)
+"""What reading a bad frame raises: pycapnp's own, a number that no enumeration or table has, a text
+that is not UTF-8, a length that is no multiple of eight."""
+
+_BAD_STRUCT: Final = (KjException, OverflowError, UnicodeEncodeError)
+"""What writing a bad struct raises: a number that its field cannot hold, half a surrogate pair."""
+
+
+class FrameCodec(Generic[T]):
+    """Turns one kind of frame to and from structs; `name` is what errors call it.
+
+    `write` and `read` do the work between the tables: the struct's own fields.
+    """
+
+    __slots__ = ("_bytes_max", "_documents", "_name", "_read", "_schema", "_values", "_write")
+
+    def __init__(
+        self,
+        name: str,
+        schema: StructSchema,
+        bytes_max: int,
+        *,
+        write: Callable[[Builder, T, TableWriter], None],
+        read: Callable[[Reader, TableReader], T],
+    ) -> None:
+        self._name: Final = name
+        self._schema: Final = schema
+        self._bytes_max: Final = bytes_max
+        self._write: Final = write
+        self._read: Final = read
+        self._documents: Final[Field] = schema.schema.fields["documents"]
+        self._values: Final[Field] = schema.schema.fields["values"]
+
+    def encode(self, struct: T) -> bytes:
+        """A struct as a frame; `LimitExceeded` when a part or the whole of it is too large."""
+        builder = self._schema.new_message()
+        try:
+            tables = TableWriter()
+            self._write(builder, struct, tables)
+            if tables.values:
+                self._write_values(builder, tables)
+            if tables.documents:
+                check_count(tables.documents)
+                builder._set("documents", list(tables.documents))
+        except _BAD_STRUCT:
+            raise LimitExceeded(f"{self._name} holds what its schema cannot") from None
+        frame = builder.to_bytes()
+        self._check_size(frame)
+        return frame
+
+    def decode(self, frame: bytes) -> T:
+        """The struct of a frame; `MalformedFrame` or `LimitExceeded` for any other bytes."""
+        return self.look(frame, self._read_all)
+
+    def look(self, frame: bytes, read: Callable[[Reader], Seen]) -> Seen:
+        """What `read` makes of a frame; it may look at a part of it only."""
+        self._check_size(frame)
+        try:
+            # Every word is read once; twice as many may pass for pointers to what is shared.
+            with self._schema.from_bytes(
+                frame, traversal_limit_in_words=len(frame) // 4 + 64, nesting_limit=_NESTING_MAX
+            ) as reader:
+                return read(reader)
+        except _BAD_FRAME:
+            raise MalformedFrame(f"bytes that are not {self._name}") from None
+
+    def _read_all(self, reader: Reader) -> T:
+        documents = reader._get_by_field(self._documents)
+        check_count(documents)
+        tables = TableReader(tuple(documents))
+        values = reader._get_by_field(self._values)
+        check_count(values)
+        tables = TableReader(tables.documents, tuple(read_value(value, tables) for value in values))
+        return self._read(reader, tables)
+
+    def _write_values(self, builder: Builder, tables: TableWriter) -> None:
+        check_count(tables.values)
+        slots = builder._init_by_field(self._values, len(tables.values))
+        for place, value in enumerate(tables.values):
+            write_value(slots[place], value, tables)
+
+    def _check_size(self, frame: bytes) -> None:
+        if len(frame) > self._bytes_max:
+            raise LimitExceeded(f"{self._name} of {len(frame)} bytes; at most {self._bytes_max}")

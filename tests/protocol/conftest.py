@@ -1,0 +1,142 @@
+"""Strategies for every struct of the protocol, made from their type hints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, get_args, get_origin, get_type_hints
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from grevy.protocol.intents import INTENTS, Intent, RecordType, RejectionType
+from grevy.protocol.messages import ClientMessage, CommandRequest, Request, ServerMessage
+from grevy.protocol.record import Answer, Entry, Record, Reply, RequestId
+from grevy.protocol.values import VALUES, Value
+
+settings.register_profile(
+    "protocol", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("protocol")
+
+Strategy = st.SearchStrategy[Any]
+
+_INTEGERS = st.integers(-(2**63), 2**63 - 1)
+_BYTES = st.sampled_from([b"{}", b"null", b""]) | st.binary(max_size=60)
+_IDS = st.binary(min_size=16, max_size=16)
+_INTENT_NUMBERS = st.sampled_from(list(INTENTS.values()))
+
+
+def _of_hint(hint: Any) -> Strategy:
+    """Whatever a field with this type hint may hold."""
+    if type(None) in get_args(hint):
+        return st.none() | _of_hint(get_args(hint)[0])
+    if get_origin(hint) is tuple:
+        return st.lists(_of_hint(get_args(hint)[0]), max_size=4).map(tuple)
+    if args := get_args(hint):
+        return st.one_of([_of_hint(arg) for arg in args])
+    if issubclass(hint, IntEnum):
+        return st.sampled_from(list(hint))
+    if issubclass(hint, Struct):
+        return _SPECIAL.get(hint, structs)(hint)
+    basic: dict[type, Strategy] = {
+        int: _INTEGERS,
+        str: st.text(max_size=30),
+        bool: st.booleans(),
+        bytes: _BYTES,
+    }
+    return basic[hint]
+
+
+def structs(kind: type[Struct]) -> Strategy:
+    """Structs of a kind, each field drawn on its own."""
+    hints = get_type_hints(kind)
+    return st.builds(kind, **{name: _of_hint(hints[name]) for name in kind.__struct_fields__})
+
+
+@st.composite
+def _values(draw: st.DrawFn, intent: Intent | None = None) -> Value:
+    kinds = list(VALUES.values()) if intent is None else [VALUES[intent.value_type]]
+    return draw(structs(draw(st.sampled_from(kinds))))
+
+
+@st.composite
+def _commands(draw: st.DrawFn, _: type) -> CommandRequest:
+    intent = draw(_INTENT_NUMBERS)
+    number, partition_id, key = draw(st.tuples(_INTEGERS, _INTEGERS, _INTEGERS))
+    return CommandRequest(number, partition_id, intent, key, draw(_values(intent)))
+
+
+@st.composite
+def _records(draw: st.DrawFn, _: type) -> Record:
+    intent = draw(_INTENT_NUMBERS)
+    value = draw(_values(intent))
+    kind = draw(st.sampled_from(RecordType))
+    if kind is not RecordType.COMMAND_REJECTION:
+        return Record(kind, intent, draw(_INTEGERS), value)
+    rejection = draw(st.sampled_from(RejectionType))
+    return Record(kind, intent, draw(_INTEGERS), value, rejection, draw(st.text(max_size=30)))
+
+
+_SPECIAL: dict[type[Struct], Callable[[type], Strategy]] = {
+    Value: lambda _: _values(),
+    CommandRequest: _commands,
+    Record: _records,
+    RequestId: lambda _: st.builds(RequestId, client_id=_IDS, number=_INTEGERS),
+    Answer: lambda kind: st.builds(
+        kind,
+        intent=_INTENT_NUMBERS,
+        key=_INTEGERS,
+        value=st.none() | _values(),
+        rejection_type=st.none() | st.sampled_from(RejectionType),
+        rejection_reason=st.text(max_size=30),
+    ),
+}
+
+ENTRIES: Strategy = st.builds(
+    Entry,
+    partition_id=st.integers(1, 8191),
+    timestamp=_INTEGERS,
+    first_position=_INTEGERS,
+    command_position=_INTEGERS,
+    records=st.lists(_records(Record), max_size=5).map(tuple),
+    replies=st.lists(_of_hint(Reply), max_size=2).map(tuple),
+    key_counter=st.integers(0, 2**51),
+    activations=st.integers(0, 10_000),
+)
+CLIENT_MESSAGES: Strategy = st.builds(
+    ClientMessage, client_id=_IDS, requests=st.lists(_of_hint(Request), max_size=5).map(tuple)
+)
+
+
+@pytest.fixture(scope="session")
+def entries() -> Strategy:
+    """Entries with records of any kind."""
+    return ENTRIES
+
+
+@pytest.fixture(scope="session")
+def answers() -> Strategy:
+    """Answers, with and without a value."""
+    return _of_hint(Answer)
+
+
+@pytest.fixture(scope="session")
+def client_messages() -> Strategy:
+    """Client messages with requests of any kind."""
+    return CLIENT_MESSAGES
+
+
+@pytest.fixture(scope="session")
+def server_messages() -> Strategy:
+    """Server messages with items of any kind."""
+    return structs(ServerMessage)
+
+
+@pytest.fixture(scope="session")
+def fuzz_count() -> int:
+    """Mutated frames for each kind of frame; `GREVY_FUZZ` sets it for longer runs."""
+    return int(os.environ.get("GREVY_FUZZ", "1500"))
