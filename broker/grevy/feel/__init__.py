@@ -1,0 +1,40 @@
+"""FEEL, the expression language of BPMN and DMN, in the dialect of Zeebe (feel-scala).
+
+    expression = parse_expression("customer.age >= 18 and not(blocked)")  # raises FeelSyntaxError
+    evaluation = expression.evaluate(lookup, now_ms)  # never raises for bad data
+    to_json(evaluation.value), evaluation.warnings, evaluation.failure
+
+Text becomes tokens (`lexer`), a tree (`parser`, `ast`), closures (`compiler`) and, with variables,
+values (`values`). What is missing or of the wrong type gives null and a warning. An evaluation has
+a budget and so always ends (`budget`). `temporal` has durations and date-times for timers. Nothing
+here reads a clock, and nothing is ever handed to `eval`.
+"""
+
+from grevy.feel.errors import FeelFormatError, FeelSyntaxError
+from grevy.feel.expression import Evaluation, Expression, parse_expression, parse_unary_tests
+from grevy.feel.json_codec import from_json, to_json
+from grevy.feel.moments import Duration, FeelDate, FeelDateTime, FeelTime, Period
+from grevy.feel.scope import FeelWarning, Lookup
+from grevy.feel.values import FeelFunction, FeelRange, Value, type_name
+
+__all__ = [
+    "Duration",
+    "Evaluation",
+    "Expression",
+    "FeelDate",
+    "FeelDateTime",
+    "FeelFormatError",
+    "FeelFunction",
+    "FeelRange",
+    "FeelSyntaxError",
+    "FeelTime",
+    "FeelWarning",
+    "Lookup",
+    "Period",
+    "Value",
+    "from_json",
+    "parse_expression",
+    "parse_unary_tests",
+    "to_json",
+    "type_name",
+]

@@ -1,0 +1,58 @@
+"""What can go wrong with FEEL: text that does not parse, and an evaluation that has to stop.
+
+    ValueError
+    ├── FeelSyntaxError      the expression is not FEEL; the writer of the process has to change it
+    └── FeelFormatError      a value (JSON, ISO 8601 text) cannot be read or written
+    EvaluationStopped        inside the room only: unwinds an evaluation that cannot give a value
+
+Bad data raises none of these: it becomes null with a `FeelWarning`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FOUND_CHARS_MAX: Final = 20
+"""How much of the offending text a syntax error quotes."""
+
+
+class FeelSyntaxError(ValueError):
+    """The text is not a FEEL expression. The message is complete by itself; `line` and `column`
+    count from 1.
+    """
+
+    def __init__(self, text: str, offset: int, expected: str) -> None:
+        """`offset` is the index into `text` of what was found instead of `expected`."""
+        self.line = text.count("\n", 0, offset) + 1
+        self.column = offset - (text.rfind("\n", 0, offset) + 1) + 1
+        self.expected = expected
+        rest = text[offset : offset + FOUND_CHARS_MAX + 1].split("\n", 1)[0].rstrip("\r")
+        found = f"'{rest[:FOUND_CHARS_MAX]}'" if rest.strip() else "the end"
+        super().__init__(
+            f"failed to parse expression '{quote(text)}': expected {expected} "
+            f"at line {self.line}, column {self.column}, but found {found}"
+        )
+
+
+class FeelFormatError(ValueError):
+    """A text that should be JSON, a duration or a date-time is not, or a value is too large to
+    write.
+    """
+
+
+class EvaluationStopped(Exception):  # noqa: N818 - it is no error of the caller's, it unwinds the closures
+    """Ends an evaluation without a value: a budget is used up, or `assert` failed. Never leaves
+    the room.
+    """
+
+    def __init__(self, reason: str, *, is_assertion: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.is_assertion = is_assertion
+
+
+def quote(text: str, chars_max: int = 200) -> str:
+    """The text as a message shows it: cut at `chars_max`, so that a message never outgrows what it
+    tells about.
+    """
+    return text if len(text) <= chars_max else f"{text[:chars_max]}…"

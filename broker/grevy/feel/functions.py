@@ -1,0 +1,124 @@
+"""Compiling calls and definitions of functions. See `compiler` for the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from grevy.feel import ast
+from grevy.feel.builtins import Builtin, CallFailed, builtins_of
+from grevy.feel.scope import Code, Run, Scope
+from grevy.feel.values import FeelFunction, Value
+
+Build: TypeAlias = Callable[[ast.Node], Code]
+Arguments: TypeAlias = tuple[Code, ...]
+
+
+def build_function(node: ast.FunctionOf, build: Build) -> Code:
+    """`function(a, b) body`: keeps the scope in which it was made."""
+    body, parameters = build(node.body), node.parameters
+    height, size = ast.measure(node.body)
+
+    def define(scope: Scope) -> Value:
+        def invoke(arguments: list[Value]) -> Value:
+            run = scope.run
+            run.charge(size + 1)
+            run.enter(height)
+            try:
+                return body(Scope(dict(zip(parameters, arguments, strict=True)), scope, run))
+            finally:
+                run.leave(height)
+
+        return FeelFunction(parameters, invoke)
+
+    return define
+
+
+def build_call(node: ast.Call, build: Build) -> Code:
+    """A call by name, of an entry of a context, or of a function that an expression gives."""
+    arguments = tuple(map(build, node.arguments))
+    fits = _fit(len(arguments), node.names)
+    builtin = None if node.base is not None else _choose_builtin(node)
+    base = None if node.base is None else build(node.base)
+    name, names = node.name, node.names
+    missing = _not_found(node)
+
+    def call(scope: Scope) -> Value:
+        if base is None:
+            function = scope.find_function(name, fits)
+        else:
+            function = _function_in(base(scope), name, fits)
+        if function is not None:
+            return function.invoke(_in_order(scope, function.parameters, arguments, names))
+        if builtin is None:
+            scope.run.warn("NO_FUNCTION_FOUND", missing)
+            return None
+        return _call_builtin(scope.run, builtin, _builtin_values(scope, builtin, arguments, names))
+
+    return call
+
+
+def _choose_builtin(node: ast.Call) -> Builtin | None:
+    """Of the forms whose parameters take the arguments the shortest, and of those the first."""
+    names, count = set(node.names), len(node.arguments)
+    fitting = [
+        builtin
+        for builtin in builtins_of(node.name)
+        if (names <= set(builtin.parameters) if names else builtin.takes(count))
+    ]
+    return min(fitting, key=lambda builtin: len(builtin.parameters), default=None)
+
+
+def _fit(count: int, names: tuple[str, ...]) -> Callable[[FeelFunction], bool]:
+    if names:
+        return lambda function: set(names) <= set(function.parameters)
+    return lambda function: len(function.parameters) == count
+
+
+def _function_in(
+    base: Value, name: str, fits: Callable[[FeelFunction], bool]
+) -> FeelFunction | None:
+    found = base.get(name) if isinstance(base, dict) and name else base
+    return found if isinstance(found, FeelFunction) and fits(found) else None
+
+
+def _not_found(node: ast.Call) -> str:
+    if node.names:
+        what = f"parameters: {','.join(node.names)}"
+    else:
+        what = f"{len(node.arguments)} parameters"
+    return f"No function found with name '{node.name}' and {what}"
+
+
+def _in_order(
+    scope: Scope, parameters: tuple[str, ...], arguments: Arguments, names: tuple[str, ...]
+) -> list[Value]:
+    """The values in the order of the parameters; what is not named is null."""
+    if not names:
+        return [argument(scope) for argument in arguments]
+    values = {name: argument(scope) for name, argument in zip(names, arguments, strict=True)}
+    return [values.get(parameter) for parameter in parameters]
+
+
+def _builtin_values(
+    scope: Scope, builtin: Builtin, arguments: Arguments, names: tuple[str, ...]
+) -> list[Value]:
+    values = _in_order(scope, builtin.parameters, arguments, names)
+    if names or not builtin.is_variadic:
+        return values
+    fixed = len(builtin.parameters) - 1
+    rest = values[fixed:]
+    if fixed == 0 and len(rest) == 1 and isinstance(rest[0], list):
+        return rest
+    return [*values[:fixed], rest]
+
+
+def _call_builtin(run: Run, builtin: Builtin, values: list[Value]) -> Value:
+    try:
+        return builtin.invoke(run, values)
+    except CallFailed as failure:
+        run.warn(
+            "FUNCTION_INVOCATION_FAILURE",
+            f"Failed to invoke function '{builtin.name}': {failure.message}",
+        )
+        return None
