@@ -1,0 +1,133 @@
+"""What the transport and the room above it share: peers, the handler of their requests, options and
+figures.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from grevy.protocol.messages import Request, ServerItem
+
+CLIENT_ID_BYTES: Final = 16
+
+
+class Peer:
+    """One connection of a client, until it vanishes; a client that comes back is another peer.
+
+    Rooms above read `client_id` and use a peer as a key; the rest belongs to the transport.
+    """
+
+    __slots__ = (
+        "client_id",
+        "connection",
+        "heard_at_s",
+        "identity",
+        "is_gone",
+        "outbox",
+        "strikes",
+        "unsent",
+        "unsent_bytes",
+    )
+
+    def __init__(self, identity: bytes, connection: int) -> None:
+        self.identity: Final = identity
+        """Its ZeroMQ routing id, which the broker chose."""
+        self.client_id = b""
+        """The client's 16 random bytes; empty until its first well-formed message."""
+        self.connection: Final = connection
+        """Its TCP connection, as the number of the file descriptor."""
+        self.heard_at_s = 0.0
+        self.strikes = 0
+        """Malformed messages so far."""
+        self.outbox: list[ServerItem] = []
+        """What waits for the end of the loop's turn."""
+        self.unsent: deque[bytes] = deque()
+        """Messages that found the pipe full, oldest first."""
+        self.unsent_bytes = 0
+        self.is_gone = False
+
+    def __repr__(self) -> str:
+        return f"Peer(client={self.client_id.hex()}, connection={self.connection})"
+
+
+class Handler(Protocol):
+    """The room above, as the transport sees it.
+
+    Calls come from the loop's thread, never from inside each other.
+    """
+
+    def on_request(self, peer: Peer, request: Request) -> None:
+        """One request of a message, in the order in which the client wrote them."""
+
+    def on_drained(self) -> None:
+        """The socket is empty, or has had its turn: append and flush what the requests gave."""
+
+    def on_vanished(self, peer: Peer) -> None:
+        """The connection is gone: once for each peer that requests came from, and none come after."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """How patient a server is. Spans in milliseconds."""
+
+    heartbeat_interval_ms: int = 1_000
+    """Between ZMTP pings to each connection."""
+
+    heartbeat_timeout_ms: int = 3_000
+    """Without a sign of life a link counts as cut; a closed connection is noticed at once."""
+
+    handshake_timeout_ms: int = 5_000
+    """For a stranger's greeting: half handshakes hold no descriptors for longer."""
+
+    silence_ms_max: int = 10_000
+    """Clients say something every second; one that is silent for so long has vanished."""
+
+    connections_max: int = 4_096
+    """Connections beyond that are cut when accepted; keep it below the limit of open files."""
+
+    drain_messages_max: int = 1_000
+    """Messages read in one turn of the loop, so that replies and timers have theirs."""
+
+    malformed_max: int = 3
+    """Malformed messages before a peer is cut off."""
+
+    high_water_mark: int = 128
+    """Messages that libzmq holds for each connection and direction. Small: what it holds is
+    delivered late after a cut.
+    """
+
+    message_bytes_aim: int = 1024 * 1024
+    """Items for one peer are put into one message up to about this size."""
+
+    unsent_bytes_max: int = 64 * 1024 * 1024
+    """What waits for a peer that does not read, beyond libzmq's own queue; one that has more
+    waiting is cut off.
+    """
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be greater than 0")
+        if self.heartbeat_timeout_ms < self.heartbeat_interval_ms:
+            raise ValueError("heartbeat_timeout_ms must not be less than heartbeat_interval_ms")
+
+
+@dataclass(slots=True)
+class ServerStatistics:
+    """What a server did since it began; `connections` and `peers` are of now."""
+
+    connections: int = 0
+    peers: int = 0
+    messages_received: int = 0
+    requests: int = 0
+    messages_sent: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    malformed: int = 0
+    dropped: int = 0
+    """Messages of connections that were gone, or that chose a routing id for themselves."""
+    vanished: int = 0
+    cut_off: int = 0
+    """Connections that the server ended: malformed, silent, too slow, or one too many."""
