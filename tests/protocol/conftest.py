@@ -60,7 +60,8 @@ def structs(kind: type[Struct]) -> Strategy:
 @st.composite
 def _values(draw: st.DrawFn, intent: Intent | None = None) -> Value:
     kinds = list(VALUES.values()) if intent is None else [VALUES[intent.value_type]]
-    return draw(structs(draw(st.sampled_from(kinds))))
+    value: Value = draw(structs(draw(st.sampled_from(kinds))))
+    return value
 
 
 @st.composite

@@ -2,8 +2,9 @@
 
 The pairs are made once, at import, from the type hints of the one and the schema of the other. Most
 fields (numbers, texts, flags) go over as they are, enumerations as their numbers; the few others
-(documents, lists, structs) have a `_Form`, which says how. A field at its default is not written, and the default is
-what the schema gives for a field that was not written: the two cannot drift apart.
+(documents, lists, structs) have a `_Form`, which says how. A field at its default is not written,
+and the default is what the schema gives for a field that was not written: the two cannot drift
+apart.
 """
 
 from __future__ import annotations
