@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from grevy.engine import CLIENT_COMMANDS, Command
+from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
 from grevy.partition.storage import PartitionStorage
 from grevy.ports import Clock
@@ -88,7 +89,19 @@ class Partition:
         self._is_ready = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._on_failed = on_failed
-        self._pipeline = CommitPipeline(loop, storage.raft, self._on_committed, self._fail)
+        self._pipeline = CommitPipeline(
+            loop,
+            storage.raft,
+            applied_index=storage.state.applied_index,
+            on_committed=self._on_committed,
+            on_failed=self._fail,
+        )
+        self._checkpoints = Checkpoints(loop, storage)
+
+    @property
+    def term(self) -> int:
+        """The term in which this broker leads."""
+        return self._pipeline.term
 
     async def start(self, outbox: Outbox) -> None:
         """Takes the lead, replays what the checkpoint does not have, and is ready for requests."""
@@ -102,6 +115,7 @@ class Partition:
         if self._timer is not None:
             self._timer.cancel()
         await self._pipeline.stop()
+        await self._checkpoints.stop()
         self._storage.close()
 
     def on_request(self, peer: Peer, request: object) -> None:
@@ -229,7 +243,10 @@ class Partition:
         self._pipeline.propose(self._stream.submit(command, self._now(), taker=subscription))
 
     def _open_records(self, peer: Peer, request: OpenRecordSubscription) -> None:
-        exporter = self._storage.exporter(request.exporter_id)
+        exporter = None
+        if request.exporter_id:
+            self._storage.exporters.register(request.exporter_id)
+            exporter = self._storage.exporters.get(request.exporter_id)
         start = request.from_position
         if start < 0:
             start = exporter.position + 1 if exporter is not None else 0
@@ -244,7 +261,7 @@ class Partition:
     def _acknowledge(self, peer: Peer, request: AcknowledgeRecords) -> None:
         subscription = self._feed.find(peer, request.subscription)
         if subscription is not None and subscription.exporter_id:
-            self._storage.acknowledge(
+            self._storage.exporters.acknowledge(
                 subscription.exporter_id, request.position, request.metadata
             )
 
@@ -260,10 +277,10 @@ class Partition:
 
     # ── commits ───────────────────────────────────────────────────────────────────────────────────
 
-    def _on_committed(self, payloads: list[bytes], last_index: int, *, is_ready: bool) -> None:
+    def _on_committed(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
         effects = self._stream.commit(payloads, last_index)
         self._give_out(effects)
-        if is_ready and not self._is_ready.is_set():
+        if is_settled and not self._is_ready.is_set():
             self._stream.begin()
             self._is_ready.set()
         if not self._feed.is_empty:
@@ -308,7 +325,7 @@ class Partition:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         for payload in self._stream.run_schedule(self._now()):
             self._pipeline.propose(payload)
-        self._storage.maintain(self._clock.monotonic_ns())
+        self._checkpoints.run_if_due(self._clock.monotonic_ns())
         self.on_drained()
 
     def _now(self) -> int:

@@ -1,0 +1,1 @@
+"""`make demo`: one broker runs an order process, on the screen."""

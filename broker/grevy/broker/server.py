@@ -1,0 +1,162 @@
+"""The composition root: the only place that makes a real clock, disk and socket, and puts the rooms together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Final
+
+import uvloop
+
+from grevy.broker.config import BrokerConfig
+from grevy.broker.exporters import Exporters
+from grevy.broker.system import OsDisk, SystemClock
+from grevy.partition import Partition, PartitionStorage, StorageOptions
+from grevy.protocol.messages import (
+    CommandRequest,
+    ErrorCode,
+    ErrorReply,
+    Heartbeat,
+    OpenJobSubscription,
+    OpenRecordSubscription,
+    PartitionInfo,
+    Request,
+    StatusReply,
+    StatusRequest,
+    SubscriptionClosed,
+    TopologyReply,
+    TopologyRequest,
+)
+from grevy.transport import Peer, Server
+
+_log = logging.getLogger(__name__)
+
+EXIT_FAILED: Final = 1
+
+
+class Broker:
+    """One broker: its partition, its socket, its exporters."""
+
+    def __init__(self, config: BrokerConfig, loop: asyncio.AbstractEventLoop) -> None:
+        self._config = config
+        self._loop = loop
+        self._stopped = asyncio.Event()
+        self._failure: BaseException | None = None
+        clock = SystemClock()
+        options = StorageOptions(
+            checkpoint_period_s=config.checkpoint_period_s,
+            exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
+        )
+        folder = config.data / "partitions" / "1"
+        storage = PartitionStorage.open(OsDisk(folder), folder, 1, options)
+        self._partition = Partition(1, loop, clock, storage, on_failed=self._on_failed)
+        self._server = Server(loop, f"tcp://{config.host}:{config.port}", self)
+        self._exporters = Exporters(config.exporters, self.endpoint)
+
+    @property
+    def endpoint(self) -> str:
+        """Where clients connect, as host:port."""
+        return self._server.endpoint.removeprefix("tcp://")
+
+    async def start(self) -> None:
+        """Ready for clients when it returns."""
+        await self._partition.start(self._server)
+        self._server.start()
+        await self._exporters.start()
+
+    async def run_until_stopped(self) -> int:
+        """Serves until a signal or a failure; the process's exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._stopped.set)
+        await self._stopped.wait()
+        await self.stop()
+        return EXIT_FAILED if self._failure is not None else 0
+
+    async def stop(self) -> None:
+        """Stops taking requests, lets what is in flight commit, closes the log."""
+        await self._exporters.stop()
+        self._server.close()
+        if self._failure is None:
+            await self._partition.stop()
+
+    # ── what the transport asks for ───────────────────────────────────────────────────────────────
+
+    def on_request(self, peer: Peer, request: Request) -> None:
+        """One request of a client."""
+        match request:
+            case TopologyRequest():
+                self._server.send(peer, self._topology(request.number))
+            case StatusRequest():
+                document = json.dumps(self.status()).encode()
+                self._server.send(peer, StatusReply(request.number, document))
+            case Heartbeat():
+                pass
+            case CommandRequest() if request.partition_id != 1:
+                text = f"there is no partition {request.partition_id}; there is partition 1"
+                error = ErrorReply(request.number, ErrorCode.UNKNOWN_PARTITION, text)
+                self._server.send(peer, error)
+            case OpenJobSubscription() | OpenRecordSubscription() if request.partition_id != 1:
+                text = f"there is no partition {request.partition_id}; there is partition 1"
+                code = ErrorCode.UNKNOWN_PARTITION
+                self._server.send(peer, SubscriptionClosed(request.subscription, code, text))
+            case _:
+                self._partition.on_request(peer, request)
+
+    def on_drained(self) -> None:
+        """The requests of this turn are there."""
+        self._partition.on_drained()
+
+    def on_vanished(self, peer: Peer) -> None:
+        """A client is gone."""
+        self._partition.on_vanished(peer)
+
+    def status(self) -> dict[str, object]:
+        """The figures of `grevy status`."""
+        return {
+            "endpoint": self.endpoint,
+            "version": version("grevy"),
+            "pid": os.getpid(),
+            **self._partition.statistics(),
+            **self._exporters.statistics(),
+        }
+
+    def _topology(self, number: int) -> TopologyReply:
+        leader = PartitionInfo(1, self.endpoint, self._partition.term)
+        return TopologyReply(number, self._config.cluster_id, version("grevy"), (leader,))
+
+    def _on_failed(self, error: BaseException) -> None:
+        self._failure = error
+        self._stopped.set()
+
+
+async def serve(config: BrokerConfig, announce: Callable[[Broker], None]) -> int:
+    """Runs a broker until it is told to stop; the exit code."""
+    broker = Broker(config, asyncio.get_running_loop())
+    await broker.start()
+    announce(broker)
+    return await broker.run_until_stopped()
+
+
+def run_broker(config: BrokerConfig, *, as_json: bool) -> int:
+    """`grevy broker`: says where it listens, and serves in the foreground."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+
+    def announce(broker: Broker) -> None:
+        line = {"endpoint": broker.endpoint, "data": str(config.data), "pid": os.getpid()}
+        text = (
+            json.dumps(line)
+            if as_json
+            else f"grevy is ready at {broker.endpoint}, data in {config.data}"
+        )
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    return uvloop.run(serve(config, announce))

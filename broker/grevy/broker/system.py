@@ -1,0 +1,146 @@
+"""The real clock, disk and entropy: the only place that asks the operating system for them."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+
+class SystemClock:
+    """The clocks of this machine (port `Clock`)."""
+
+    def now_ms(self) -> int:
+        """Wall time in epoch milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic_ns(self) -> int:
+        """A stopwatch that never goes back."""
+        return time.monotonic_ns()
+
+
+class OsEntropy:
+    """The operating system's random numbers (port `Entropy`)."""
+
+    def random_bytes(self, count: int) -> bytes:
+        """`count` random bytes."""
+        return os.urandom(count)
+
+    def random_u64(self) -> int:
+        """A random number of 64 bits."""
+        return int.from_bytes(os.urandom(8), "little")
+
+
+class OsFile:
+    """A file descriptor (port `File`)."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """The bytes at `offset`; short only at the end of the file."""
+        data = os.pread(self._fd, length, offset)
+        if len(data) == length or not data:
+            return data
+        parts = [data]
+        got = len(data)
+        while got < length and (data := os.pread(self._fd, length - got, offset + got)):
+            parts.append(data)
+            got += len(data)
+        return b"".join(parts)
+
+    def pwrite(self, data: bytes, offset: int) -> None:
+        """Write all of `data`, or raise."""
+        written = os.pwrite(self._fd, data, offset)
+        while written < len(data):
+            rest = memoryview(data)[written:]
+            written += os.pwrite(self._fd, rest, offset + written)
+
+    def fdatasync(self) -> None:
+        """Wait until contents and size are on the device."""
+        os.fdatasync(self._fd)
+
+    def truncate(self, size: int) -> None:
+        """Cut or lengthen to `size` bytes."""
+        os.ftruncate(self._fd, size)
+
+    def size(self) -> int:
+        """Length in bytes."""
+        return os.fstat(self._fd).st_size
+
+    def close(self) -> None:
+        """Close the descriptor; harmless when it is closed already."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+
+class OsDisk:
+    """The tree below a directory of this machine (port `Disk`); the directory is made when it is
+    missing.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        self._make_durably(self._root)
+
+    def open(self, path: str) -> OsFile:
+        """Open an existing file to read and write."""
+        return OsFile(os.open(self._at(path), os.O_RDWR | os.O_CLOEXEC))
+
+    def create(self, path: str) -> OsFile:
+        """Make an empty file that only this user can read."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        return OsFile(os.open(self._at(path), flags, 0o600))
+
+    def exists(self, path: str) -> bool:
+        """Whether the name is taken."""
+        return self._at(path).exists()
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename in one step."""
+        self._at(old).replace(self._at(new))
+
+    def remove(self, path: str) -> None:
+        """Remove a file."""
+        self._at(path).unlink()
+
+    def list(self, path: str) -> list[str]:
+        """The names in a directory, sorted."""
+        return sorted(os.listdir(self._at(path)))
+
+    def mkdir(self, path: str) -> None:
+        """Make a directory and its parents, durably."""
+        self._make_durably(self._at(path))
+
+    def fsync_dir(self, path: str) -> None:
+        """Make the names in a directory durable."""
+        _fsync_directory(self._at(path))
+
+    def free_bytes(self) -> int:
+        """Room that is left on the file system."""
+        status = os.statvfs(self._root)
+        return status.f_bavail * status.f_frsize
+
+    def _at(self, path: str) -> Path:
+        full = self._root / path
+        if ".." in full.parts or not full.is_relative_to(self._root):
+            raise PermissionError(f"{path!r} is outside of the disk's root")
+        return full
+
+    def _make_durably(self, directory: Path) -> None:
+        if directory.is_dir():
+            return
+        self._make_durably(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
+        _fsync_directory(directory.parent)
+
+
+def _fsync_directory(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
