@@ -51,10 +51,8 @@ def entry(run: Run, base: Value, key: str, depth: int = 0) -> Value:
         if key in base:
             return base[key]
         keys = ", ".join(f"'{key}'" for key in list(base)[:_KEYS_SHOWN])
-        run.warn(
-            "NO_CONTEXT_ENTRY_FOUND",
-            f"No context entry found with key '{key}'. Available keys: {keys}",
-        )
+        what = f"Available keys: {keys}" if keys else "The context is empty"
+        run.warn("NO_CONTEXT_ENTRY_FOUND", f"No context entry found with key '{key}'. {what}")
         return None
     if isinstance(base, list):
         if depth > limits.JSON_DEPTH_MAX:

@@ -7,6 +7,7 @@ A handler takes a node and `build`, which compiles the nodes below it, and gives
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import DecimalException
 from typing import Final, TypeAlias
 
 from grevy.feel import ast, decimals
@@ -105,10 +106,12 @@ def build_steps(node: ast.Steps, build: Build) -> Code:
         assert isinstance(last, NUMBER_TYPES)
         if isinstance(first, int) and isinstance(last, int):
             return list(_whole_steps(scope.run, first, last))
-        turns = decimals.to_index(decimals.subtract(last, first))
-        sign = 1 if first < last else -1
-        steps = _whole_steps(scope.run, 0, abs(turns))
-        return [decimals.add(first, sign * step) for step in steps]
+        try:
+            turns = decimals.to_index(decimals.subtract(last, first))
+            steps = _whole_steps(scope.run, 0, turns)
+            return [decimals.add(first, step) for step in steps]
+        except DecimalException:
+            raise EvaluationStopped("a range is out of range") from None
 
     return count
 

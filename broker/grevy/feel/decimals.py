@@ -129,6 +129,16 @@ def is_whole(number: Number) -> bool:
     return isinstance(number, int) or number == number.to_integral_value()
 
 
+def remainder_by_two(number: Number) -> int | None:
+    """0 for even, 1 for odd; None for a number that is not whole."""
+    if isinstance(number, int):
+        return number % 2
+    if not is_whole(number):
+        return None
+    # Not int(): a number with a great exponent would become millions of digits, and all of them even.
+    return 0 if number.adjusted() > len(number.as_tuple().digits) else int(number) % 2
+
+
 def _is_short_whole(number: Decimal) -> bool:
     return 0 <= number.adjusted() < 34 and number == number.to_integral_value()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import DecimalException
 from typing import TypeAlias
 
 from grevy.feel import ast
 from grevy.feel.builtins import Builtin, CallFailed, builtins_of
+from grevy.feel.errors import FeelFormatError
 from grevy.feel.scope import Code, Run, Scope
 from grevy.feel.values import FeelFunction, Value
 
@@ -117,8 +119,10 @@ def _call_builtin(run: Run, builtin: Builtin, values: list[Value]) -> Value:
     try:
         return builtin.invoke(run, values)
     except CallFailed as failure:
-        run.warn(
-            "FUNCTION_INVOCATION_FAILURE",
-            f"Failed to invoke function '{builtin.name}': {failure.message}",
-        )
-        return None
+        problem = failure.message
+    except (DecimalException, FeelFormatError):
+        problem = "the result is out of range"
+    run.warn(
+        "FUNCTION_INVOCATION_FAILURE", f"Failed to invoke function '{builtin.name}': {problem}"
+    )
+    return None

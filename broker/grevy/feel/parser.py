@@ -36,7 +36,8 @@ class Level(IntEnum):
     VALUE = 7
 
 
-_COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">="})
+_ORDERINGS: Final = frozenset({"<", "<=", ">", ">="})
+_COMPARISONS: Final = _ORDERINGS | {"=", "!="}
 _CHAINED: Final = {
     "+": Level.SUM,
     "-": Level.SUM,
@@ -224,7 +225,7 @@ class _Parser(Cursor):
     def _operand(self, level: Level) -> ast.Node:
         """A value with the signs before it and the accesses after it, or a test of the input."""
         token = self.peek()
-        if token.kind is Kind.SYMBOL and token.text in _COMPARISONS and level <= Level.COMPARISON:
+        if token.kind is Kind.SYMBOL and token.text in _ORDERINGS and level <= Level.COMPARISON:
             self.advance()
             return ast.InputComparison(token.text, _as_value(self._operation(Level.SUM)))
         signs = 0
@@ -440,10 +441,20 @@ class _Parser(Cursor):
             self.peek(1).kind is Kind.END or self.is_symbol(",", 1) or self.is_symbol(")", 1)
         ):
             return ast.InputComparison("=", ast.Literal(self.advance().text == "true"))
-        return _as_test(self.expression())
+        return self._equality_test() or _as_test(self.expression())
+
+    def _equality_test(self) -> ast.InputComparison | None:
+        """`= x` and `!= x` are tests only where nothing but a test can be: elsewhere they are slips."""
+        if not (self.is_symbol("=") or self.is_symbol("!=")):
+            return None
+        operator = self.advance().text
+        return ast.InputComparison(operator, _as_value(self._operation(Level.SUM)))
 
     def _tests_after_in(self) -> ast.Node:
         if not self.is_symbol("("):
+            equality = self._equality_test()
+            if equality is not None:
+                return equality
             inputs = self._inputs
             test = self._operation(Level.COMPARISON)
             if self._inputs > inputs:

@@ -1,4 +1,6 @@
-"""Every limit of Grevy: its name with its unit, and why it is what it is. What reaches one gets an error that names it."""
+"""Every limit of Grevy: its name with its unit, and why it is what it is. What reaches one gets an
+error that names it.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +10,45 @@ DOCUMENT_BYTES_MAX: Final = 4 * 1024 * 1024
 """A variable document of a command. Zeebe: 4 MiB a message."""
 
 MESSAGE_BYTES_MAX: Final = 8 * 1024 * 1024
-"""A message on a socket: a document of the greatest size, the rest of a request, and room for what is batched with it."""
+"""A message on a socket: a document of the greatest size, the rest of a request, and room for what
+is batched with it.
+"""
 
 ENTRY_BYTES_MAX: Final = 64 * 1024 * 1024
-"""An entry of the log. A command's document appears a few times in what follows from it; the reader allocates no more."""
+"""An entry of the log. A command's document appears a few times in what follows from it; the reader
+allocates no more.
+"""
 
 SERVER_MESSAGE_BYTES_MAX: Final = ENTRY_BYTES_MAX + MESSAGE_BYTES_MAX
 """A message from a broker: a record push carries an entry whole, however large it is."""
 
 LIST_ITEMS_MAX: Final = 65_536
-"""Items in any list of an entry or a message; far more than a batch makes. Empty items cost a sender nothing."""
+"""Items in any list of an entry or a message; far more than a batch makes. Empty items cost a
+sender nothing.
+"""
 
 SEGMENT_BYTES: Final = 128 * 1024 * 1024
-"""A file of the log: large, so that there are few; small enough that compaction gives space back in pieces. Zeebe: 128 MiB."""
+"""A file of the log: large, so that there are few; small enough that compaction gives space back in
+pieces. Zeebe: 128 MiB.
+"""
 
 RESOURCE_BYTES_MAX: Final = 4 * 1024 * 1024
 """A file in a deployment; the same as a message in Zeebe."""
 
 BATCH_STEPS_MAX: Final = 100
-"""Internal steps in one entry before the rest goes on as a command of its own, so that others get their turn. Zeebe: 100."""
+"""Internal steps in one entry before the rest goes on as a command of its own, so that others get
+their turn. Zeebe: 100.
+"""
 
 BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
-"""Values in one entry, estimated by their documents, before the rest goes on as a command of its own."""
+"""Values in one entry, estimated by their documents, before the rest goes on as a command of its
+own.
+"""
 
 ACTIVATIONS_MAX: Final = 10_000
-"""Elements that one client command may activate without a wait in between; more is a loop, and becomes an incident."""
+"""Elements that one client command may activate without a wait in between; more is a loop, and
+becomes an incident.
+"""
 
 ELEMENT_DEPTH_MAX: Final = 100
 """Scopes inside each other at run time."""
@@ -41,7 +57,9 @@ JOBS_PER_ACTIVATION_MAX: Final = 1_000
 """Jobs that one activation hands out, whatever the worker asks for."""
 
 JOB_PUSH_BYTES_MAX: Final = 4 * 1024 * 1024
-"""Variables in one activation of jobs; what would not fit stays activatable. Zeebe: a message, 4 MiB."""
+"""Variables in one activation of jobs; what would not fit stays activatable. Zeebe: a message, 4
+MiB.
+"""
 
 ERROR_MESSAGE_CHARS_MAX: Final = 10_000
 """A worker's error message; longer ones are cut. Zeebe: 10,000."""
@@ -71,19 +89,27 @@ CLIENTS_REMEMBERED: Final = 10_000
 """Clients whose answers are kept; beyond that the longest silent one is forgotten."""
 
 JSON_DEPTH_MAX: Final = 200
-"""Arrays and objects inside each other in a variable document; deeper ones break the recursion of many readers."""
+"""Arrays and objects inside each other in a variable document; deeper ones break the recursion of
+many readers.
+"""
 
 FEEL_TEXT_CHARS_MAX: Final = 64 * 1024
 """One FEEL expression; the longest that people write have a few KiB."""
 
-FEEL_NESTING_MAX: Final = 64
-"""Brackets, functions and `if`s inside each other in a FEEL expression. Each level costs some frames of Python's stack."""
+FEEL_NESTING_MAX: Final = 80
+"""Brackets, functions and `if`s inside each other in a FEEL expression. Each level costs some
+frames of Python's stack.
+"""
 
 FEEL_CALL_DEPTH_MAX: Final = 160
-"""Heights of the FEEL functions that are running inside each other, summed: what evaluation may use of Python's stack."""
+"""Heights of the FEEL functions that are running inside each other, summed: what evaluation may use
+of Python's stack.
+"""
 
-FEEL_STEPS_MAX: Final = 200_000
-"""Steps of one FEEL evaluation, see `feel.budget`: some 50 ms. Zeebe ends one after 5 s."""
+FEEL_STEPS_MAX: Final = 500_000
+"""Steps of one FEEL evaluation, see `feel.budget`: some 200 ms at the worst. Zeebe ends one after 5
+s.
+"""
 
 FEEL_LIST_ITEMS_MAX: Final = 100_000
 """Items of a list, turns of a loop, numbers in a range that FEEL makes."""
@@ -92,25 +118,35 @@ FEEL_STRING_CHARS_MAX: Final = 1024 * 1024
 """A string that FEEL makes."""
 
 FEEL_RESULT_WEIGHT_MAX: Final = 4 * 1024 * 1024
-"""What an evaluation gives: its values counted one each, plus the characters of its strings. A document takes no more."""
+"""What an evaluation gives: its values counted one each, plus the characters of its strings. A
+document takes no more.
+"""
 
 FEEL_WARNINGS_MAX: Final = 100
-"""Warnings kept of one evaluation; a filter over a long list would give the same one thousands of times."""
+"""Warnings kept of one evaluation; a filter over a long list would give the same one thousands of
+times.
+"""
 
 FEEL_REGEX_CHARS_MAX: Final = 1_000
 """A pattern of `matches`, `replace`, `split`, `extract`."""
 
 FEEL_REGEX_WORK_MAX: Final = 50_000_000
-"""Length of the text to the power of the pattern's repetitions: the worst case of a backtracking matcher, some 500 ms."""
+"""Length of the text to the power of the pattern's repetitions: the worst case of a backtracking
+matcher, some 500 ms.
+"""
 
 EXPORTER_PAUSE_MS_MIN: Final = 50
 """The first pause before a failed call of an exporter is repeated; it doubles with each failure."""
 
 EXPORTER_PAUSE_MS_MAX: Final = 10_000
-"""The longest pause before a failed call of an exporter is repeated: how long a healed target is still left alone."""
+"""The longest pause before a failed call of an exporter is repeated: how long a healed target is
+still left alone.
+"""
 
 EXPORTER_METADATA_BYTES_MAX: Final = 64 * 1024
-"""What an exporter may leave with a position. It lies in the state of every replica; a few counters need some hundred bytes."""
+"""What an exporter may leave with a position. It lies in the state of every replica; a few counters
+need some hundred bytes.
+"""
 
 EXPORTER_ERROR_CHARS_MAX: Final = 2_000
 """The text of an exporter's failure in its status; servers answer with whole documents."""

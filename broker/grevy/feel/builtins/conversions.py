@@ -28,7 +28,7 @@ from grevy.feel.values import Value
 
 LIBRARY: Final = Library()
 
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 
 
 def _parsed(parse: Callable[[str], Value], text: str, what: str) -> Value:

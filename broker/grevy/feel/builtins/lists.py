@@ -158,11 +158,11 @@ def _any(run: Run, items: Items) -> Value:
 # --- parts and positions ---
 
 
-def _index(items: Items, position: Number) -> int:
+def _index(items: Items, position: Number, what: str = "position") -> int:
     """Where a position is, from 0; it may lie outside of the list. There is no position 0."""
     number = decimals.to_index(position)
     if number == 0:
-        raise CallFailed("start position must be a non-zero number")
+        raise CallFailed(f"{what} must be a non-zero number")
     return number - 1 if number > 0 else len(items) + number
 
 
@@ -176,7 +176,7 @@ def _made(run: Run, items: Items) -> Items:
 @LIBRARY.define("sublist", "list: list", "start: number")
 @LIBRARY.define("sublist", "list: list", "start: number", "length: number")
 def _sublist(run: Run, items: Items, start: Number, length: Number | None = None) -> Value:
-    first = _index(items, start)
+    first = _index(items, start, "start position")
     end = len(items) if length is None else first + decimals.to_index(length)
     return _made(run, items[max(first, 0) : max(end, 0)])
 
@@ -232,7 +232,7 @@ def _index_of(run: Run, items: Items, match: Value) -> Value:
 def _partition(run: Run, items: Items, size: Number) -> Value:
     length = decimals.to_index(size)
     if length < 1:
-        raise CallFailed("'size' should be greater than zero")
+        raise CallFailed(f"'size' should be greater than zero but was '{length}'")
     parts: Items = [items[at : at + length] for at in range(0, len(items), length)]
     return _made(run, parts)
 

@@ -46,9 +46,7 @@ def _decimal_by_mode(_run: Run, number: Number, scale: Number, mode: str) -> Val
     if mode.upper() == "UNNECESSARY":
         result = _round(number, scale, decimal.ROUND_DOWN)
         if result != number:
-            raise CallFailed(
-                f"Failed to apply rounding mode '{shown(mode)}': rounding is necessary"
-            )
+            raise CallFailed("Failed to apply rounding mode 'UNNECESSARY': Rounding necessary")
         return result
     rounding = _MODES.get(mode.upper())
     if rounding is None:
@@ -114,12 +112,12 @@ _define_by_float("sqrt", math.sqrt)
 
 @LIBRARY.define("odd", "number: number")
 def _odd(_run: Run, number: Number) -> Value:
-    return decimals.is_whole(number) and decimals.modulo(number, 2) == 1
+    return decimals.remainder_by_two(number) == 1
 
 
 @LIBRARY.define("even", "number: number")
 def _even(_run: Run, number: Number) -> Value:
-    return decimals.is_whole(number) and decimals.modulo(number, 2) == 0
+    return decimals.remainder_by_two(number) == 0
 
 
 @LIBRARY.define("random number")

@@ -39,6 +39,8 @@ _CLASSES: Final = {
     "ASCII": "\\x00-\\x7f",
     "BasicLatin": "\\x00-\\x7f",
 }
+_WORK_PER_STEP: Final = 150
+"""How often a matcher goes back in the time of one step of an evaluation."""
 _ZERO_WIDTH: Final = frozenset("AbBzZ")
 _SAMPLE: Final = [chr(code) for code in range(128)] + ["é", "\u0130", "\u212a", "横"]
 """Characters that stand for all others when two atoms are compared."""
@@ -86,7 +88,7 @@ class Pattern:
                 f"the pattern '{quote(self.source)}' could take too long "
                 f"on a text of {len(text)} characters"
             )
-        run.charge(len(text) // 64)
+        run.charge(work // _WORK_PER_STEP)
         return self.regex
 
 
