@@ -17,7 +17,9 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ExporterConfig:
-    """An exporter to run: its id, the entry point's name in the group `grevy.exporters`, and its arguments."""
+    """An exporter to run: its id, the entry point's name in the group `grevy.exporters`, and its
+    arguments.
+    """
 
     id: str
     exporter: str
@@ -28,10 +30,11 @@ class ExporterConfig:
 class BrokerConfig:
     """All settings of a broker.
 
-    `data`: the folder of logs and checkpoints. `host` and `port`: where clients connect; port 0 takes a free one.
-    `partitions`: how many this broker leads. `checkpoint_period_s`: how often the state is copied, after which older log goes.
-    `exporter_log_max_mb`: how much log an exporter that does not acknowledge may hold back. `insecure`: listening
-    beyond loopback needs it to be said, since nothing is encrypted yet.
+    `data`: the folder of logs and checkpoints. `host` and `port`: where clients connect; port 0
+    takes a free one. `partitions`: how many this broker leads. `checkpoint_period_s`: how often the
+    state is copied, after which older log goes. `exporter_log_max_mb`: how much log an exporter
+    that does not acknowledge may hold back. `insecure`: listening beyond loopback needs it to be
+    said, since nothing is encrypted yet.
     """
 
     data: Path = Path("grevy-data")
@@ -64,7 +67,9 @@ class BrokerConfig:
 
 
 def load_config(path: Path | None, overrides: dict[str, object]) -> BrokerConfig:
-    """Settings from a TOML file, then GREVY_* of the environment, then what was given on the command line."""
+    """Settings from a TOML file, then GREVY_* of the environment, then what was given on the
+    command line.
+    """
     config = BrokerConfig()
     if path is not None:
         config = _updated(config, _read_toml(path), f"{path}: ")

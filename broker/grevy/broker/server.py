@@ -1,4 +1,6 @@
-"""The composition root: the only place that makes a real clock, disk and socket, and puts the rooms together."""
+"""The composition root: the only place that makes a real clock, disk and socket, and puts the rooms
+together.
+"""
 
 from __future__ import annotations
 

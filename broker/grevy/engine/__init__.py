@@ -1,7 +1,8 @@
 """The workflow engine: processes as state machines over a partition's state.
 
-A command goes to its processor, which decides and writes events; each event goes to its applier, which changes the state. Behaviours
-hold what one type of element does. There is no I/O here, no clock, and nothing random.
+A command goes to its processor, which decides and writes events; each event goes to its applier,
+which changes the state. Behaviours hold what one type of element does. There is no I/O here, no
+clock, and nothing random.
 """
 
 from __future__ import annotations

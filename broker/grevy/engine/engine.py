@@ -1,7 +1,8 @@
 """The engine of one partition: commands in, entries out; entries in, the same state again.
 
-`process` runs on the leader, `apply` wherever an entry is replayed. Both change the state through the same appliers, and nothing
-else does. The engine knows neither log nor clock: positions and the time of a step are arguments.
+`process` runs on the leader, `apply` wherever an entry is replayed. Both change the state through
+the same appliers, and nothing else does. The engine knows neither log nor clock: positions and the
+time of a step are arguments.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from grevy.state import State, WriteSet
 from msgspec import Struct
 
 from grevy.engine.appliers import APPLIERS
@@ -36,12 +36,15 @@ from grevy.protocol.intents import INTENTS, ErrorIntent, RecordType, RejectionTy
 from grevy.protocol.limits import BATCH_BYTES_MAX, BATCH_STEPS_MAX
 from grevy.protocol.record import Entry, Record, RequestId
 from grevy.protocol.values import VALUES, ErrorValue
+from grevy.state import State, WriteSet
 
 NO_POSITION: Final = -1
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """What a step gives: an entry for the log, its write set, and what is to be done once the entry is committed."""
+    """What a step gives: an entry for the log, its write set, and what is to be done once the entry
+    is committed.
+    """
 
     entry: Entry
     write_set: WriteSet
@@ -97,8 +100,9 @@ class Engine:
     ) -> Outcome:
         """Runs a command of a client or of the schedule; its entry begins at `position`.
 
-        A command that fails unexpectedly is rejected and leaves an ERROR record; one of the engine's own that follows from it
-        and fails is left for later, so that what went well before it stays.
+        A command that fails unexpectedly is rejected and leaves an ERROR record; one of the
+        engine's own that follows from it and fails is left for later, so that what went well before
+        it stays.
         """
         return self._run(_Order(command, now, position, position, request, taker))
 

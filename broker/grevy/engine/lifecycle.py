@@ -1,6 +1,7 @@
 """The life of an element instance, as a table.
 
-A step that the table does not have is a bug of the engine, never of a user: it stops the partition before it changes anything.
+A step that the table does not have is a bug of the engine, never of a user: it stops the partition
+before it changes anything.
 """
 
 from __future__ import annotations

@@ -13,7 +13,9 @@ MODELS_CACHED: Final = 1_000
 
 
 class Models:
-    """A cache over the deployed files. It is no part of the state: the same file gives the same model."""
+    """A cache over the deployed files. It is no part of the state: the same file gives the same
+    model.
+    """
 
     def __init__(self, processes: ProcessesView) -> None:
         self._processes = processes

@@ -12,7 +12,9 @@ from grevy.protocol.values import JobValue, MessageBatchValue
 
 
 def due_commands(views: Views, now: int, limit: int) -> list[Command]:
-    """At most `limit` commands of each kind whose time has come: timers, job time-outs and back-offs, message expiry."""
+    """At most `limit` commands of each kind whose time has come: timers, job time-outs and
+    back-offs, message expiry.
+    """
     commands = [
         Command(TimerIntent.TRIGGER, timer.key, timer.value)
         for timer in views.timers.due(now, limit)

@@ -1,7 +1,8 @@
 """One step of the engine: a command, and everything that follows from it in one entry.
 
-Processors and behaviours get a `Step` and nothing else: they read the state through its views, append events (which are applied at
-once), queue commands of the engine itself, and say what is to be told to whom after the commit. A step that fails is dropped whole.
+Processors and behaviours get a `Step` and nothing else: they read the state through its views,
+append events (which are applied at once), queue commands of the engine itself, and say what is to
+be told to whom after the commit. A step that fails is dropped whole.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ from grevy.protocol.values import ProcessInstanceCreationValue, ProcessInstanceV
 
 
 class Command(NamedTuple):
-    """A command of a client, of the schedule or of the engine itself; `key` is -1 where it creates what it is about."""
+    """A command of a client, of the schedule or of the engine itself; `key` is -1 where it creates
+    what it is about.
+    """
 
     intent: Intent
     key: int
@@ -46,7 +49,9 @@ class JobTaker(Protocol):
 
 
 class JobTopics(Protocol):
-    """Who waits for jobs, on the leader. It is no part of the state: what it decides is written as events."""
+    """Who waits for jobs, on the leader. It is no part of the state: what it decides is written as
+    events.
+    """
 
     def take(self, job_type: str) -> JobTaker | None:
         """Takes one credit of a subscription to a job type; None if nobody has any."""
@@ -199,7 +204,9 @@ class Step:
             self.reply(self.request, Answer(int(intent), key, value))
 
     def reply(self, request: RequestId, answer: Answer) -> None:
-        """An answer to any request, sent after the commit; the request of this step is answered once."""
+        """An answer to any request, sent after the commit; the request of this step is answered
+        once.
+        """
         self.replies.append(Reply(request, answer))
         if request is self.request:
             self.request = None

@@ -1,7 +1,8 @@
 """The tables of a partition's engine state: what is stored under which key.
 
-Scans yield values only, so a value says whatever its reader needs, its own key too. Structs are `array_like`; a new field goes to
-the end and has a default, so that checkpoints of older versions stay readable.
+Scans yield values only, so a value says whatever its reader needs, its own key too. Structs are
+`array_like`; a new field goes to the end and has a default, so that checkpoints of older versions
+stay readable.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from grevy.state import BLOB, I64, TEXT, U64, KeyOf, TableSpec
 from msgspec import Struct
 
 from grevy.protocol.record import RequestId
@@ -25,6 +25,7 @@ from grevy.protocol.values import (
     ProcessValue,
     TimerValue,
 )
+from grevy.state import BLOB, I64, TEXT, U64, KeyOf, TableSpec
 
 
 class Lifecycle(IntEnum):
@@ -41,8 +42,9 @@ class Lifecycle(IntEnum):
 class ElementInstance(Struct, frozen=True, array_like=True, gc=False):
     """A live element of a process instance.
 
-    `children` counts its live element instances, `active_flows` the tokens on their way between them: a scope completes when
-    both are 0. `job_key` is -1 without a job. `is_interrupted`: an end event or error has ended the scope's other paths.
+    `children` counts its live element instances, `active_flows` the tokens on their way between
+    them: a scope completes when both are 0. `job_key` is -1 without a job. `is_interrupted`: an end
+    event or error has ended the scope's other paths.
     """
 
     key: int
@@ -95,7 +97,8 @@ class StoredTimer(Struct, frozen=True, array_like=True, gc=False):
 
 
 class PendingCommand(Struct, frozen=True, array_like=True, gc=False):
-    """A command that the engine itself is to process; `value` is the encoded struct of the intent's value type.
+    """A command that the engine itself is to process; `value` is the encoded struct of the intent's
+    value type.
 
     `activations` counts the elements that its chain of commands has activated without a wait.
     """
@@ -108,7 +111,9 @@ class PendingCommand(Struct, frozen=True, array_like=True, gc=False):
 
 
 class StoredIncident(Struct, frozen=True, array_like=True, gc=False):
-    """An open incident; `command` is run again when it is resolved (None where a job becomes activatable instead)."""
+    """An open incident; `command` is run again when it is resolved (None where a job becomes
+    activatable instead).
+    """
 
     key: int
     value: IncidentValue

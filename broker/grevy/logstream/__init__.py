@@ -1,6 +1,7 @@
 """The log stream: positions over the journal's indexes.
 
-Raft counts entries, users count records. Positions grow with indexes, so the entry of a position is found by bisection.
+Raft counts entries, users count records. Positions grow with indexes, so the entry of a position is
+found by bisection.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ class LogStream:
         self._journal = journal
 
     def index_of(self, position: int) -> int:
-        """The index of the entry that holds a position; of the oldest entry for what is compacted, else one past the end."""
+        """The index of the entry that holds a position; of the oldest entry for what is compacted,
+        else one past the end.
+        """
         low, high = self._journal.first_index, self._journal.last_index + 1
         while low < high:
             middle = (low + high) // 2
@@ -32,7 +35,9 @@ class LogStream:
         return low
 
     def read(self, from_index: int, max_bytes: int) -> Iterator[tuple[int, bytes]]:
-        """Entries from an index on: index and payload (empty for a leader's first entry), at most so many bytes."""
+        """Entries from an index on: index and payload (empty for a leader's first entry), at most
+        so many bytes.
+        """
         for entry in self._journal.read(from_index, max_bytes):
             yield entry.index, entry.payload
 
@@ -42,7 +47,9 @@ class LogStream:
         return entry_positions(payload)[1]
 
     def _first_at_or_after(self, index: int, end: int) -> tuple[int, int]:
-        """The first entry with records from an index on, and its last position; `end` if there is none."""
+        """The first entry with records from an index on, and its last position; `end` if there is
+        none.
+        """
         while index < end:
             (entry,) = self._journal.read(index, 1)[:1]
             if entry.payload:

@@ -1,7 +1,8 @@
 """Checkpoints while the partition works, and the log that they make superfluous.
 
-The handle is taken on the loop (it holds a read transaction of the state), the copy is written in a thread. The log is compacted up to
-the oldest of: the checkpoint, and what the exporters acknowledged; but exporters hold back only so much of it.
+The handle is taken on the loop (it holds a read transaction of the state), the copy is written in a
+thread. The log is compacted up to the oldest of: the checkpoint, and what the exporters
+acknowledged; but exporters hold back only so much of it.
 """
 
 from __future__ import annotations

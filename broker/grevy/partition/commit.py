@@ -1,7 +1,7 @@
 """The commit pipeline: entries through raft and journal to disk, and back when they are committed.
 
-One flush at a time runs in a thread (the GIL is free meanwhile); what is proposed in that time is appended at once and
-flushed next, all of it together.
+One flush at a time runs in a thread (the GIL is free meanwhile); what is proposed in that time is
+appended at once and flushed next, all of it together.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ class CommitPipeline:
         self._proposed.append(payload)
 
     def advance(self) -> None:
-        """Does what raft asks for: writes, and gives out what is committed; begins a flush if the disk is free."""
+        """Does what raft asks for: writes, and gives out what is committed; begins a flush if the
+        disk is free.
+        """
         while (ready := self._node.ready()) is not None:
             try:
                 self._storage.write(ready)

@@ -1,6 +1,7 @@
 """What exporters have acknowledged: position and metadata of each, in a small file.
 
-Written at most once in a while and at the end: after a crash an exporter sees the last records again, which it expects anyway.
+Written at most once in a while and at the end: after a crash an exporter sees the last records
+again, which it expects anyway.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
                                                   │ committed
     reply, pushed jobs, record feed ◀─────────────┘
 
-Nothing here waits: requests of one turn of the loop are processed one after another, appended together and flushed together.
+Nothing here waits: requests of one turn of the loop are processed one after another, appended
+together and flushed together.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ from grevy.transport import Peer
 _log = logging.getLogger(__name__)
 
 IN_FLIGHT_MAX: Final = 20_000
-"""Entries on their way to commit; beyond that requests are refused, so that memory and latency stay bounded."""
+"""Entries on their way to commit; beyond that requests are refused, so that memory and latency stay
+bounded.
+"""
 
 RETRY_AFTER_MS: Final = 50
 """When a refused client should come back: a few group commits later."""

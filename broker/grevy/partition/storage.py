@@ -1,12 +1,14 @@
-"""What a partition keeps on its disk: journal, hard state, checkpoints, and what its exporters acknowledged.
+"""What a partition keeps on its disk: journal, hard state, checkpoints, and what its exporters
+acknowledged.
 
     <folder>/journal/              segments
     <folder>/checkpoints/<index>/  copies of the state; the newest one is where a start begins
     <folder>/exporters/            positions and metadata of exporters
     <folder>/runtime/              the state's LMDB, made again at every start
 
-A start takes the newest checkpoint and replays the log after it. A checkpoint that is damaged is refused: starting from an older one, or
-from nothing, would give a state that the log no longer leads to.
+A start takes the newest checkpoint and replays the log after it. A checkpoint that is damaged is
+refused: starting from an older one, or from nothing, would give a state that the log no longer
+leads to.
 """
 
 from __future__ import annotations
@@ -59,7 +61,9 @@ class PartitionStorage:
     def open(
         cls, disk: Disk, folder: Path, partition_id: int, options: StorageOptions
     ) -> PartitionStorage:
-        """Opens the folder, or begins one; raises what the journal and the checkpoint raise when they are damaged."""
+        """Opens the folder, or begins one; raises what the journal and the checkpoint raise when
+        they are damaged.
+        """
         journal = Journal.open(disk, partition_id, JournalOptions())
         raft = RaftStorage.open(disk, journal, partition_id)
         state = _open_state(disk, folder / RUNTIME, journal)

@@ -1,4 +1,6 @@
-"""What replicas of one group say to each other (Raft, figure 2). Indexes and terms begin at 1; 0 is before the first."""
+"""What replicas of one group say to each other (Raft, figure 2). Indexes and terms begin at 1; 0 is
+before the first.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ class AppendRequest(Struct, frozen=True):
 
 
 class AppendResponse(Struct, frozen=True):
-    """How far a follower's log agrees with the leader's and is on its disk; with `is_rejected`, where to look next."""
+    """How far a follower's log agrees with the leader's and is on its disk; with `is_rejected`,
+    where to look next.
+    """
 
     sender: int
     term: int

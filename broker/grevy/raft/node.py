@@ -1,14 +1,17 @@
 """The Raft core: a state machine without I/O, clock or threads.
 
-    propose, step, tick ──▶ RawNode ──▶ ready(): hard state, entries, messages to handle, in this order
+    propose, step, tick ──▶ RawNode ──▶ ready(): hard state, entries, messages to handle, in this
+    order
                                  ▲            │
                                  └── persisted, advance ◀── the embedder: writes, syncs, sends
 
-The contract with the embedder: a hard state is durable before `advance` says so; entries are appended in the order in which `ready` gives them;
-`persisted` is called when they are on the disk, and only then does the leader count itself. `ready` may be taken again before an
-earlier flush has ended, so that flushes and processing overlap. What is committed never becomes uncommitted.
+The contract with the embedder: a hard state is durable before `advance` says so; entries are
+appended in the order in which `ready` gives them; `persisted` is called when they are on the disk,
+and only then does the leader count itself. `ready` may be taken again before an earlier flush has
+ended, so that flushes and processing overlap. What is committed never becomes uncommitted.
 
-This core runs groups of one voter: it elects itself and commits what its own disk has. The seam is the one that larger groups need.
+This core runs groups of one voter: it elects itself and commits what its own disk has. The seam is
+the one that larger groups need.
 """
 
 from __future__ import annotations
@@ -41,7 +44,9 @@ class RaftConfig(Struct, frozen=True):
 
 
 class HardState(Struct, frozen=True):
-    """What must be durable before anybody hears of it: the term, and whom this replica voted for in it (0: nobody)."""
+    """What must be durable before anybody hears of it: the term, and whom this replica voted for in
+    it (0: nobody).
+    """
 
     term: int = 0
     vote: int = 0
@@ -103,7 +108,9 @@ class RawNode:
 
     @property
     def is_settled(self) -> bool:
-        """Whether this leader's own first entry is committed: then so is all before it, and it may answer for the log."""
+        """Whether this leader's own first entry is committed: then so is all before it, and it may
+        answer for the log.
+        """
         return self._role is Role.LEADER and self._commit_index >= self._first_index_of_term
 
     def tick(self) -> None:
@@ -148,7 +155,9 @@ class RawNode:
         return ready
 
     def advance(self, ready: Ready) -> None:
-        """The hard state of a `ready` is durable and its entries are appended: the vote for itself counts."""
+        """The hard state of a `ready` is durable and its entries are appended: the vote for itself
+        counts.
+        """
         if ready.hard_state is None:
             return
         assert ready.hard_state == self._hard_state, "a newer term has begun meanwhile"
@@ -160,7 +169,8 @@ class RawNode:
     def persisted(self, index: int, term: int) -> None:
         """The log up to an index, whose entry is of this term, is on the disk.
 
-        Only an entry of the leader's own term commits by being counted; those before it commit with it (Raft, 5.4.2).
+        Only an entry of the leader's own term commits by being counted; those before it commit with
+        it (Raft, 5.4.2).
         """
         assert self._persisted_index <= index <= self._last_index, (index, self._last_index)
         self._persisted_index = index

@@ -27,7 +27,9 @@ class RaftStorage:
 
     @classmethod
     def open(cls, disk: Disk, journal: Journal, partition_id: int) -> RaftStorage:
-        """Reads term and vote; raises `SlotsCorrupted` where they are damaged, and never begins anew over a log."""
+        """Reads term and vote; raises `SlotsCorrupted` where they are damaged, and never begins
+        anew over a log.
+        """
         disk.mkdir(DIRECTORY)
         owner = SlotOwner(0, partition_id, _KIND)
         path = f"{DIRECTORY}/{_FILE}"
@@ -42,7 +44,9 @@ class RaftStorage:
         return HardState(*_VALUE.unpack(self._slots.value))
 
     def write(self, ready: Ready) -> None:
-        """Makes the hard state durable and appends the entries, which are durable after the next flush."""
+        """Makes the hard state durable and appends the entries, which are durable after the next
+        flush.
+        """
         if ready.hard_state is not None:
             assert ready.hard_state.term >= self.hard_state.term, "a term never goes back"
             self._slots.write_both(_VALUE.pack(ready.hard_state.term, ready.hard_state.vote))

@@ -1,4 +1,6 @@
-"""Processing and replay of a partition's log stream, and what the leader keeps for workers and subscribers."""
+"""Processing and replay of a partition's log stream, and what the leader keeps for workers and
+subscribers.
+"""
 
 from __future__ import annotations
 

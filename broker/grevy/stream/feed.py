@@ -1,4 +1,6 @@
-"""The record feed: committed entries for subscribers and exporters, from any position, as fast as each of them takes them."""
+"""The record feed: committed entries for subscribers and exporters, from any position, as fast as
+each of them takes them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from grevy.protocol.codec import entry_mask
 from grevy.protocol.intents import ValueType
 
 READ_BYTES: Final = 1024 * 1024
-"""Log read for one subscriber in one turn, so that one that catches up does not hold up the others."""
+"""Log read for one subscriber in one turn, so that one that catches up does not hold up the others.
+"""
 
 
 class RecordSubscription:

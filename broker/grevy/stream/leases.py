@@ -1,7 +1,7 @@
 """Jobs that were pushed and are not finished, by the subscription that has them.
 
-When a worker vanishes its jobs go back at once. The activation says which lease is meant, so that a job that was taken back and handed
-to another worker meanwhile is left alone.
+When a worker vanishes its jobs go back at once. The activation says which lease is meant, so that a
+job that was taken back and handed to another worker meanwhile is left alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from grevy.stream.topics import JobSubscription
 
 
 class Leases:
-    """Who has which job. Known to the leader only; after a change of leaders, jobs come back by their time-out."""
+    """Who has which job. Known to the leader only; after a change of leaders, jobs come back by
+    their time-out.
+    """
 
     def __init__(self) -> None:
         self._by_subscription: dict[JobSubscription, dict[int, int]] = {}

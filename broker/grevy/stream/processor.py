@@ -1,7 +1,8 @@
 """The stream processor: commands in, entries out; committed entries in, effects out.
 
-The leader processes a command as soon as it comes and keeps what it owes (write set, replies, pushes) until the log says that the
-entry is committed. Committed entries that this processor did not make itself are replayed. It knows neither raft nor sockets.
+The leader processes a command as soon as it comes and keeps what it owes (write set, replies,
+pushes) until the log says that the entry is committed. Committed entries that this processor did
+not make itself are replayed. It knows neither raft nor sockets.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class Effects(Struct, frozen=True, gc=False):
 
 
 class _InFlight(Struct, gc=False):
-    """An entry on its way to commit. `repeats` are requests that came again meanwhile and get their first answer."""
+    """An entry on its way to commit. `repeats` are requests that came again meanwhile and get their
+    first answer.
+    """
 
     outcome: Outcome
     repeats: list[Reply]
@@ -78,7 +81,8 @@ class StreamProcessor:
         request: RequestId | None = None,
         taker: JobTaker | None = None,
     ) -> bytes:
-        """Processes a command; returns its entry, encoded, which the caller appends to the log in this order.
+        """Processes a command; returns its entry, encoded, which the caller appends to the log in
+        this order.
 
         `taker` is the subscription that jobs are activated for.
         """
@@ -88,8 +92,9 @@ class StreamProcessor:
         self.commands_processed += 1
         return self._keep(outcome)
 
-    def recall(self, request: RequestId) -> Answer | None | bool:
-        """The first answer to a request that comes again; True if it is still to come, None if the request is new.
+    def recall(self, request: RequestId) -> Answer | bool | None:
+        """The first answer to a request that comes again; True if it is still to come, None if the
+        request is new.
 
         An answer that is not committed yet is kept back with its entry, and True is returned.
         """
@@ -121,7 +126,8 @@ class StreamProcessor:
         return [self.submit(command, now) for command in due]
 
     def commit(self, payloads: Sequence[bytes], last_index: int) -> Effects:
-        """The log says that these entries are committed, the last one at an index: their writes reach the state together.
+        """The log says that these entries are committed, the last one at an index: their writes
+        reach the state together.
 
         Entries that were made here are the oldest in flight; with none in flight they are replayed.
         """
@@ -166,4 +172,3 @@ class StreamProcessor:
         self._next_position = outcome.entry.last_position + 1
         self._has_pending = self._has_pending or outcome.has_pending
         return encode_entry(outcome.entry)
-

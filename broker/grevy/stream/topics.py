@@ -1,6 +1,7 @@
 """Job topics: who waits for jobs of which type, with how much credit. Known to the leader only.
 
-Credit is taken when a step hands out a job, in turn among the subscriptions of a type, and comes back if the step is dropped.
+Credit is taken when a step hands out a job, in turn among the subscriptions of a type, and comes
+back if the step is dropped.
 """
 
 from __future__ import annotations
@@ -14,7 +15,17 @@ from grevy.engine import JobTaker
 class JobSubscription:
     """A worker's subscription to a job type; `owner` is whoever it is pushed to."""
 
-    __slots__ = ("credit", "fetch_variables", "is_open", "is_ready", "job_type", "number", "owner", "timeout", "worker")
+    __slots__ = (
+        "credit",
+        "fetch_variables",
+        "is_open",
+        "is_ready",
+        "job_type",
+        "number",
+        "owner",
+        "timeout",
+        "worker",
+    )
 
     def __init__(
         self,
@@ -102,5 +113,7 @@ class Topics:
         """Open subscriptions and the credit that they have, by job type."""
         credit: dict[str, int] = {}
         for subscription in self._subscriptions.values():
-            credit[subscription.job_type] = credit.get(subscription.job_type, 0) + subscription.credit
+            credit[subscription.job_type] = (
+                credit.get(subscription.job_type, 0) + subscription.credit
+            )
         return credit

@@ -176,9 +176,11 @@ def worker(
     *,
     as_json: Json = False,
 ) -> None:
-    """Run a command for each job: variables on its standard input, a JSON object of results on its output.
+    """Run a command for each job: variables on its standard input, a JSON object of results on its
+    output.
 
-    Exit code 0 completes the job; any other fails it, with what the command wrote on its error output.
+    Exit code 0 completes the job; any other fails it, with what the command wrote on its error
+    output.
     """
     output = Output(as_json=as_json)
     with_client(

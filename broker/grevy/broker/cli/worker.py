@@ -13,7 +13,9 @@ from grevy.client import Client, Job, Worker
 
 
 class CommandFailed(Exception):
-    """The command ended with another exit code than 0, or printed no JSON object; the text goes to the job."""
+    """The command ended with another exit code than 0, or printed no JSON object; the text goes to
+    the job.
+    """
 
 
 async def run_shell_worker(

@@ -1,4 +1,5 @@
-"""The story: four orders. One is paid at once, one late, one is sold out, one has no address until somebody adds it.
+"""The story: four orders. One is paid at once, one late, one is sold out, one has no address until
+somebody adds it.
 
 What is shown comes from the record subscription, as any exporter or audit would see it.
 """

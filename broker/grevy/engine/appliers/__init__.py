@@ -1,7 +1,8 @@
 """The appliers of events: the only code that changes the state, while processing as in replay.
 
-`APPLIERS` has one for each event, and no more: an event whose intent is not in it changes nothing. An applier that was released is
-never edited: a change of what an event means gets a new record version.
+`APPLIERS` has one for each event, and no more: an event whose intent is not in it changes nothing.
+An applier that was released is never edited: a change of what an event means gets a new record
+version.
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ def apply_job_activatable(stores: Stores, key: int, value: JobValue) -> None:
 
 
 def apply_job_error_thrown(stores: Stores, key: int, value: JobValue) -> None:
-    """A worker has thrown an error: the job is at rest until its element ends or its incident is resolved."""
+    """A worker has thrown an error: the job is at rest until its element ends or its incident is
+    resolved.
+    """
     job = stores.jobs.get(key)
     assert job is not None, f"job {key} threw an error and is not there"
     kept = replace(value, element_id=job.value.element_id)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from grevy.protocol.codec import encode_answer
-
 from grevy.engine.stores import Stores
 from grevy.engine.tables import AwaitedResult
+from grevy.protocol.codec import encode_answer
 from grevy.protocol.intents import ProcessInstanceCreationIntent
 from grevy.protocol.record import Answer, Reply
 from grevy.protocol.values import ProcessInstanceCreationValue
 
 
 def is_awaited(answer: Answer) -> bool:
-    """Whether this only says that the request was taken and is answered when its instance completes."""
+    """Whether this only says that the request was taken and is answered when its instance
+    completes.
+    """
     return (
         answer.intent == ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
         and answer.rejection_type is None

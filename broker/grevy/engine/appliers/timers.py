@@ -12,7 +12,9 @@ def apply_timer_created(stores: Stores, key: int, value: TimerValue) -> None:
 
 
 def apply_timer_gone(stores: Stores, key: int, value: TimerValue) -> None:
-    """A timer has fired or was cancelled. The record of a start timer that fired names the new instance."""
+    """A timer has fired or was cancelled. The record of a start timer that fired names the new
+    instance.
+    """
     owner = stores.timers.owner_of(value.element_instance_key, value.process_definition_key)
     timer = stores.timers.get(owner, key)
     assert timer is not None, f"timer {key} is not there"

@@ -17,7 +17,9 @@ from grevy.protocol.values import ProcessEventValue
 
 
 class JobTask:
-    """A task that a worker does: service, send, script and business rule tasks, message throw and end events."""
+    """A task that a worker does: service, send, script and business rule tasks, message throw and
+    end events.
+    """
 
     def activate(self, step: Step, here: Here) -> None:
         """Makes the job."""

@@ -23,8 +23,10 @@ class Here(NamedTuple):
         return self.value.flow_scope_key
 
 
-class Stuck(Exception):  # noqa: N818 - not an error of the program: the element cannot go on
-    """The element cannot go on until somebody mends something: it becomes an incident, and what was done before stays."""
+class Stuck(Exception):
+    """The element cannot go on until somebody mends something: it becomes an incident, and what was
+    done before stays.
+    """
 
     def __init__(
         self, error_type: ErrorType, message: str, *, scope_key: int = -1, job_key: int = -1
@@ -37,7 +39,9 @@ class Stuck(Exception):  # noqa: N818 - not an error of the program: the element
 
 
 class Behavior(Protocol):
-    """One type of element. Each call comes after the event that announces it, and may come again after an incident."""
+    """One type of element. Each call comes after the event that announces it, and may come again
+    after an incident.
+    """
 
     def activate(self, step: Step, here: Here) -> None:
         """The instance is ACTIVATING."""

@@ -32,7 +32,9 @@ def join(variables: Iterable[tuple[str, bytes]]) -> Document:
 
 
 def checked(document: Document) -> Document:
-    """A client's document in the form that is kept: compact, its texts unescaped; raises BadDocument."""
+    """A client's document in the form that is kept: compact, its texts unescaped; raises
+    BadDocument.
+    """
     if document in (b"", b"{}", b"null"):
         return EMPTY_DOCUMENT
     _check_depth(document)

@@ -71,7 +71,9 @@ class TerminateEndEvent:
 
 
 class ErrorEndEvent:
-    """Throws an error to the nearest scope that catches it; it ends with the scope that the error ends."""
+    """Throws an error to the nearest scope that catches it; it ends with the scope that the error
+    ends.
+    """
 
     def activate(self, step: Step, here: Here) -> None:
         """Looks for who catches before it is activated; with nobody there it is stuck."""

@@ -46,13 +46,17 @@ class _Awaited(NamedTuple):
 
 
 def awaited_events(element: Element) -> tuple[Element, ...]:
-    """The events that an instance of this element waits for: its own, those behind a gateway, those on its boundary."""
+    """The events that an instance of this element waits for: its own, those behind a gateway, those
+    on its boundary.
+    """
     own = (element,) if element.message is not None or element.timer is not None else ()
     return own + element.event_targets + element.boundary_events
 
 
 def subscribe(step: Step, here: Here) -> None:
-    """Opens what the element waits for. All is evaluated first: an expression that fails opens nothing."""
+    """Opens what the element waits for. All is evaluated first: an expression that fails opens
+    nothing.
+    """
     events = awaited_events(here.element)
     if not events:
         return
@@ -146,7 +150,9 @@ def _close_message(step: Step, key: int, value: ProcessMessageSubscriptionValue)
 
 
 def can_trigger(step: Step, instance: ElementInstance) -> bool:
-    """Whether something that happens to an instance still counts: it is at work, and so is its scope."""
+    """Whether something that happens to an instance still counts: it is at work, and so is its
+    scope.
+    """
     return instance_accepts(instance) and step.views.elements.is_active_scope(
         instance.value.flow_scope_key
     )
@@ -158,7 +164,9 @@ def instance_accepts(instance: ElementInstance) -> bool:
 
 
 def trigger(step: Step, host: ElementInstance, event: Element, variables: Document) -> None:
-    """Something has happened that an instance waits for: it completes, ends for its boundary event, or gains a path."""
+    """Something has happened that an instance waits for: it completes, ends for its boundary event,
+    or gains a path.
+    """
     value = ProcessEventValue(
         scope_key=host.key,
         target_element_id=event.id,

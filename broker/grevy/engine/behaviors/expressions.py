@@ -18,7 +18,9 @@ def evaluate(
     error: ErrorType,
     lookup: Lookup | None = None,
 ) -> Value:
-    """The value of an expression in a scope (or by a lookup of its own); raises `Stuck` when it has none."""
+    """The value of an expression in a scope (or by a lookup of its own); raises `Stuck` when it has
+    none.
+    """
     evaluation = expression.evaluate(lookup or step.lookup(scope_key), step.now)
     if evaluation.failure is not None:
         raise Stuck(error, _failed(expression, evaluation), scope_key=scope_key)

@@ -52,7 +52,9 @@ def offer_job(step: Step, key: int, job: JobValue) -> None:
 
 
 def activated_job(step: Step, key: int, fetch_variables: tuple[str, ...]) -> ActivatedJob:
-    """What a worker gets of a job that was activated: the variables that its element sees, or those it asks for."""
+    """What a worker gets of a job that was activated: the variables that its element sees, or those
+    it asks for.
+    """
     job = step.views.jobs.get(key)
     assert job is not None, f"job {key} is not there"
     value = job.value

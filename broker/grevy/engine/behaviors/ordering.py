@@ -1,11 +1,12 @@
 """The order in which the variables of one document are written.
 
 Zeebe indexes a variable document by the offset at which each name begins in the document's
-MessagePack form. The index is an open-addressing hash table (8 slots at first, doubled when more than
-65 % are taken, linear probing), and variables are written as its iterator meets them: downwards from
-the slot before the first free one. Two audit trails can only be compared if they have the same order,
-so the table is played here, on numbers alone. Zeebe's table does not shrink again after a large
-document; this one starts afresh with each document: the order depends on nothing but the document.
+MessagePack form. The index is an open-addressing hash table (8 slots at first, doubled when more
+than 65 % are taken, linear probing), and variables are written as its iterator meets them:
+downwards from the slot before the first free one. Two audit trails can only be compared if they
+have the same order, so the table is played here, on numbers alone. Zeebe's table does not shrink
+again after a large document; this one starts afresh with each document: the order depends on
+nothing but the document.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Final
 import msgspec
 
 ORDERED_BYTES_MAX: Final = 16 * 1024
-"""Larger documents keep their own order: nobody reads the audit trail of a bulk load name by name."""
+"""Larger documents keep their own order: nobody reads the audit trail of a bulk load name by name.
+"""
 
 _SLOTS_MIN: Final = 8
 _LOAD_MAX: Final = 0.65

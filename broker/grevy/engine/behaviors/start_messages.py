@@ -46,7 +46,9 @@ def start_by_message(
 def start_next_buffered(
     step: Step, ended: ProcessInstanceValue, correlation_key: str | None
 ) -> None:
-    """An instance that a message had started is gone: the next buffered one of its key starts another."""
+    """An instance that a message had started is gone: the next buffered one of its key starts
+    another.
+    """
     if correlation_key is None:
         return
     process = step.views.processes.find(ended.bpmn_process_id)

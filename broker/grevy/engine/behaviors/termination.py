@@ -13,7 +13,9 @@ from grevy.protocol.intents import BpmnElementType, ProcessInstanceIntent
 
 
 def end_activity(step: Step, here: Here) -> None:
-    """An activity without children ends; the boundary event that ended it, if one did, goes on in its place."""
+    """An activity without children ends; the boundary event that ended it, if one did, goes on in
+    its place.
+    """
     unsubscribe(step, here)
     resolve_incidents(step, here)
     trigger = step.views.events.next_trigger(here.key)
@@ -37,7 +39,9 @@ def end_process(step: Step, here: Here) -> None:
 
 
 def after_termination(step: Step, scope_key: int) -> None:
-    """A child has ended: its scope ends too if it was waiting for that, or completes after a terminate end event."""
+    """A child has ended: its scope ends too if it was waiting for that, or completes after a
+    terminate end event.
+    """
     scope = step.views.elements.get(scope_key)
     if scope is None or scope.children > 0:
         return

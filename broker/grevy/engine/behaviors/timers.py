@@ -27,10 +27,15 @@ def evaluate_timer(step: Step, timer: Timer, scope_key: int) -> Due:
 
 def evaluate_repetition(
     step: Step, timer: Timer, scope_key: int, previous: int, repetitions: int
-) -> Due:
-    """When a cycle fires next: an interval after the last due date, or at cron's next time from now."""
+) -> Due | None:
+    """When a cycle fires next: an interval after the last due date, or at cron's next time from
+    now.
+
+    None where cron has no further time.
+    """
     cycle = _cycle(timer, _value(step, timer, scope_key), scope_key)
-    return Due(cycle.next_after(previous, step.now), repetitions)
+    due = cycle.due_after(previous, step.now)
+    return None if due is None else Due(due, repetitions)
 
 
 def _value(step: Step, timer: Timer, scope_key: int) -> str:
@@ -58,7 +63,11 @@ def _as_text(value: Value, timer: Timer, scope_key: int) -> str:
 def _due(timer: Timer, text: str, now: int, scope_key: int) -> Due:
     if timer.kind is TimerKind.CYCLE:
         cycle = _cycle(timer, text, scope_key)
-        return Due(cycle.first(now), cycle.repetitions)
+        due = cycle.first_due(now)
+        if due is None:
+            reason = f"Expected the cycle '{text}' to have a next time, but it has none"
+            raise Stuck(ErrorType.EXTRACT_VALUE_ERROR, reason, scope_key=scope_key)
+        return Due(due, cycle.repetitions)
     try:
         if timer.kind is TimerKind.DATE:
             return Due(temporal.parse_date_time(text), 1)

@@ -58,7 +58,9 @@ def completed(step: Step, here: Here) -> None:
 
 
 def take_flows(step: Step, here: Here, flows: Sequence[SequenceFlow]) -> None:
-    """Takes flows, then queues the activation of their targets: the last flow of the document first, as Zeebe does."""
+    """Takes flows, then queues the activation of their targets: the last flow of the document
+    first, as Zeebe does.
+    """
     for flow in reversed(flows):
         step.event(
             ProcessInstanceIntent.SEQUENCE_FLOW_TAKEN,

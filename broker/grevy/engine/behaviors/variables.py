@@ -83,7 +83,9 @@ def _write(
 
 
 def apply_inputs(step: Step, here: Here) -> None:
-    """Input mappings: each sees what the ones before it gave, then the scopes around; targets become local."""
+    """Input mappings: each sees what the ones before it gave, then the scopes around; targets
+    become local.
+    """
     if not here.element.inputs:
         return
     results = _map(step, here.element.inputs, here.key, _none)
@@ -141,7 +143,9 @@ def _map(
     scope_key: int,
     existing: Callable[[str], bytes | None],
 ) -> list[tuple[str, bytes]]:
-    """What mappings give, by the first name of their targets; `existing` is what nested targets merge into."""
+    """What mappings give, by the first name of their targets; `existing` is what nested targets
+    merge into.
+    """
     results: dict[str, Value] = {}
     outer = step.lookup(scope_key)
 

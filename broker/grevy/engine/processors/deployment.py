@@ -30,12 +30,14 @@ from grevy.protocol.values import (
 )
 
 
-class _Refused(Exception):  # noqa: N818 - a user's mistake, told in a rejection
+class _Refused(Exception):
     """The deployment has faults; the text lists them."""
 
 
 class _Definition(NamedTuple):
-    """A process of the deployment, with when its start timers first fire and the messages its start events wait for."""
+    """A process of the deployment, with when its start timers first fire and the messages its start
+    events wait for.
+    """
 
     file: ResourceFile
     checksum: bytes

@@ -8,10 +8,11 @@ from grevy.protocol.values import IncidentValue, ProcessInstanceValue
 
 
 def park(step: Step, command: Command, position: int, reason: str) -> None:
-    """Raises an incident that holds the command until it is resolved; the instance can be cancelled meanwhile.
+    """Raises an incident that holds the command until it is resolved; the instance can be cancelled
+    meanwhile.
 
-    The incident hangs on the scope of the element, since the element instance itself may not have come to be. A command that
-    belongs to no living instance is dropped with its ERROR record.
+    The incident hangs on the scope of the element, since the element instance itself may not have
+    come to be. A command that belongs to no living instance is dropped with its ERROR record.
     """
     value = command.value
     if not isinstance(value, ProcessInstanceValue):

@@ -93,7 +93,9 @@ def complete_job(step: Step, command: Command) -> None:
 
 
 def fail_job(step: Step, command: Command) -> None:
-    """A worker could not do a job: it goes back, after its back-off; without retries it is an incident."""
+    """A worker could not do a job: it goes back, after its back-off; without retries it is an
+    incident.
+    """
     value = _value(command)
     job = _workable(step, command, "fail")
     variables = _document(step, command, "fail") if job is not None else None
@@ -121,7 +123,9 @@ def fail_job(step: Step, command: Command) -> None:
 
 
 def throw_error(step: Step, command: Command) -> None:
-    """A worker throws a BPMN error: the nearest scope that catches it goes on there; else it is an incident."""
+    """A worker throws a BPMN error: the nearest scope that catches it goes on there; else it is an
+    incident.
+    """
     value = _value(command)
     job = _workable(step, command, "throw an error for")
     variables = _document(step, command, "throw an error for") if job is not None else None

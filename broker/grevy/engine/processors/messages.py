@@ -26,7 +26,9 @@ from grevy.protocol.values import (
 
 
 def publish_message(step: Step, command: Command) -> None:
-    """Publishes a message: to whoever waits for it, once a process; it stays for others until its time is up."""
+    """Publishes a message: to whoever waits for it, once a process; it stays for others until its
+    time is up.
+    """
     value = command.value
     assert isinstance(value, MessageValue), value
     try:
@@ -170,7 +172,9 @@ def reject_correlation(step: Step, command: Command) -> None:
 
 
 def delete_subscription(step: Step, command: Command) -> None:
-    """The instance waits no longer; confirmed in any case, since the confirmation may have got lost."""
+    """The instance waits no longer; confirmed in any case, since the confirmation may have got
+    lost.
+    """
     value = _value(command)
     known = step.views.subscriptions.message_side(value.element_instance_key, value.message_name)
     if known is None:

@@ -75,4 +75,5 @@ def _set_again(step: Step, event: Element, value: TimerValue, owner: ProcessInst
         )
     except Stuck:
         return  # its expression gives no cycle any more: the timer ends with this time
-    create_timer(step, event, due, owner, value.element_instance_key)
+    if due is not None:
+        create_timer(step, event, due, owner, value.element_instance_key)

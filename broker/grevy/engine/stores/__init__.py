@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from grevy.state import State
-
 from grevy.engine.stores.elements import ElementStore
 from grevy.engine.stores.events import EventStore
 from grevy.engine.stores.incidents import IncidentStore
@@ -15,6 +13,7 @@ from grevy.engine.stores.requests import RequestStore
 from grevy.engine.stores.subscriptions import SubscriptionStore
 from grevy.engine.stores.timers import TimerStore
 from grevy.engine.stores.variables import VariableStore
+from grevy.state import State
 
 
 class Stores:

@@ -50,7 +50,9 @@ class ElementStore(ElementsView):
         self._flows_taken.put(key, WaitingTokens(gateway_id, flow_id, tokens))
 
     def consume_flows(self, scope_key: int, gateway_id: str) -> int:
-        """Takes one token from each incoming flow of a joining gateway where one waits; how many those were."""
+        """Takes one token from each incoming flow of a joining gateway where one waits; how many
+        those were.
+        """
         tokens = self._flows_taken.scan(scope_key, gateway_id)
         for taken in tokens:
             key = (scope_key, gateway_id, taken.flow_id)

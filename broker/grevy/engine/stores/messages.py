@@ -35,7 +35,9 @@ class MessageStore(MessagesView):
             self._correlated.delete((key, process_id))
 
     def set_correlated(self, key: int, bpmn_process_id: str) -> None:
-        """A message has reached an instance of a process; what is not buffered needs no memory of it."""
+        """A message has reached an instance of a process; what is not buffered needs no memory of
+        it.
+        """
         if self._messages.has(key):
             self._correlated.put((key, bpmn_process_id), bpmn_process_id)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from grevy.state import State
-
 from grevy.engine.tables import COUNTERS, PENDING, PendingCommand
+from grevy.state import State
 
 _KEYS: Final = "keys"
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from grevy.state import State
-
 from grevy.engine.tables import COUNTERS, AwaitedResult, ClientSession, RememberedAnswer
 from grevy.engine.views.requests import RequestsView
 from grevy.protocol.limits import CLIENTS_REMEMBERED, REQUESTS_REMEMBERED
 from grevy.protocol.record import RequestId
+from grevy.state import State
 
 SESSION_STAMP_MS: Final = 60_000
 """A session's age is kept to a minute: an exact one would cost two writes a request."""
@@ -18,14 +17,18 @@ _SESSIONS: Final = "sessions"
 
 
 class RequestStore(RequestsView):
-    """Writes answers in a ring for each client, and forgets the longest silent client when there are too many."""
+    """Writes answers in a ring for each client, and forgets the longest silent client when there
+    are too many.
+    """
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
         self._counters = state.table(COUNTERS)
 
     def remember(self, request: RequestId, answer: bytes, now: int) -> None:
-        """Keeps the answer to a request; an empty one says that it was taken and is not answered yet."""
+        """Keeps the answer to a request; an empty one says that it was taken and is not answered
+        yet.
+        """
         slot = (request.client_id, request.number % REQUESTS_REMEMBERED)
         self._answers.put(slot, RememberedAnswer(request.number, answer))
         self._see(request.client_id, now)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from grevy.state import State
-
 from grevy.engine.views.elements import ElementsView
 from grevy.engine.views.events import EventsView
 from grevy.engine.views.incidents import IncidentsView
@@ -14,6 +12,7 @@ from grevy.engine.views.requests import RequestsView
 from grevy.engine.views.subscriptions import SubscriptionsView
 from grevy.engine.views.timers import TimersView
 from grevy.engine.views.variables import VariablesView
+from grevy.state import State
 
 
 class Views:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from grevy.state import State
-
 from grevy.engine.tables import CHILDREN, ELEMENT_INSTANCES, FLOWS_TAKEN, ElementInstance, Lifecycle
+from grevy.state import State
 
 
 class ElementsView:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from grevy.state import State
-
 from grevy.engine.tables import EVENT_TRIGGERS, EventTrigger
+from grevy.state import State
 
 
 class EventsView:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from grevy.state import State
-
 from grevy.engine.tables import INCIDENT_BY_ELEMENT, INCIDENTS, StoredIncident
+from grevy.state import State
 
 
 class IncidentsView:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from grevy.state import State
-
 from grevy.engine.tables import ACTIVATABLE_JOBS, JOB_BACKOFFS, JOB_DEADLINES, JOBS, StoredJob
+from grevy.state import State
 
 
 class JobsView:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from grevy.state import State
-
 from grevy.engine.tables import (
     MESSAGE_DEADLINES,
     MESSAGE_IDS,
@@ -12,6 +10,7 @@ from grevy.engine.tables import (
     MESSAGES_CORRELATED,
     StoredMessage,
 )
+from grevy.state import State
 
 
 class MessagesView:

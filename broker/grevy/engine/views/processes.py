@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from grevy.state import State
-
 from grevy.engine.tables import PROCESS_VERSIONS, PROCESSES
 from grevy.protocol.values import ProcessValue
+from grevy.state import State
 
 
 class ProcessesView:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from grevy.state import State
-
 from grevy.engine.tables import (
     AWAITED_RESULTS,
     REQUESTS,
@@ -14,6 +12,7 @@ from grevy.engine.tables import (
 )
 from grevy.protocol.limits import REQUESTS_REMEMBERED
 from grevy.protocol.record import RequestId
+from grevy.state import State
 
 
 class RequestsView:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from grevy.state import State
-
 from grevy.engine.tables import (
     CORRELATION_KEYS,
     CORRELATION_LOCKS,
@@ -16,6 +14,7 @@ from grevy.engine.tables import (
     StoredProcessMessageSubscription,
     StoredStartSubscription,
 )
+from grevy.state import State
 
 
 class SubscriptionsView:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from grevy.state import State
-
 from grevy.engine.tables import TIMERS, TIMERS_DUE, StoredTimer
+from grevy.state import State
 
 
 class TimersView:
@@ -28,5 +27,7 @@ class TimersView:
 
     @staticmethod
     def owner_of(element_instance_key: int, process_definition_key: int) -> int:
-        """Under what a timer is filed: its element instance, or for a start timer minus its definition."""
+        """Under what a timer is filed: its element instance, or for a start timer minus its
+        definition.
+        """
         return element_instance_key if element_instance_key > 0 else -process_definition_key

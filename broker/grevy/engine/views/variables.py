@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from grevy.state import State
-
 from grevy.engine.tables import ELEMENT_INSTANCES, VARIABLES, StoredVariable
+from grevy.state import State
 
 
 class VariablesView:
