@@ -99,7 +99,7 @@ _SPECIAL: dict[type[Struct], Callable[[type], Strategy]] = {
 
 ENTRIES: Strategy = st.builds(
     Entry,
-    partition_id=st.integers(1, 8191),
+    partition_id=st.integers(1, 4095),
     timestamp=_INTEGERS,
     first_position=_INTEGERS,
     command_position=_INTEGERS,

@@ -1,7 +1,7 @@
 """Records as Zeebe exports them: one JSON object each, with its envelope and its value's fields.
 
 A value's fields are the struct's own in camel case, without what is ours alone (`_HIDDEN`), with
-what Zeebe 8.8 has beside them (`_ADDED`), and in the forms that Zeebe gives some of them (`_FORMS`):
+what Zeebe 8.8 has beside them (`_ADDED`), and in the forms that Zeebe gives some (`_FORMS`):
 documents are objects, files and checksums base64, a variable's value is JSON text in a string.
 
 Documents are copied as they are, so that no number loses a digit.

@@ -17,7 +17,8 @@ NO_KEY: Final = Key(-1)
 NO_POSITION: Final = Position(-1)
 
 KEY_BITS: Final = 51
-PARTITIONS_MAX: Final = (1 << 13) - 1
+PARTITIONS_MAX: Final = (1 << 12) - 1
+"""The thirteenth bit is the sign of a 64-bit integer, and keys are positive."""
 
 
 def key_of(partition_id: int, counter: int) -> Key:
@@ -35,8 +36,8 @@ def partition_of(key: int) -> PartitionId:
 def partition_of_correlation_key(correlation_key: str, partition_count: int) -> PartitionId:
     """The partition that holds messages with this correlation key.
 
-    Zeebe's hash, which users see in exported records: 31-polynomial over the UTF-8 bytes taken as signed, in wrapping 32-bit
-    arithmetic, and a remainder that truncates.
+    Zeebe's hash, which users see in exported records: 31-polynomial over the UTF-8 bytes taken as
+    signed, in wrapping 32-bit arithmetic, and a remainder that truncates.
     """
     assert partition_count > 0, partition_count
     h = 0

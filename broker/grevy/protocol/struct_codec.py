@@ -60,14 +60,17 @@ class StructCodec(Generic[S]):
         specials: list[tuple[int, Field, object, _Form]] = []
         for place, (info, field) in enumerate(zip(struct_fields(kind), self._fields, strict=True)):
             hint = hints[info.name]
+            default = unset(field)
             if members := _members(hint, field):
-                enums.append((place, field, members[unset(field)], members))
-            elif form := _form_of(hint, field, info.default if info.default != NODEFAULT else b""):
+                default = members[default]
+                enums.append((place, field, default, members))
+            elif form := _form_of(hint, field, b"" if info.default is NODEFAULT else info.default):
                 always = form is _VALUE or _type_of(field) == "struct"
-                default = _NEVER if always else form.read(unset(field), NOTHING)
+                default = _ALWAYS if always else form.read(default, NOTHING)
                 specials.append((place, field, default, form))
             else:
-                plain.append((place, field, unset(field)))
+                plain.append((place, field, default))
+            assert info.default in (NODEFAULT, default), f"{kind.__name__}.{info.name}: {default}"
         self._plain: Final = tuple(plain)
         self._enums: Final = tuple(enums)
         self._specials: Final = tuple(specials)
@@ -99,7 +102,7 @@ class StructCodec(Generic[S]):
         return self._kind(*items)
 
 
-_NEVER: Final = object()
+_ALWAYS: Final = object()
 """A default that no field has: what must be there is always written."""
 
 
