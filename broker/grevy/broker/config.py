@@ -59,7 +59,8 @@ class BrokerConfig:
             )
         if self.host not in ("127.0.0.1", "localhost", "::1") and not self.insecure:
             raise ConfigError(
-                f"host: {self.host} is not loopback, and connections are not encrypted: set insecure to allow it"
+                f"host: {self.host} is not loopback, and connections are not encrypted: "
+                "set insecure to allow it"
             )
         ids = [exporter.id for exporter in self.exporters]
         if len(set(ids)) != len(ids):

@@ -137,7 +137,9 @@ class StoredMessage(Struct, frozen=True, array_like=True, gc=False):
 
 
 class StoredMessageSubscription(Struct, frozen=True, array_like=True, gc=False):
-    """A subscription on the message's side; `is_correlating` while the instance has not confirmed."""
+    """A subscription on the message's side; `is_correlating` while the instance has not
+    confirmed.
+    """
 
     key: int
     value: MessageSubscriptionValue
@@ -182,7 +184,9 @@ class RememberedAnswer(Struct, frozen=True, array_like=True, gc=False):
 
 
 class ClientSession(Struct, frozen=True, array_like=True, gc=False):
-    """A client whose answers are remembered, with the time (to a minute) that it was last heard of."""
+    """A client whose answers are remembered, with the time (to a minute) that it was last heard
+    of.
+    """
 
     client_id: bytes
     seen: int

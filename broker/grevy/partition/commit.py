@@ -20,7 +20,9 @@ REPLAY_BYTES: Final = 1024 * 1024
 
 
 class OnCommitted(Protocol):
-    """Takes committed payloads; `is_settled` says that the leader answers for the log from now on."""
+    """Takes committed payloads; `is_settled` says that the leader answers for the log from now
+    on.
+    """
 
     def __call__(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
         """Entries are committed, the last one at an index."""

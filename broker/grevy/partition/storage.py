@@ -111,7 +111,8 @@ def _open_state(disk: Disk, runtime: Path, journal: Journal) -> State:
     if not checkpoints:
         if journal.first_index > 1:
             raise StorageFailed(
-                f"the log begins at index {journal.first_index}, and there is no checkpoint of what was before"
+                f"the log begins at index {journal.first_index}, "
+                "and there is no checkpoint of what was before"
             )
         return State(LmdbBackend.create(runtime))
     index, directory = checkpoints[-1]

@@ -39,7 +39,8 @@ class RaftConfig(Struct, frozen=True):
             raise ValueError(f"node_id: expected 1 or more, got {self.node_id}")
         if self.voters != (self.node_id,):
             raise ValueError(
-                f"voters: expected ({self.node_id},), got {self.voters}: groups have one voter so far"
+                f"voters: expected ({self.node_id},), got {self.voters}: "
+                "groups have one voter so far"
             )
 
 

@@ -19,7 +19,9 @@ READ_BYTES: Final = 1024 * 1024
 
 
 class RecordSubscription:
-    """Where a subscriber is. `mask` has a bit for each value type that it wants; 0 is all of them."""
+    """Where a subscriber is. `mask` has a bit for each value type that it wants; 0 is all of
+    them.
+    """
 
     __slots__ = ("credit", "exporter_id", "mask", "next_index", "number", "owner", "seen")
 

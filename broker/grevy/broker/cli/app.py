@@ -1,4 +1,6 @@
-"""The commands that people type. Each is a few lines over the client; `--json` prints for programs."""
+"""The commands that people type. Each is a few lines over the client; `--json` prints for
+programs.
+"""
 
 from __future__ import annotations
 

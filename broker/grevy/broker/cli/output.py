@@ -1,4 +1,6 @@
-"""What commands print: JSON for programs, tables and sentences for people, and errors as one line."""
+"""What commands print: JSON for programs, tables and sentences for people, and errors as one
+line.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Starts a broker on a free port with a new folder, and plays the story of `story.py` against it."""
+"""Starts a broker on a free port with a new folder, and plays the story of `story.py` against
+it.
+"""
 
 from __future__ import annotations
 

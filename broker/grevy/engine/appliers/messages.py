@@ -110,7 +110,9 @@ def apply_start_subscription_created(
 def apply_start_subscription_correlated(
     stores: Stores, _key: int, value: MessageStartEventSubscriptionValue
 ) -> None:
-    """A message has started an instance; with a correlation key it is the only one of its process."""
+    """A message has started an instance; with a correlation key it is the only one of its
+    process.
+    """
     stores.messages.set_correlated(value.message_key, value.bpmn_process_id)
     if value.correlation_key:
         stores.subscriptions.lock(

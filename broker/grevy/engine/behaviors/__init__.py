@@ -1,4 +1,6 @@
-"""How each type of element behaves: a table from what an element is to the behaviour that it has."""
+"""How each type of element behaves: a table from what an element is to the behaviour that it
+has.
+"""
 
 from __future__ import annotations
 

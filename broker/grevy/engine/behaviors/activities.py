@@ -67,7 +67,9 @@ class ScriptTask(PassThroughTask):
     """A script task with a FEEL expression; with a job instead it is a `JobTask`."""
 
     def activate(self, step: Step, here: Here) -> None:
-        """Evaluates the script; its result is the element's event, as a job's variables would be."""
+        """Evaluates the script; its result is the element's event, as a job's variables would
+        be.
+        """
         script = here.element.script
         assert script is not None, f"{here.element.id} has no script"
         apply_inputs(step, here)

@@ -19,7 +19,9 @@ class BadDocument(ValueError):
 
 
 def split(document: Document) -> list[tuple[str, bytes]]:
-    """The variables of a document that was checked: name and JSON text of each, in document order."""
+    """The variables of a document that was checked: name and JSON text of each, in document
+    order.
+    """
     if document == EMPTY_DOCUMENT:
         return []
     return [(name, bytes(raw)) for name, raw in _SPLITTER.decode(document).items()]

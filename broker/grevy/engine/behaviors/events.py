@@ -188,7 +188,9 @@ def trigger(step: Step, host: ElementInstance, event: Element, variables: Docume
 def activate_triggered(
     step: Step, owner: ProcessInstanceValue, scope_key: int, event: Element, trigger_: EventTrigger
 ) -> None:
-    """Activates the event that was triggered in a scope, with what it brought as local variables."""
+    """Activates the event that was triggered in a scope, with what it brought as local
+    variables.
+    """
     triggered = ProcessEventValue(
         scope_key=scope_key,
         target_element_id=event.id,

@@ -47,7 +47,8 @@ def evaluate_text_or_number(step: Step, text: Text, scope_key: int) -> str:
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return _number_text(value)
     reason = (
-        f"Failed to extract the correlation key for '{text.text}': The value must be either a string or a number, "
+        f"Failed to extract the correlation key for '{text.text}': "
+        "The value must be either a string or a number, "
         f"but was '{type_name(value)}'.{_warnings(evaluation)}"
     )
     raise Stuck(ErrorType.EXTRACT_VALUE_ERROR, reason, scope_key=scope_key)
@@ -103,7 +104,8 @@ def _mismatch(expression: Expression, wanted: str, evaluation: Evaluation) -> st
 
 
 def _failed(expression: Expression, evaluation: Evaluation) -> str:
-    return f"Failed to evaluate the expression '{expression.text}': {evaluation.failure}{_warnings(evaluation)}"
+    warnings = _warnings(evaluation)
+    return f"Failed to evaluate the expression '{expression.text}': {evaluation.failure}{warnings}"
 
 
 def _warnings(evaluation: Evaluation) -> str:

@@ -37,7 +37,9 @@ def set_local(
 def propagate(
     step: Step, scope_key: int, owner: ProcessInstanceValue, variables: list[tuple[str, bytes]]
 ) -> None:
-    """Sets each variable in the nearest scope from this one upwards that has it, else in the root."""
+    """Sets each variable in the nearest scope from this one upwards that has it, else in the
+    root.
+    """
     views = step.views.variables
     left = in_zeebes_order(variables)
     while left:

@@ -59,7 +59,10 @@ def cancel_instance(step: Step, command: Command) -> None:
     """Terminates a process instance; the client is answered as soon as that begins."""
     instance = step.views.elements.get(command.key)
     if instance is None or instance.value.flow_scope_key > 0:
-        reason = f"Expected to cancel the process instance with key {command.key}, but no such process was found"
+        reason = (
+            f"Expected to cancel the process instance with key {command.key}, "
+            "but no such process was found"
+        )
         step.reject(command, RejectionType.NOT_FOUND, reason)
         return
     step.follow_up(ProcessInstanceIntent.TERMINATE_ELEMENT, command.key, instance.value)
@@ -76,7 +79,7 @@ def _find(step: Step, command: Command, value: ProcessInstanceCreationValue) -> 
         process = processes.get(value.process_definition_key)
         what = f"with the key {value.process_definition_key}"
     else:
-        reason = "Expected a BPMN process id or a process definition key to create an instance of, but neither is given"
+        reason = "Expected a BPMN process id or a process definition key, but neither is given"
         step.reject(command, RejectionType.INVALID_ARGUMENT, reason)
         return None
     if process is None:

@@ -107,7 +107,9 @@ def terminate_batch(step: Step, command: Command) -> None:
 
 
 def _may_activate(step: Step, command: Command, value: ProcessInstanceValue, incoming: int) -> bool:
-    """Whether a new element may come to be; else the command is refused, as users see in the log."""
+    """Whether a new element may come to be; else the command is refused, as users see in the
+    log.
+    """
     scope_key = value.flow_scope_key
     if scope_key > 0 and not step.views.elements.is_active_scope(scope_key):
         reason = (
@@ -131,7 +133,8 @@ def _check_budget(step: Step, here: Here) -> None:
     if step.activations > ACTIVATIONS_MAX:
         step.activations = 0
         reason = (
-            f"Expected the process to wait somewhere, but {ACTIVATIONS_MAX} elements were activated in a row: "
+            f"Expected the process to wait somewhere, "
+            f"but {ACTIVATIONS_MAX} elements were activated in a row: "
             f"it may loop for ever. Resolve the incident to let it go on as long again."
         )
         raise Stuck(ErrorType.UNKNOWN, reason, scope_key=here.key)

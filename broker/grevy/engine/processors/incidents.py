@@ -15,7 +15,10 @@ def resolve_incident(step: Step, command: Command) -> None:
     """What was stuck is tried again."""
     incident = step.views.incidents.get(command.key)
     if incident is None:
-        reason = f"Expected to resolve the incident with key {command.key}, but no such incident was found"
+        reason = (
+            f"Expected to resolve the incident with key {command.key}, "
+            "but no such incident was found"
+        )
         step.reject(command, RejectionType.NOT_FOUND, reason)
         return
     job = step.views.jobs.get(incident.value.job_key)

@@ -159,7 +159,10 @@ def update_retries(step: Step, command: Command) -> None:
     """Sets how often a job may still fail."""
     value = _value(command)
     if value.retries < 1:
-        reason = f"Expected to update the retries of job {command.key} to at least 1, but {value.retries} is given"
+        reason = (
+            f"Expected to update the retries of job {command.key} to at least 1, "
+            f"but {value.retries} is given"
+        )
         step.reject(command, RejectionType.INVALID_ARGUMENT, reason)
         return
     job = step.views.jobs.get(command.key)
@@ -227,7 +230,9 @@ def _take_back(step: Step, command: Command, intent: JobIntent, verb: str) -> No
 
 
 def _workable(step: Step, command: Command, verb: str) -> StoredJob | None:
-    """The job, if a worker may still say something of it; a lease that is over counts for nothing."""
+    """The job, if a worker may still say something of it; a lease that is over counts for
+    nothing.
+    """
     value = _value(command)
     job = step.views.jobs.get(command.key)
     if job is None:

@@ -106,7 +106,9 @@ def _process_side(step: Step, value: MessageSubscriptionValue) -> ProcessMessage
 
 
 def create_subscription(step: Step, command: Command) -> None:
-    """An instance waits for a message: confirmed, or answered at once with a message that is there."""
+    """An instance waits for a message: confirmed, or answered at once with a message that is
+    there.
+    """
     value = _value(command)
     known = step.views.subscriptions.message_side(value.element_instance_key, value.message_name)
     if known is not None:

@@ -20,14 +20,15 @@ def update_variables(step: Step, command: Command) -> None:
     value = command.value
     assert isinstance(value, VariableDocumentValue), value
     instance = step.views.elements.get(value.scope_key)
+    where = f"at the element instance with key {value.scope_key}"
     if instance is None:
-        reason = f"Expected to set variables at the element instance with key {value.scope_key}, but no such element was found"
+        reason = f"Expected to set variables {where}, but no such element was found"
         step.reject(command, RejectionType.NOT_FOUND, reason)
         return
     try:
         document = checked(value.variables)
     except BadDocument as error:
-        reason = f"Expected to set variables at the element instance with key {value.scope_key}, but {error}"
+        reason = f"Expected to set variables {where}, but {error}"
         step.reject(command, RejectionType.INVALID_ARGUMENT, reason)
         return
     if value.update_semantics is VariableDocumentUpdateSemantic.LOCAL:

@@ -25,7 +25,9 @@ class RequestsView:
         self._by_age = state.table(SESSIONS_BY_AGE)
 
     def remembered(self, request: RequestId) -> RememberedAnswer | None:
-        """The answer to a request that was taken before; its text is empty while there is none yet."""
+        """The answer to a request that was taken before; its text is empty while there is none
+        yet.
+        """
         found = self._answers.get((request.client_id, request.number % REQUESTS_REMEMBERED))
         return found if found is not None and found.number == request.number else None
 

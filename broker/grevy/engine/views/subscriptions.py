@@ -34,7 +34,9 @@ class SubscriptionsView:
         return self._message.get((element_key, name))
 
     def waiting_for(self, name: str, correlation_key: str) -> list[StoredMessageSubscription]:
-        """Subscriptions on the message's side to a name and correlation key, oldest element first."""
+        """Subscriptions on the message's side to a name and correlation key, oldest element
+        first.
+        """
         keys = self._message_by_name.scan(name, correlation_key)
         return [found for key in keys if (found := self._message.get((key, name))) is not None]
 
@@ -55,7 +57,9 @@ class SubscriptionsView:
         return self._start_by_process.scan(process_definition_key)
 
     def lock_holder(self, bpmn_process_id: str, correlation_key: str) -> int | None:
-        """The running instance of a process that a message with this correlation key has started."""
+        """The running instance of a process that a message with this correlation key has
+        started.
+        """
         return self._locks.get((bpmn_process_id, correlation_key))
 
     def correlation_key_of(self, process_instance_key: int) -> str | None:

@@ -7,7 +7,9 @@ from grevy.state import State
 
 
 class TimersView:
-    """Timers by the element instance (or process definition) that they belong to, and by due date."""
+    """Timers by the element instance (or process definition) that they belong to, and by due
+    date.
+    """
 
     def __init__(self, state: State) -> None:
         self._timers = state.table(TIMERS)
