@@ -1,7 +1,8 @@
 """One-task instances end to end: a broker, a worker and a client as processes, fsync on.
 
-The client keeps `--in-flight` instances going: it creates one, waits until the worker's completion of its last task is acknowledged
-(which the broker does once it is committed), and creates the next. Prints what it does on the way; its last line is one JSON object.
+The client keeps `--in-flight` instances going: it creates one, waits until the worker's completion
+of its last task is acknowledged (which the broker does once it is committed), and creates the next.
+Prints what it does on the way; its last line is one JSON object.
 
     python bench/one_task.py --instances 20000 --in-flight 200 --payload-bytes 100
 """
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from grevy.client import Client, Worker, run
@@ -59,7 +61,7 @@ def model(process_id: str, *elements: str) -> bytes:
     ids = ["start", *(f"e{n}" for n in range(len(elements))), "end"]
     flows = "".join(
         f'<bpmn:sequenceFlow id="f{n}" sourceRef="{a}" targetRef="{b}"/>'
-        for n, (a, b) in enumerate(zip(ids, ids[1:], strict=False))
+        for n, (a, b) in enumerate(pairwise(ids))
     )
     body = "".join(
         element.replace("ID", f"e{n}").replace(
@@ -96,7 +98,9 @@ WAIT = (
 
 
 async def worker_main(address: str, tasks: int) -> None:
-    """The worker process: completes every job, and writes the instance keys of the last task's to its standard output."""
+    """The worker process: completes every job, and writes the instance keys of the last task's
+    to its standard output.
+    """
     client = await Client.connect(address)
     worker = Worker(client, name="bench", max_jobs=4_096, timeout=60)
     last = f"task-{tasks}"
@@ -213,7 +217,17 @@ def cpu_s(pid: int) -> float:
 
 async def start_broker(data: str) -> tuple[asyncio.subprocess.Process, str]:
     """The broker process, and its address."""
-    command = [sys.executable, "-m", "grevy.broker", "broker", "--data", data, "--port", "0", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "grevy.broker",
+        "broker",
+        "--data",
+        data,
+        "--port",
+        "0",
+        "--json",
+    ]
     broker = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert broker.stdout is not None
     line = await broker.stdout.readline()
@@ -231,7 +245,10 @@ async def main(options: Options) -> dict[str, object]:
         client = await Client.connect(address)
         idle = rss_mb(broker.pid)
         await client.deploy(
-            ("one-task.bpmn", model("one-task", *(task(f"task-{n + 1}") for n in range(options.tasks)))),
+            (
+                "one-task.bpmn",
+                model("one-task", *(task(f"task-{n + 1}") for n in range(options.tasks))),
+            ),
             ("waits.bpmn", model("waits", WAIT)),
         )
         completions = Completions()
