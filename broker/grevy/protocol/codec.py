@@ -12,6 +12,7 @@ from grevy.protocol.entry_codec import (
     encode_answer,
     encode_entry,
     entry_mask,
+    entry_positions,
 )
 from grevy.protocol.message_codec import (
     decode_client_message,
@@ -30,4 +31,5 @@ __all__ = [
     "encode_entry",
     "encode_server_message",
     "entry_mask",
+    "entry_positions",
 ]

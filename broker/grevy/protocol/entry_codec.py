@@ -14,7 +14,14 @@ from grevy.protocol.struct_codec import StructCodec, check_count
 from grevy.protocol.tables import TableReader, TableWriter
 from grevy.protocol.values_codec import KIND_OF_INTENT
 
-__all__ = ["decode_answer", "decode_entry", "encode_answer", "encode_entry", "entry_mask"]
+__all__ = [
+    "decode_answer",
+    "decode_entry",
+    "encode_answer",
+    "encode_entry",
+    "entry_mask",
+    "entry_positions",
+]
 
 _RECORD_TYPES: Final = {kind.value: kind for kind in RecordType}
 _REJECTION_TYPES: Final = {kind.value: kind for kind in RejectionType}
@@ -174,6 +181,16 @@ def entry_mask(frame: bytes) -> int:
 def _read_mask(reader: Reader) -> int:
     mask: int = reader._get_by_field(_VALUE_TYPES)
     return mask
+
+
+def entry_positions(frame: bytes) -> tuple[int, int]:
+    """The positions of an entry's first and last record; nothing else is read."""
+    return _ENTRIES.look(frame, _read_positions)
+
+
+def _read_positions(reader: Reader) -> tuple[int, int]:
+    first: int = reader._get_by_field(_ENTRY["firstPosition"])
+    return first, first + len(reader._get_by_field(_ENTRY["recordTypes"])) - 1
 
 
 def encode_answer(answer: Answer) -> bytes:
