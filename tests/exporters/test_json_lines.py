@@ -11,67 +11,28 @@ from pathlib import Path
 import pytest
 
 from grevy.exporters.json_lines import ForeignFile, JsonLinesExporter
-from grevy.exporting import Context, ExporterDriver, InvalidArguments, Turn
+from grevy.exporting import InvalidArguments, Turn
 from grevy.protocol.intents import JobIntent, RecordType
-from grevy.protocol.limits import EXPORTER_PAUSE_MS_MAX
-from grevy.protocol.record import Entry, Record
+from grevy.protocol.record import Entry
 from grevy.protocol.values import JobValue
-
-NOW_MS = 1_700_000_000_000
-
-
-class SteppingClock:
-    """Goes on by the longest pause each time that it is asked, so that nothing has to wait."""
-
-    def __init__(self) -> None:
-        self._ms = 0
-
-    def now_ms(self) -> int:
-        return NOW_MS
-
-    def monotonic_ns(self) -> int:
-        self._ms += EXPORTER_PAUSE_MS_MAX
-        return self._ms * 1_000_000
+from grevy.testing.clock import START_MS
+from grevy.testing.exporters import ExporterRun, one_record
 
 
-class Run:
-    """One run of the exporter's process, from its start until it is closed or dropped."""
+class Run(ExporterRun):
+    """A run of the exporter; records are named by their positions."""
 
     def __init__(self, directory: Path, position: int = 0, metadata: bytes = b"") -> None:
-        self.arguments: dict[str, object] = {"path": str(directory)}
-        self.position = position
-        self.metadata = metadata
-        self._driver: ExporterDriver | None = None
+        super().__init__(
+            JsonLinesExporter(),
+            {"path": str(directory)},
+            position=position,
+            metadata=metadata,
+        )
 
-    def write(self, *positions: int, timestamp: int = NOW_MS) -> Turn:
+    def write(self, *positions: int, timestamp: int = START_MS) -> Turn:
         """Export a batch of records with these positions."""
-        driver = self._driver or self._open()
-        entries = [make_entry(position, timestamp) for position in positions]
-        driver.receive(entries, up_to=positions[-1])
-        return self.turn()
-
-    def turn(self) -> Turn:
-        """Let the exporter do what is at hand."""
-        assert self._driver is not None
-        turn = self._driver.turn()
-        if turn.acknowledgement is not None:
-            self.position = turn.acknowledgement.position
-            self.metadata = turn.acknowledgement.metadata
-        return turn
-
-    def close(self) -> None:
-        """End the run in order."""
-        assert self._driver is not None
-        self._driver.close()
-
-    def _open(self) -> ExporterDriver:
-        context = Context("files", 1, self.arguments, SteppingClock())
-        self._driver = ExporterDriver(JsonLinesExporter(), context)
-        self._driver.open(self.position, self.metadata)
-        failure = self._driver.turn().failure
-        if failure is not None:
-            raise failure.error
-        return self._driver
+        return self.export(*(make_entry(position, timestamp) for position in positions))
 
 
 @contextmanager
@@ -94,8 +55,7 @@ def directory(tmp_path: Path) -> Path:
 def make_entry(position: int, timestamp: int) -> Entry:
     """An entry of one job record."""
     job = JobValue(type="work", variables=b'{"text":"line\\nbreak"}')
-    record = Record(RecordType.EVENT, JobIntent.CREATED, position, job)
-    return Entry(1, timestamp, position, position, (record,))
+    return one_record(position, RecordType.EVENT, JobIntent.CREATED, job, timestamp=timestamp)
 
 
 def files_in(directory: Path) -> list[Path]:
@@ -216,11 +176,10 @@ def test_a_write_that_fails_half_way_leaves_nothing_torn(directory: Path) -> Non
 
 
 def test_begins_a_new_file_when_one_is_large(directory: Path) -> None:
-    run = Run(directory)
-    run.arguments["rotateBytes"] = 1
+    run = ExporterRun(JsonLinesExporter(), {"path": str(directory), "rotateBytes": 1})
 
     for position in (1, 2, 3):
-        run.write(position)
+        run.export(make_entry(position, START_MS))
     Run(directory, run.position, run.metadata).write(4)
 
     assert [path.name for path in files_in(directory)] == [
@@ -232,7 +191,7 @@ def test_begins_a_new_file_when_one_is_large(directory: Path) -> None:
 def test_another_logs_file_is_left_alone(directory: Path) -> None:
     Run(directory).write(1, 2)
 
-    failure = Run(directory).write(1, 2, 3, timestamp=NOW_MS + 1).failure
+    failure = Run(directory).write(1, 2, 3, timestamp=START_MS + 1).failure
 
     assert failure is not None
     assert isinstance(failure.error, ForeignFile)
@@ -242,4 +201,4 @@ def test_another_logs_file_is_left_alone(directory: Path) -> None:
 @pytest.mark.parametrize("arguments", [{}, {"path": ""}, {"path": "x", "rotateBytes": -1}])
 def test_wrong_arguments_are_told(arguments: dict[str, object]) -> None:
     with pytest.raises(InvalidArguments, match=r"path|rotateBytes"):
-        JsonLinesExporter().configure(Context("files", 1, arguments, SteppingClock()))
+        ExporterRun(JsonLinesExporter(), arguments)

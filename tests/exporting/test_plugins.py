@@ -93,14 +93,14 @@ def test_what_is_no_exporter_is_refused() -> None:
 
 
 def test_a_configuration_is_checked_without_starting_anything() -> None:
-    settings = ExporterSettings(id="files", type="json-lines", args={"pfad": "/tmp"})
+    settings = ExporterSettings(id="files", exporter="json-lines", args={"pfad": "/tmp"})
 
     with pytest.raises(InvalidArguments, match=r"exporter 'files'.*"):
         check_exporter(settings, StoppedClock())
 
 
 def test_settings_keep_secrets_out_of_logs() -> None:
-    settings = ExporterSettings(id="es", type="elasticsearch", args={"password": "secret"})
+    settings = ExporterSettings(id="es", exporter="elasticsearch", args={"password": "secret"})
 
     assert "secret" not in repr(settings)
 

@@ -1,7 +1,9 @@
-"""Runs the FEEL conformance cases: `python tests/feel/conformance.py [-v]` prints how many of each file pass.
+"""Runs the FEEL conformance cases: `python tests/feel/conformance.py [-v]` prints how many of each
+file pass.
 
-The cases are those of the DMN TCK and of feel-scala's own tests (both Apache-2.0), see `data/README.md`. A case that fails
-has to be listed in `known_failures.txt` with a reason, and a listed case that passes has to be taken off it.
+The cases are those of the DMN TCK and of feel-scala's own tests (both Apache-2.0), see
+`data/README.md`. A case that fails has to be listed in `known_failures.txt` with a reason, and a
+listed case that passes has to be taken off it.
 """
 
 from __future__ import annotations
@@ -18,9 +20,7 @@ from pathlib import Path
 from grevy.feel import (
     Duration,
     Evaluation,
-    FeelDate,
     FeelDateTime,
-    FeelFunction,
     FeelSyntaxError,
     FeelTime,
     Period,
@@ -35,7 +35,7 @@ NOW_MS = 1_767_268_800_000
 """2026-01-01T12:00:00Z."""
 
 
-class Unsupported(Exception):  # noqa: N818
+class Unsupported(Exception):
     """The case needs something of the JVM."""
 
 
@@ -94,7 +94,7 @@ def _evaluate(text: str, variables: dict[str, Value], *, is_unary: bool = False)
 
 
 def run_tck(case: str, row: dict) -> Outcome:
-    """A decision of the TCK; where it expects an error, null is right, and so is no value at all."""
+    """A decision of the TCK; where it expects an error, null is right, and so is no value."""
     text = row["expr"]
     variables = {name: typed(value) for name, value in row["ctx"].items()}
     evaluation = _evaluate(text, variables)
@@ -131,7 +131,7 @@ def typed(value: dict) -> Value:
 
 
 def same(expected: Value, actual: Value) -> bool:
-    """Whether a result is right: numbers as decimals, or as doubles; zones count by their offset."""
+    """Whether a result is right: numbers as decimals or doubles, zones by their offset."""
     if isinstance(expected, list) and isinstance(actual, list):
         return len(expected) == len(actual) and all(map(same, expected, actual))
     if isinstance(expected, dict) and isinstance(actual, dict):
@@ -156,18 +156,21 @@ def same(expected: Value, actual: Value) -> bool:
 def run_feel_scala(case: str, row: dict) -> Outcome:
     """A test of feel-scala; its context and some results are Scala text."""
     text, is_unary = row["expr"], row["fn"] == "evaluateUnaryTests"
+    is_required = True
     try:
         variables = arguments(row["extra_args_scala"] or [], is_unary=is_unary)
         evaluation = _evaluate(text, variables, is_unary=is_unary)
         problem = _problem(row, evaluation)
     except Unsupported as error:
-        problem = f"needs a JVM object: {error}"
-    return Outcome(case, text, problem, True)
+        problem, is_required = f"needs a JVM object: {error}", False
+    return Outcome(case, text, problem, is_required)
 
 
 def _problem(row: dict, evaluation: Evaluation) -> str:
     if "failure" in row:
-        wanted = re.search(r"EvaluationFailureType\.(\w+).*failureMessage =\s*(.*)", row["failure"], re.S)
+        wanted = re.search(
+            r"EvaluationFailureType\.(\w+).*failureMessage =\s*(.*)", row["failure"], re.DOTALL
+        )
         assert wanted is not None
         kind, message = wanted[1], wanted[2].strip().strip('"')
         found = [(warning.kind, warning.message) for warning in evaluation.warnings]
@@ -292,7 +295,9 @@ class _Scala:
         if name in ("ValNumber", "ValString", "ValBoolean"):
             return values[0]
         if name == "ZonedDateTime.parse":
-            return iso8601.parse_date_and_time(re.sub(r"([+-]\d\d:\d\d)?\[(.*)\]", r"@\2", values[0]))
+            return iso8601.parse_date_and_time(
+                re.sub(r"([+-]\d\d:\d\d)?\[(.*)\]", r"@\2", values[0])
+            )
         if name not in _PARSERS or len(values) != 1:
             raise Unsupported(self.text)
         return _PARSERS[name](values[0])
@@ -308,7 +313,10 @@ def scala(text: str) -> Value:
 
 
 def main() -> int:
-    """Prints the counts and, with `-v`, what fails. The exit code is 1 when the list and the cases disagree."""
+    """Prints the counts and, with `-v`, what fails.
+
+    The exit code is 1 when the list and the cases disagree.
+    """
     outcomes, listed = run_all(), known_failures()
     wrong = 0
     for name in ("dmn-tck", "feel-scala"):

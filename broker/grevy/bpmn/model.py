@@ -1,8 +1,10 @@
-"""The executable model of a process: plain objects in which everything an element needs is already resolved.
+"""The executable model of a process: plain objects in which everything an element needs is already
+resolved.
 
-`compiler` builds it once from a deployed file; the engine only reads it. References between elements are object references,
-expressions are compiled, static texts are texts. Objects are made in two passes (elements refer to each other), so they are
-not frozen; nothing writes to them after `compile_processes` has returned.
+`compiler` builds it once from a deployed file; the engine only reads it. References between
+elements are object references, expressions are compiled, static texts are texts. Objects are made
+in two passes (elements refer to each other), so they are not frozen; nothing writes to them after
+`compile_processes` has returned.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ class Timer:
 
 @dataclass(slots=True, frozen=True)
 class Message:
-    """A message that a catch event or receive task waits for; start events of a process have no correlation key."""
+    """A message that a catch event or receive task waits for; start events of a process have no
+    correlation key.
+    """
 
     name: Text
     correlation_key: Expression | None = None
@@ -62,7 +66,9 @@ class Script:
 
 @dataclass(slots=True, frozen=True)
 class Mapping:
-    """One input or output mapping: `source` to the variable (or path into it) `target`, at least one name long."""
+    """One input or output mapping: `source` to the variable (or path into it) `target`, at least
+    one name long.
+    """
 
     source: Text
     target: tuple[str, ...]
@@ -83,10 +89,11 @@ class SequenceFlow:
 class Element:
     """A flow node, an embedded sub-process or the process itself.
 
-    What an element does not have is None or empty. `error_code` of a catch event: None means any; of a throw event it is a
-    Text. `boundary_events` and `outgoing` are in document order; `children` holds the direct flow nodes of a scope, and
-    `event_targets` the catch events behind an event-based gateway. `messages` and `timers` of the boundary events belong to
-    those events, not to the activity.
+    What an element does not have is None or empty. `error_code` of a catch event: None means any;
+    of a throw event it is a Text. `boundary_events` and `outgoing` are in document order;
+    `children` holds the direct flow nodes of a scope, and `event_targets` the catch events behind
+    an event-based gateway. `messages` and `timers` of the boundary events belong to those events,
+    not to the activity.
     """
 
     id: str

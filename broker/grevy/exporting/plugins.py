@@ -17,17 +17,17 @@ ENTRY_POINT_GROUP: Final = "grevy.exporters"
 class ExporterSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One exporter of a configuration.
 
-    `id` names it for ever: its positions are kept under it. `type` is the name of an entry point,
-    or `module:Class`.
+    `id` names it for ever: its positions are kept under it. `exporter` is the name of an entry
+    point, or `module:Class`.
     """
 
     id: str
-    type: str
+    exporter: str
     args: dict[str, object] = {}
 
     def __repr__(self) -> str:
         # Arguments hold passwords.
-        return f"ExporterSettings(id={self.id!r}, type={self.type!r}, args=…)"
+        return f"ExporterSettings(id={self.id!r}, exporter={self.exporter!r}, args=…)"
 
 
 def load_exporter(name: str) -> type[Exporter]:
@@ -51,5 +51,5 @@ def load_exporter(name: str) -> type[Exporter]:
 
 def check_exporter(settings: ExporterSettings, clock: Clock) -> None:
     """Raises `UnknownExporter` or `InvalidArguments` where these settings cannot work."""
-    exporter = load_exporter(settings.type)()
+    exporter = load_exporter(settings.exporter)()
     exporter.configure(Context(settings.id, NO_PARTITION, settings.args, clock))

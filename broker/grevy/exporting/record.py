@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from grevy.protocol.json_form import record_json
 from msgspec import Struct
 
 from grevy.protocol.intents import Intent, RecordType, RejectionType, ValueType
+from grevy.protocol.json_form import record_json
 from grevy.protocol.record import Entry, Record
 from grevy.protocol.values import Value
 

@@ -1,7 +1,8 @@
 """Errors that cross rooms.
 
     GrevyError
-    ├── MalformedFrame      bytes that no peer of ours would send; the connection's fault, never the partition's
+    ├── MalformedFrame      bytes that no peer of ours would send; the connection's fault, never the
+    partition's
     └── LimitExceeded       a named limit of `limits` was reached
 """
 
@@ -13,7 +14,9 @@ class GrevyError(Exception):
 
 
 class MalformedFrame(GrevyError):
-    """Bytes that cannot be a message or an entry; the text says what was wrong, and never what a decoder printed."""
+    """Bytes that cannot be a message or an entry; the text says what was wrong, and never what a
+    decoder printed.
+    """
 
 
 class LimitExceeded(GrevyError):

@@ -1,8 +1,8 @@
 """The vocabulary of records: value types, their intents, record and rejection types.
 
-Numbers and names are Zeebe's (its protocol definition), so that what reads a Zeebe log reads ours. An intent's value is
-`value_type << 8 | intent number`: one integer names an intent among those of all value types, so that the tables of
-processors and appliers are keyed by it alone.
+Numbers and names are Zeebe's (its protocol definition), so that what reads a Zeebe log reads ours.
+An intent's value is `value_type << 8 | intent number`: one integer names an intent among those of
+all value types, so that the tables of processors and appliers are keyed by it alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""What clients and brokers say to each other: one Cap'n Proto message a ZeroMQ frame, each with a list of these.
+"""What clients and brokers say to each other: one Cap'n Proto message a ZeroMQ frame, each with a
+list of these.
 
-A client sends `ClientMessage`, a broker answers with `ServerMessage`; both carry as many requests, replies and pushes as there
-were at hand. A request is named by its number, which the client counts up from 1; sending it again is safe and gives the first
-answer. Subscriptions are named by the client too, by a number of its own.
+A client sends `ClientMessage`, a broker answers with `ServerMessage`; both carry as many requests,
+replies and pushes as there were at hand. A request is named by its number, which the client counts
+up from 1; sending it again is safe and gives the first answer. Subscriptions are named by the
+client too, by a number of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from grevy.protocol.values import Document, Value
 
 
 class CommandRequest(Struct, frozen=True, gc=False):
-    """Do something: the command's intent and value; `key` is -1 where the command creates what it is about."""
+    """Do something: the command's intent and value; `key` is -1 where the command creates what it
+    is about.
+    """
 
     number: int
     partition_id: int
@@ -40,7 +44,9 @@ class StatusRequest(Struct, frozen=True, gc=False):
 
 
 class OpenJobSubscription(Struct, frozen=True, gc=False):
-    """Push me jobs of a type, as many as my credit; none of them longer than `timeout` ms. Empty `fetch_variables`: all."""
+    """Push me jobs of a type, as many as my credit; none of them longer than `timeout` ms. Empty
+    `fetch_variables`: all.
+    """
 
     subscription: int
     partition_id: int
@@ -54,9 +60,9 @@ class OpenJobSubscription(Struct, frozen=True, gc=False):
 class OpenRecordSubscription(Struct, frozen=True, gc=False):
     """Push me committed entries from the one that holds `from_position` (0: the oldest there is).
 
-    Entries without a record of `value_types` are left out; empty means all. `credit` is counted in entries. A subscription
-    with an `exporter_id` keeps the log from being compacted beyond what it acknowledged; `from_position` -1 then means: after
-    what was acknowledged.
+    Entries without a record of `value_types` are left out; empty means all. `credit` is counted in
+    entries. A subscription with an `exporter_id` keeps the log from being compacted beyond what it
+    acknowledged; `from_position` -1 then means: after what was acknowledged.
     """
 
     subscription: int
@@ -75,7 +81,9 @@ class AddCredit(Struct, frozen=True, gc=False):
 
 
 class AcknowledgeRecords(Struct, frozen=True, gc=False):
-    """All records up to this position are done with; `metadata` is the exporter's own, and given back when it opens again."""
+    """All records up to this position are done with; `metadata` is the exporter's own, and given
+    back when it opens again.
+    """
 
     subscription: int
     position: int
@@ -115,7 +123,9 @@ class ClientMessage(Struct, frozen=True, gc=False):
 
 
 class ErrorCode(IntEnum):
-    """Why a request was not taken; the numbers go on the wire. Rejected commands are answers, not errors."""
+    """Why a request was not taken; the numbers go on the wire. Rejected commands are answers, not
+    errors.
+    """
 
     MALFORMED = 0
     NOT_LEADER = 1
@@ -135,7 +145,9 @@ class CommandReply(Struct, frozen=True, gc=False):
 
 
 class ErrorReply(Struct, frozen=True, gc=False):
-    """The request was not taken and has no effect; `retry_after_ms` is 0 where trying again is of no use."""
+    """The request was not taken and has no effect; `retry_after_ms` is 0 where trying again is of
+    no use.
+    """
 
     number: int
     code: ErrorCode
@@ -196,7 +208,8 @@ class JobPush(Struct, frozen=True, gc=False):
 class RecordPush(Struct, frozen=True, gc=False):
     """Entries for a subscription, as they lie in the log (`codec.decode_entry`), oldest first.
 
-    `up_to` is the last position that was looked at, so that a reader whose filter let nothing pass moves on too.
+    `up_to` is the last position that was looked at, so that a reader whose filter let nothing pass
+    moves on too.
     """
 
     subscription: int

@@ -1,8 +1,8 @@
 """Records, and the entries that the log holds.
 
-An entry is the atomic unit of the log: a command and all that followed from it; one Raft index, one checksum. Its records have
-consecutive positions. Records of one entry share values: the lifecycle events of an element point at one value object, and the
-codec writes it once.
+An entry is the atomic unit of the log: a command and all that followed from it; one Raft index, one
+checksum. Its records have consecutive positions. Records of one entry share values: the lifecycle
+events of an element point at one value object, and the codec writes it once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from grevy.protocol.values import Value
 
 
 class Record(Struct, frozen=True, gc=False):
-    """One command, event or rejection. Its position is the entry's first position plus its place in the entry."""
+    """One command, event or rejection. Its position is the entry's first position plus its place in
+    the entry.
+    """
 
     record_type: RecordType
     intent: Intent
@@ -32,7 +34,9 @@ class Record(Struct, frozen=True, gc=False):
 
 
 class RequestId(Struct, frozen=True, array_like=True, gc=False):
-    """Names a client's request for ever: the client's 16 random bytes and its own count of requests, from 1."""
+    """Names a client's request for ever: the client's 16 random bytes and its own count of
+    requests, from 1.
+    """
 
     client_id: bytes
     number: int
@@ -41,8 +45,8 @@ class RequestId(Struct, frozen=True, array_like=True, gc=False):
 class Answer(Struct, frozen=True, array_like=True, gc=False):
     """What a client is told of its command, once it is committed.
 
-    Either the outcome (`rejection_type` is None: `intent`, `key` and `value` of the record that answers) or a rejection.
-    `intent` is the number over all value types.
+    Either the outcome (`rejection_type` is None: `intent`, `key` and `value` of the record that
+    answers) or a rejection. `intent` is the number over all value types.
     """
 
     intent: int
@@ -53,7 +57,9 @@ class Answer(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Reply(Struct, frozen=True, gc=False):
-    """An answer and the request that it belongs to; part of the entry, so that every replica remembers it."""
+    """An answer and the request that it belongs to; part of the entry, so that every replica
+    remembers it.
+    """
 
     request: RequestId
     answer: Answer
@@ -62,10 +68,11 @@ class Reply(Struct, frozen=True, gc=False):
 class Entry(Struct, frozen=True, gc=False):
     """One atomic unit of the log.
 
-    `command_position` is the position of the command that this entry is the outcome of: the entry's own first record, or an
-    earlier record when an unfinished batch goes on. Every other COMMAND record of the entry waits to be processed;
-    `activations` says how many elements the chain of commands that they go on with has activated so far. `key_counter` is
-    the partition's count of keys after the entry, so that every replica goes on with the same next key.
+    `command_position` is the position of the command that this entry is the outcome of: the entry's
+    own first record, or an earlier record when an unfinished batch goes on. Every other COMMAND
+    record of the entry waits to be processed; `activations` says how many elements the chain of
+    commands that they go on with has activated so far. `key_counter` is the partition's count of
+    keys after the entry, so that every replica goes on with the same next key.
     """
 
     partition_id: int

@@ -1,8 +1,9 @@
 """The values of records: one frozen struct for each value type.
 
-Field names are Zeebe's in snake case; `json_form` writes them as Zeebe exports them. Variables are JSON documents kept as the
-bytes that came in (`Document`). Keys are -1 where there is none, times are epoch milliseconds, spans milliseconds. Values also
-lie in the state as they are, hence `array_like`; a new field goes to the end and has a default.
+Field names are Zeebe's in snake case; `json_form` writes them as Zeebe exports them. Variables are
+JSON documents kept as the bytes that came in (`Document`). Keys are -1 where there is none, times
+are epoch milliseconds, spans milliseconds. Values also lie in the state as they are, hence
+`array_like`; a new field goes to the end and has a default.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ class ProcessInstanceCreationValue(Value, frozen=True, array_like=True, gc=False
 class ProcessInstanceValue(Value, frozen=True, array_like=True, gc=False):
     """One element of a process instance (or a sequence flow, or the process itself).
 
-    `joining_gateway_id` is our own and not exported: the parallel gateway that a taken flow leads into, where tokens wait.
+    `joining_gateway_id` is our own and not exported: the parallel gateway that a taken flow leads
+    into, where tokens wait.
     """
 
     value_type = ValueType.PROCESS_INSTANCE
@@ -155,8 +157,8 @@ class ProcessEventValue(Value, frozen=True, array_like=True, gc=False):
 class JobValue(Value, frozen=True, array_like=True, gc=False):
     """A piece of work for a worker.
 
-    `activation` counts the leases of the job: a completion under an old lease is refused; 0 means that the client names none.
-    `custom_headers` is a JSON object of strings.
+    `activation` counts the leases of the job: a completion under an old lease is refused; 0 means
+    that the client names none. `custom_headers` is a JSON object of strings.
     """
 
     value_type = ValueType.JOB
@@ -187,7 +189,8 @@ class JobValue(Value, frozen=True, array_like=True, gc=False):
 class JobBatchValue(Value, frozen=True, array_like=True, gc=False):
     """Jobs to activate for a worker, or activated.
 
-    The jobs' variables are not repeated in the log: the event names the jobs, and a worker's push is made from the state.
+    The jobs' variables are not repeated in the log: the event names the jobs, and a worker's push
+    is made from the state.
     """
 
     value_type = ValueType.JOB_BATCH
@@ -205,7 +208,8 @@ class JobBatchValue(Value, frozen=True, array_like=True, gc=False):
 class IncidentValue(Value, frozen=True, array_like=True, gc=False):
     """Something that keeps an element from going on until somebody resolves it.
 
-    `parked_position` is our own and not exported: the command of the log that is processed again on resolution.
+    `parked_position` is our own and not exported: the command of the log that is processed again on
+    resolution.
     """
 
     value_type = ValueType.INCIDENT
@@ -223,7 +227,9 @@ class IncidentValue(Value, frozen=True, array_like=True, gc=False):
 
 
 class MessageValue(Value, frozen=True, array_like=True, gc=False):
-    """A published message; `deadline` is when it expires, `time_to_live` what the publisher asked for."""
+    """A published message; `deadline` is when it expires, `time_to_live` what the publisher asked
+    for.
+    """
 
     value_type = ValueType.MESSAGE
 
@@ -293,7 +299,9 @@ class MessageStartEventSubscriptionValue(Value, frozen=True, array_like=True, gc
 
 
 class TimerValue(Value, frozen=True, array_like=True, gc=False):
-    """A timer; `repetitions` is how often it still fires, -1 without end. Start timers have no instance keys."""
+    """A timer; `repetitions` is how often it still fires, -1 without end. Start timers have no
+    instance keys.
+    """
 
     value_type = ValueType.TIMER
 

@@ -39,8 +39,8 @@ _CLASSES: Final = {
     "ASCII": "\\x00-\\x7f",
     "BasicLatin": "\\x00-\\x7f",
 }
-_WORK_PER_STEP: Final = 150
-"""How often a matcher goes back in the time of one step of an evaluation."""
+_WORK_PER_STEP: Final = 1_000
+"""How much estimated work costs one step. Most texts are far from the worst case, so it is cheap."""
 _ZERO_WIDTH: Final = frozenset("AbBzZ")
 _SAMPLE: Final = [chr(code) for code in range(128)] + ["é", "\u0130", "\u212a", "横"]
 """Characters that stand for all others when two atoms are compared."""
@@ -58,7 +58,7 @@ class _Item:
     first: frozenset[str]
     least: int = 1
     is_variable: bool = False
-    is_optional_only: bool = False
+    is_repeated: bool = False
 
 
 @dataclass(slots=True)
@@ -77,12 +77,12 @@ class Pattern:
 
     source: str
     regex: re.Pattern[str]
-    repeats: int
+    exponent: int
     choices: int
 
     def over(self, run: Run, text: str) -> re.Pattern[str]:
         """The regex, for use on that text; raises `CallFailed` if that could take too long."""
-        work = self.choices * (len(text) + 1) ** (self.repeats + 1)
+        work = self.choices * (len(text) + 1) ** self.exponent
         if work > limits.FEEL_REGEX_WORK_MAX:
             raise CallFailed(
                 f"the pattern '{quote(self.source)}' could take too long "
@@ -116,7 +116,11 @@ def _compile(pattern: str, flags: str) -> Pattern:
         regex = re.compile(translated, options)
     except (re.error, OverflowError, RecursionError):
         raise _Refused from None
-    return Pattern(pattern, regex, reader.repeats, reader.choices)
+    # A match is tried at each character, may go over the whole text, and over it again for each
+    # length that an ambiguous repetition can have.
+    is_anchored = plain.startswith("^") and "|" not in plain and "m" not in flags
+    exponent = int(not is_anchored) + int(reader.scans) + reader.repeats
+    return Pattern(pattern, regex, max(exponent, 1), reader.choices)
 
 
 class _Reader:
@@ -130,6 +134,8 @@ class _Reader:
         """Repetitions that may have to be tried with each of their lengths."""
         self.choices = 1
         """Combinations of options and alternatives that may have to be tried."""
+        self.scans = False
+        """Whether a match can be as long as the text."""
         self.groups = [_Group()]
 
     def read(self) -> str:
@@ -170,8 +176,7 @@ class _Reader:
         self._end_branch(group, is_last=False)
         self.choices *= len(group.branches)
         quantifier, item = self._quantified(_Item(_firsts(group)))
-        is_repeated = item.is_variable and not item.is_optional_only
-        if is_repeated and (group.has_ambiguity or not _are_distinct(group)):
+        if item.is_repeated and (group.has_ambiguity or not _are_distinct(group)):
             raise _Refused(": it repeats what can be read in several ways")
         self.groups[-1].items.append(item)
         self.groups[-1].has_ambiguity |= group.has_ambiguity
@@ -187,10 +192,10 @@ class _Reader:
             if following is not None and following.least and not item.first & following.first:
                 continue
             group.has_ambiguity = True
-            if item.is_optional_only:
-                self.choices *= 2
-            else:
+            if item.is_repeated:
                 self.repeats += 1
+            else:
+                self.choices *= 2
         group.branches.append(items)
         group.items = []
 
@@ -220,10 +225,12 @@ class _Reader:
         self.index = match.end()
         if match[1]:
             item.least, item.is_variable = int(match[1] == "+"), True
-            item.is_optional_only = match[1] == "?"
+            item.is_repeated = match[1] != "?"
         else:
             item.least = int(match[2])
             item.is_variable = bool(match[3]) and match[4] != match[2]
+            item.is_repeated = item.is_variable or item.least > 1
+        self.scans |= item.is_repeated
         return match[0], item
 
     def _escape(self) -> str:
@@ -275,12 +282,14 @@ def _class_of(name: str) -> str:
 
 @lru_cache(maxsize=2_000)
 def _matched(source: str, is_case_ignored: bool) -> frozenset[str]:
+    if not source.isascii() or "\\u" in source or "\\x" in source:
+        return _EVERYTHING  # the sample says too little about these
     options = re.ASCII | re.DOTALL | (re.IGNORECASE if is_case_ignored else re.ASCII)
     try:
         regex = re.compile(source, options)
     except re.error:
         raise _Refused from None
-    return frozenset(filter(regex.fullmatch, _SAMPLE))
+    return frozenset(filter(regex.fullmatch, _SAMPLE)) or _EVERYTHING
 
 
 def _firsts(group: _Group) -> frozenset[str]:

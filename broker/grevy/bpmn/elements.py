@@ -1,0 +1,94 @@
+"""Which element of BPMN is read how: the table to which a new element is a line."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from grevy.bpmn.errors import quote
+from grevy.bpmn.events import (
+    read_boundary_event,
+    read_catch_event,
+    read_end_event,
+    read_start_event,
+    read_throw_event,
+)
+from grevy.bpmn.model import Element
+from grevy.bpmn.nodes import SILENT, check_children, names
+from grevy.bpmn.reader import Node
+from grevy.bpmn.reading import Reading
+from grevy.bpmn.tasks import (
+    Reader,
+    gateway,
+    job_task,
+    plain_task,
+    read_receive_task,
+    read_script_task,
+    read_sub_process,
+)
+from grevy.protocol.intents import BpmnElementType
+
+READERS: Final = MappingProxyType[str, Reader](
+    {
+        "startEvent": read_start_event,
+        "endEvent": read_end_event,
+        "intermediateThrowEvent": read_throw_event,
+        "intermediateCatchEvent": read_catch_event,
+        "boundaryEvent": read_boundary_event,
+        "serviceTask": job_task(BpmnElementType.SERVICE_TASK),
+        "sendTask": job_task(BpmnElementType.SEND_TASK),
+        "businessRuleTask": job_task(BpmnElementType.BUSINESS_RULE_TASK),
+        "scriptTask": read_script_task,
+        "receiveTask": read_receive_task,
+        "manualTask": plain_task(BpmnElementType.MANUAL_TASK),
+        "task": plain_task(BpmnElementType.TASK),
+        "exclusiveGateway": gateway(BpmnElementType.EXCLUSIVE_GATEWAY),
+        "parallelGateway": gateway(BpmnElementType.PARALLEL_GATEWAY),
+        "eventBasedGateway": gateway(BpmnElementType.EVENT_BASED_GATEWAY),
+        "subProcess": read_sub_process,
+    }
+)
+"""The reader of each flow node that can be executed."""
+
+NOT_YET: Final = frozenset(("userTask", "callActivity", "inclusiveGateway", "adHocSubProcess"))
+"""Flow nodes that will have a reader."""
+
+NEVER: Final = names(
+    """
+    complexGateway transaction choreographyTask subChoreography callChoreography event
+    implicitThrowEvent
+    """
+)
+"""Flow nodes of BPMN that no engine of this kind executes."""
+
+IGNORED: Final = SILENT | names(
+    """
+    laneSet dataObject dataObjectReference dataStoreReference textAnnotation association group
+    correlationSubscription supports
+    """
+)
+"""Children of a scope that say nothing to the engine, or that are read with the scope itself."""
+
+
+def read_element(node: Node, reading: Reading) -> Element | None:
+    """The flow node, or None for what is none.
+
+    What cannot be executed is a fault and becomes an element of type UNSPECIFIED, so that flows
+    from and to it are not at fault as well.
+    """
+    reader = READERS.get(node.name)
+    if reader is not None:
+        if node.name != "subProcess":
+            check_children(node, reading)
+        return reader(node, reading)
+    if node.name in IGNORED:
+        return None
+    if node.name.startswith("zeebe:"):
+        reading.faults.add(node, f"'{node.name}' must stand inside 'extensionElements'")
+        return None
+    if node.name in NOT_YET | NEVER:
+        yet = " yet" if node.name in NOT_YET else ""
+        reading.faults.add(node, f"An element of type '{node.name}' is not supported{yet}")
+    else:
+        reading.faults.add(node, f"'{quote(node.name)}' is no element of BPMN in a process")
+    return Element(node.id, BpmnElementType.UNSPECIFIED)

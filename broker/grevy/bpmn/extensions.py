@@ -1,0 +1,137 @@
+"""Zeebe's extension elements: how an element is executed, as told in its `extensionElements`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from grevy.bpmn.errors import quote
+from grevy.bpmn.model import Job, Mapping, Script
+from grevy.bpmn.reader import Node
+from grevy.bpmn.reading import Reading, is_expression
+from grevy.feel import Expression, parse_expression
+from grevy.protocol.values import EMPTY_DOCUMENT, Document
+
+NOT_YET: Final = {
+    "zeebe:executionListeners": "Execution listeners",
+    "zeebe:taskListeners": "Task listeners",
+    "zeebe:linkedResources": "Linked resources",
+}
+"""Extension elements that would change what an element does, and how a fault calls them."""
+
+RESERVED_HEADER_PREFIX: Final = "io.camunda.zeebe:"
+"""Header keys that begin so are the engine's own."""
+
+_DEFAULT_RETRIES: Final = "3"
+_RETRIES: Final = re.compile(r"-?[0-9]{1,9}")
+_PATH: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*")
+_FEEL_WORDS: Final = frozenset(
+    ("null", "true", "false", "function", "if", "then", "else", "for", "between", "instance", "of")
+)
+_NULL: Final = parse_expression("null")
+
+
+def extensions(node: Node, name: str) -> list[Node]:
+    """The extension elements of that name."""
+    holder = node.first("extensionElements")
+    return [] if holder is None else holder.all(name)
+
+
+def extension(node: Node, name: str, reading: Reading) -> Node | None:
+    """The one extension element of that name, if there is one."""
+    found = extensions(node, name)
+    if len(found) > 1:
+        reading.faults.add(
+            node, f"Must have only one '{name}' extension element, but has {len(found)}"
+        )
+    return found[0] if found else None
+
+
+def refuse_not_yet(node: Node, reading: Reading) -> None:
+    """Refuses extension elements that would change what the element does."""
+    for name, words in NOT_YET.items():
+        if any(found.children for found in extensions(node, name)):
+            reading.faults.add(node, f"{words} ({name}) are not supported yet")
+
+
+def read_job(node: Node, reading: Reading) -> Job | None:
+    """The job of an element, which it has to have."""
+    definition = extension(node, "zeebe:taskDefinition", reading)
+    if definition is None:
+        reading.faults.add(node, "Must have a 'zeebe:taskDefinition' extension element")
+        return None
+    job_type = reading.name(node, definition.get("type"), "The type of the task definition")
+    raw = definition.get("retries") or _DEFAULT_RETRIES
+    retries = reading.text(node, raw, "The retries of the task definition")
+    if not is_expression(raw) and not _RETRIES.fullmatch(raw):
+        reading.faults.add(
+            node,
+            f"The retries of the task definition must be a whole number, but are '{quote(raw)}'",
+        )
+    return Job(job_type, retries, _read_headers(node, reading))
+
+
+def _read_headers(node: Node, reading: Reading) -> Document:
+    """The headers as a JSON object; as in Zeebe, without those that lack a key or a value."""
+    holder = extension(node, "zeebe:taskHeaders", reading)
+    if holder is None:
+        return EMPTY_DOCUMENT
+    headers: dict[str, str] = {}
+    for header in holder.all("zeebe:header"):
+        key, value = header.get("key"), header.get("value")
+        if not key or not value:
+            continue
+        if key.startswith(RESERVED_HEADER_PREFIX):
+            what = f"The header '{quote(key)}' starts with '{RESERVED_HEADER_PREFIX}'"
+            reading.faults.add(node, f"{what}, which is reserved")
+        if key in headers:
+            reading.faults.add(node, f"The header '{quote(key)}' stands there more than once")
+        headers[key] = value
+    return msgspec.json.encode(headers)
+
+
+def read_script(node: Node, reading: Reading) -> Script | None:
+    """The FEEL script of a script task, if it has one."""
+    definition = extension(node, "zeebe:script", reading)
+    if definition is None:
+        return None
+    variable = definition.get("resultVariable")
+    if not variable:
+        reading.faults.add(node, "The script must name a result variable")
+    expression = reading.expression(node, definition.get("expression"), "The script")
+    return None if expression is None else Script(expression, variable)
+
+
+def read_mappings(node: Node, reading: Reading) -> tuple[tuple[Mapping, ...], tuple[Mapping, ...]]:
+    """The input and the output mappings of an element, in order."""
+    holder = extension(node, "zeebe:ioMapping", reading)
+    if holder is None:
+        return (), ()
+    inputs = [_read_mapping(node, child, "Input", reading) for child in holder.all("zeebe:input")]
+    outputs = [
+        _read_mapping(node, child, "Output", reading) for child in holder.all("zeebe:output")
+    ]
+    return tuple(inputs), tuple(outputs)
+
+
+def _read_mapping(node: Node, mapping: Node, kind: str, reading: Reading) -> Mapping:
+    target, raw = mapping.get("target"), mapping.get("source")
+    what = f"{kind} mapping to '{quote(target)}'"
+    if not target:
+        reading.faults.add(node, f"{kind} mapping of '{quote(raw)}' must have a target")
+    elif not _PATH.fullmatch(target):
+        reading.faults.add(
+            node, f"{what}: the target must be a name, or names with dots between them"
+        )
+    elif target in _FEEL_WORDS:
+        reading.faults.add(node, f"{what}: the target is a reserved word of FEEL")
+    source: str | Expression = reading.text(node, raw, what) if raw else _NULL
+    return Mapping(source, tuple(target.split(".")))
+
+
+def read_version_tag(process: Node, reading: Reading) -> str:
+    """The version tag of a process, or ""."""
+    found = extension(process, "zeebe:versionTag", reading)
+    return "" if found is None else found.get("value")

@@ -1,0 +1,153 @@
+"""What the readers of elements share: where faults go, and how texts and expressions are read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from grevy.bpmn.errors import Fault, quote
+from grevy.bpmn.model import Message, Text
+from grevy.bpmn.reader import Node
+from grevy.feel import Expression, FeelSyntaxError, parse_expression
+from grevy.protocol.limits import NAME_CHARS_MAX
+
+_ID: Final = re.compile(r"[^\W\d][\w.\-\u00b7]*")
+
+
+class Faults:
+    """Faults in the order in which they are found, each once."""
+
+    def __init__(self) -> None:
+        self._found: dict[Fault, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(self._found)
+
+    def add(self, node: Node, text: str) -> None:
+        """A fault at an element; if it has no id, at the nearest one around it."""
+        owner: Node | None = node
+        while owner is not None and not owner.id:
+            owner = owner.parent
+        self._found[Fault("" if owner is None else owner.id, text, node.line or None)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSpec:
+    """A message of the file; `has_subscription` even when its correlation key has a fault."""
+
+    node: Node
+    name: Text
+    correlation_key: Expression | None
+    has_subscription: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSpec:
+    """An error of the file; `code` is as written."""
+
+    node: Node
+    code: str
+
+
+@dataclass(slots=True)
+class Reading:
+    """One file while it is read: its messages and errors by id, and what is wrong so far."""
+
+    faults: Faults = field(default_factory=Faults)
+    messages: dict[str, MessageSpec] = field(default_factory=dict)
+    errors: dict[str, ErrorSpec] = field(default_factory=dict)
+
+    def text(self, node: Node, raw: str, what: str) -> Text:
+        """A static text, or what stands behind a leading `=` as an expression."""
+        if not is_expression(raw):
+            return raw
+        return self._parsed(node, raw, what) or raw
+
+    def name(self, node: Node, raw: str, what: str) -> Text:
+        """A text that has to be there and is short: a job type, the name of a message."""
+        if not raw:
+            self.faults.add(node, f"{what} must be present and not empty")
+        elif len(raw) > NAME_CHARS_MAX and not is_expression(raw):
+            self.faults.add(
+                node, f"{what} has {len(raw)} characters; at most {NAME_CHARS_MAX} are allowed"
+            )
+        return self.text(node, raw, what)
+
+    def expression(self, node: Node, raw: str, what: str) -> Expression | None:
+        """A text that has to be an expression, because a static one makes no sense there."""
+        if not raw:
+            self.faults.add(node, f"{what} must be present and not empty")
+        elif not is_expression(raw):
+            hint = f"an expression starts with '=', as in '={quote(raw)}'"
+            self.faults.add(
+                node, f"{what} must be an expression, but is the static text '{quote(raw)}'; {hint}"
+            )
+        else:
+            return self._parsed(node, raw, what)
+        return None
+
+    def message(self, node: Node, reference: str, *, has_key: bool) -> Message | None:
+        """The message that an element waits for; with `has_key` it needs a subscription."""
+        spec = self.messages.get(reference)
+        if spec is None:
+            known = f"; there is no message '{quote(reference)}'" if reference else ""
+            self.faults.add(node, f"Must reference a message{known}")
+            return None
+        self.check_message_name(spec)
+        if has_key and not spec.has_subscription:
+            self.faults.add(
+                spec.node, "Must have a zeebe:subscription extension element with a correlation key"
+            )
+        return Message(spec.name, spec.correlation_key if has_key else None)
+
+    def check_message_name(self, spec: MessageSpec) -> None:
+        """A message that an element uses has a name."""
+        if not spec.name:
+            self.faults.add(spec.node, "The name of the message must be present and not empty")
+
+    def flag(self, node: Node, name: str, *, default: bool = False) -> bool:
+        """The value of a boolean attribute."""
+        value = node.attributes.get(name)
+        if value is None:
+            return default
+        if value not in ("true", "1", "false", "0"):
+            self.faults.add(node, f"'{name}' must be true or false, but is '{quote(value)}'")
+        return value in ("true", "1")
+
+    def check_id(self, node: Node) -> bool:
+        """Whether the element has an id that records and clients can name it by."""
+        if not node.id:
+            self.faults.add(node, f"The element '{node.name}' must have an id")
+            return False
+        if len(node.id) > NAME_CHARS_MAX:
+            self.faults.add(
+                node, f"The id has {len(node.id)} characters; at most {NAME_CHARS_MAX} are allowed"
+            )
+        elif not _ID.fullmatch(node.id):
+            self.faults.add(
+                node,
+                "The id must be a letter or '_', then letters, digits, '_', '-' or '.'",
+            )
+        return True
+
+    def _parsed(self, node: Node, raw: str, what: str) -> Expression | None:
+        try:
+            return parse_expression(raw[1:])
+        except FeelSyntaxError as error:
+            self.faults.add(node, f"{what}: {error}")
+            return None
+
+
+def is_expression(raw: str) -> bool:
+    """Whether a text of a model is FEEL; a lone `=` is a text like any other."""
+    return len(raw) > 1 and raw.startswith("=")
+
+
+def content(node: Node) -> str:
+    """The text of an element such as a condition, where editors put line breaks around it."""
+    return node.text.strip()

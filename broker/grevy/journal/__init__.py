@@ -1,0 +1,32 @@
+"""The journal: entries with consecutive indexes, durable when flushed, checked whenever read."""
+
+from grevy.journal.errors import (
+    JournalBusy,
+    JournalCompacted,
+    JournalCorrupted,
+    JournalError,
+    JournalFailed,
+    SlotsCorrupted,
+)
+from grevy.journal.flush import FlushHandle
+from grevy.journal.frame import JournalEntry
+from grevy.journal.journal import Journal, JournalOptions, JournalStatistics
+from grevy.journal.reader import JournalReader
+from grevy.journal.slots import SlotFile, SlotOwner
+
+__all__ = [
+    "FlushHandle",
+    "Journal",
+    "JournalBusy",
+    "JournalCompacted",
+    "JournalCorrupted",
+    "JournalEntry",
+    "JournalError",
+    "JournalFailed",
+    "JournalOptions",
+    "JournalReader",
+    "JournalStatistics",
+    "SlotFile",
+    "SlotOwner",
+    "SlotsCorrupted",
+]

@@ -1,0 +1,76 @@
+"""Making the log durable, in a thread of the caller's if it likes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from grevy.journal.errors import JournalFailed
+from grevy.journal.frame import Link
+from grevy.journal.slots import SlotFile
+
+Sync = Callable[[], None]
+"""Makes one file, or the names in a directory, durable; raises `OSError`."""
+
+
+class Health:
+    """Whether the disk has ever refused a write or a sync; once it has, for ever."""
+
+    __slots__ = ("_failure",)
+
+    def __init__(self) -> None:
+        self._failure = ""
+
+    def check(self) -> None:
+        """Raise `JournalFailed` if something failed before."""
+        if self._failure:
+            raise JournalFailed(self._failure)
+
+    def fail(self, doing: str, error: OSError) -> JournalFailed:
+        """Remember that the disk refused; returns the error to raise."""
+        self._failure = self._failure or f"disk failed to {doing}: {error}"
+        return JournalFailed(self._failure)
+
+
+class FlushHandle:
+    """One flush: everything that was appended when `Journal.flush_handle` made it.
+
+    `sync` is the only method of this room that another thread may call; meanwhile the owner of the
+    journal may append and read. When it has returned, the owner calls `Journal.flushed`.
+    """
+
+    __slots__ = ("_health", "_promise", "_slots", "_syncs", "is_synced", "upto")
+
+    def __init__(
+        self, health: Health, upto: Link, syncs: Sequence[Sync], slots: SlotFile, promise: bytes
+    ) -> None:
+        self._health = health
+        self._syncs = syncs
+        self._slots = slots
+        self._promise = promise
+        self.upto = upto
+        """The last entry of the flush."""
+        self.is_synced = False
+        """Whether `sync` has done its work."""
+
+    @property
+    def index(self) -> int:
+        """Index of the last entry that is durable after this flush."""
+        return self.upto.index
+
+    @property
+    def term(self) -> int:
+        """Term of that entry."""
+        return self.upto.term
+
+    def sync(self) -> None:
+        """Wait until the frames, and then the promise, are on the device. Raises `JournalFailed`,
+        and then for ever.
+        """
+        self._health.check()
+        try:
+            for sync in self._syncs:
+                sync()
+            self._slots.write(self._promise)
+        except OSError as error:
+            raise self._health.fail("flush", error) from error
+        self.is_synced = True

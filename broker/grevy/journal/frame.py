@@ -1,0 +1,161 @@
+"""The bytes of one frame. A segment is frames, one after the other, from its first byte on.
+
+    0        4      6     7      8        12        16          20        24         28      36    44
+    ┌────────┬──────┬─────┬──────┬────────┬─────────┬───────────┬─────────┬──────────┬───────┬─────┐
+    │ crc32c │ "GJ" │ ver │ kind │ length │ cluster │ partition │ segment │ previous │ index │ term│
+    │ u32    │ 2 B  │ u8  │ u8   │ u32    │ u32     │ u32       │ u32     │ u32      │ u64   │ u64 │
+    └────────┴──────┴─────┴──────┴────────┴─────────┴───────────┴─────────┴──────────┴───────┴─────┘
+    then `length` bytes of payload. The checksum covers all that comes after it.
+
+All numbers are little-endian. A checksum alone does not notice a whole frame in the wrong place, so
+every frame says where it belongs (cluster, partition, segment, index) and names the checksum of the
+frame `previous` to it: a block that is old, swapped, doubled or of another journal breaks the
+chain.
+
+The first frame of a segment has kind SEGMENT and no payload. Its index and term are those of the
+last entry before the segment, its `previous` is the checksum of that entry's frame (0 where the log
+begins): the chain goes on across files.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+import msgspec
+from crc32c import crc32c
+
+from grevy.protocol.limits import ENTRY_BYTES_MAX
+
+MAGIC: Final = b"GJ"
+VERSION: Final = 1
+KIND_SEGMENT: Final = 0
+KIND_ENTRY: Final = 1
+_ENTRY: Final = (MAGIC, VERSION, KIND_ENTRY)
+
+_CHECKSUM: Final = struct.Struct("<I")
+_BODY: Final = struct.Struct("<2sBBIIIIIQQ")
+_HEADER: Final = struct.Struct("<I2sBBIIIIIQQ")
+FRAME_HEADER_BYTES: Final = _HEADER.size
+
+assert _CHECKSUM.size + _BODY.size == _HEADER.size == 44
+
+
+class JournalEntry(msgspec.Struct, frozen=True, gc=False):
+    """One entry of the log: its Raft index, the term of the leader that made it, and bytes the
+    journal doesn't read.
+    """
+
+    index: int
+    term: int
+    payload: bytes
+
+
+class Stamp(NamedTuple):
+    """Whose frames these are: what every frame of one segment has in common."""
+
+    cluster_id: int
+    partition_id: int
+    segment_id: int
+
+
+class Link(msgspec.Struct, frozen=True, gc=False):
+    """The end of a chain of frames: what the next frame must continue."""
+
+    index: int
+    term: int
+    checksum: int
+
+
+def encode_segment_header(stamp: Stamp, before: Link) -> bytes:
+    """The first frame of a segment whose entries continue `before`."""
+    body = _BODY.pack(
+        MAGIC, VERSION, KIND_SEGMENT, 0, *stamp, before.checksum, before.index, before.term
+    )
+    return _CHECKSUM.pack(crc32c(body)) + body
+
+
+def encode_entry(stamp: Stamp, previous: int, entry: JournalEntry) -> tuple[bytes, int]:
+    """The header of an entry's frame (its payload follows as it is) and the checksum for the next
+    frame to name.
+    """
+    payload = entry.payload
+    body = _BODY.pack(
+        MAGIC, VERSION, KIND_ENTRY, len(payload), *stamp, previous, entry.index, entry.term
+    )
+    checksum: int = crc32c(payload, crc32c(body))
+    return _CHECKSUM.pack(checksum) + body, checksum
+
+
+def check_segment_header(data: bytes, stamp: Stamp, before: Link) -> str:
+    """Why `data` does not begin a segment whose entries continue `before`; empty when it does.
+
+    There is only one right header for a place, so it is made anew and compared.
+    """
+    if data[:FRAME_HEADER_BYTES] == encode_segment_header(stamp, before):
+        return ""
+    if not any(data):
+        return "segment header is missing"
+    return "segment header is damaged, or of another place or history"
+
+
+class ReadLimits(NamedTuple):
+    """Where a reader wants to stop."""
+
+    last_index: int
+    room: int
+    """Bytes of payload that the reader takes."""
+    may_exceed: bool
+    """Whether the first entry is exempt from `room`, so that a reader never starves."""
+
+
+UNLIMITED: Final = ReadLimits(1 << 62, 1 << 62, True)
+
+
+class Scan(NamedTuple):
+    """What a run over a buffer of frames found."""
+
+    entries: list[JournalEntry]
+    end: int
+    """Offset in the buffer behind the last good frame."""
+    link: Link
+    needed: int
+    """Bytes that the next frame needs to be judged, when the buffer ended inside it; else 0."""
+    bad: str
+    """Why the next frame is not the one that belongs there; else empty."""
+
+
+def scan_entries(data: bytes, stamp: Stamp, link: Link, limits: ReadLimits) -> Scan:
+    """Decode the frames of `data` that continue `link`, up to one that does not, or a limit."""
+    last_index, room, may_exceed = limits
+    index, term, previous = link.index, link.term, link.checksum
+    entries: list[JournalEntry] = []
+    view = memoryview(data)
+    offset, size = 0, len(data)
+    needed, bad = 0, ""
+    while index < last_index:
+        body = offset + FRAME_HEADER_BYTES
+        if body > size:
+            needed = FRAME_HEADER_BYTES
+            break
+        checksum, magic, version, kind, length, *where, at, in_term = _HEADER.unpack_from(
+            data, offset
+        )
+        belongs = where == [*stamp, previous] and at == index + 1 and in_term >= term
+        if not belongs or (magic, version, kind) != _ENTRY or length > ENTRY_BYTES_MAX:
+            bad = "no frame, or one of another place or history"
+            break
+        end = body + length
+        if end > size:
+            needed = end - offset
+            break
+        if crc32c(view[offset + _CHECKSUM.size : end]) != checksum:
+            bad = "checksum is wrong"
+            break
+        if length > room and (entries or not may_exceed):
+            break
+        room -= length
+        index, term, previous = at, in_term, checksum
+        entries.append(JournalEntry(at, in_term, data[body:end]))
+        offset = end
+    return Scan(entries, offset, Link(index, term, previous), needed, bad)

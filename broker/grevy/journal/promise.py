@@ -1,0 +1,69 @@
+"""What the journal has promised: up to which entry everything was flushed, and where the log
+begins.
+
+A bad frame at the end of the log is either a write that a crash tore, which nobody was told about,
+or damage to what was acknowledged. The frame cannot tell. So each flush has two syncs, one after
+the other: the frames, then this promise, in the two slots of `flushed.meta`. Only then is the flush
+reported. Hence, with one fault at a time:
+
+* a bad frame at or below `flushed` is damage: the journal refuses to open;
+* a bad frame above it was never acknowledged: it is cut off, with all that follows;
+* the newer slot is damaged: the promise is one flush too old, and the frames it no longer covers
+  are whole and are kept.
+
+What cannot be decided is damage to the newer slot *and* to a frame of the last flush at the same
+time: it looks as if the crash had come before that flush ended. Peers, or a backup, have to know
+better.
+
+The promise falls only when the log is cut or begun anew; both slots are then written before any
+file changes.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+from grevy.journal.frame import Link
+
+PROMISE_NAME: Final = "flushed.meta"
+PROMISE_KIND: Final = 1
+"""The kind of these slots; see `SlotOwner`."""
+
+_LAYOUT: Final = struct.Struct("<IIQQIQQ")
+
+
+class Promise(NamedTuple):
+    """Everything that must be known besides the segments."""
+
+    first_segment_id: int
+    """Segments with smaller ids are leftovers of a compaction."""
+    before: Link
+    """The entry that the first one continues."""
+    flushed: Link
+    """The last entry that is surely on the disk."""
+
+    def encode(self) -> bytes:
+        """The bytes for a slot."""
+        before, flushed = self.before, self.flushed
+        return _LAYOUT.pack(
+            self.first_segment_id,
+            before.checksum,
+            before.index,
+            before.term,
+            flushed.checksum,
+            flushed.index,
+            flushed.term,
+        )
+
+    @classmethod
+    def decode(cls, value: bytes) -> Promise:
+        """The reverse of `encode`."""
+        first_segment_id, *numbers = _LAYOUT.unpack(value)
+        before_checksum, before_index, before_term, checksum, index, term = numbers
+        before = Link(before_index, before_term, before_checksum)
+        return cls(first_segment_id, before, Link(index, term, checksum))
+
+
+NEW_LOG: Final = Promise(1, Link(0, 0, 0), Link(0, 0, 0))
+"""The promise of a log in which nothing was written: it begins with index 1."""

@@ -1,0 +1,191 @@
+"""One file of the log: a header, then entries. It knows where its frames are; it decides nothing
+about durability.
+
+Every `SPARSE_BYTES` or so it remembers a `Place`, so that an index is found by a bisection and a
+short walk. Each read checks each frame it passes; a file is read with `pread`, since a mapped file
+turns an I/O error into a dead process.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Self
+
+from grevy.journal.errors import JournalCorrupted
+from grevy.journal.frame import (
+    FRAME_HEADER_BYTES,
+    UNLIMITED,
+    JournalEntry,
+    Link,
+    ReadLimits,
+    Scan,
+    Stamp,
+    check_segment_header,
+    encode_entry,
+    encode_segment_header,
+    scan_entries,
+)
+from grevy.ports import Disk, File
+
+SPARSE_BYTES: Final = 64 * 1024
+"""Distance of remembered places; also how much is read at once, so that a look-up costs one read.
+"""
+
+
+class Place(NamedTuple):
+    """Where a frame begins, and what it continues."""
+
+    offset: int
+    link: Link
+
+
+def segment_path(directory: str, segment_id: int) -> str:
+    """The name of a segment's file."""
+    return f"{directory}/segment-{segment_id:010d}.log"
+
+
+class Segment:
+    """The frames of one file, from `first_index` to `end.link.index`."""
+
+    __slots__ = ("_indexes", "_places", "before", "end", "file", "path", "stamp")
+
+    def __init__(self, file: File, path: str, stamp: Stamp, before: Link) -> None:
+        self.file = file
+        self.path = path
+        self.stamp = stamp
+        self.before = before
+        """The entry that the first one here continues."""
+        self.end = Place(FRAME_HEADER_BYTES, before)
+        """Where the next entry goes."""
+        self._places = [self.end]
+        self._indexes = [before.index]
+
+    @classmethod
+    def create(cls, disk: Disk, directory: str, stamp: Stamp, before: Link) -> Self:
+        """Make the file of a new segment; neither its header nor its name is durable yet."""
+        path = segment_path(directory, stamp.segment_id)
+        segment = cls(disk.create(path), path, stamp, before)
+        segment.file.pwrite(encode_segment_header(stamp, before), 0)
+        return segment
+
+    @classmethod
+    def load(cls, file: File, path: str, stamp: Stamp, before: Link) -> tuple[Self, str]:
+        """Walk a file found on the disk; returns its good frames and why they end, empty if they
+        end with the file.
+
+        A bad header means no frames at all; the reason is then not empty.
+        """
+        segment = cls(file, path, stamp, before)
+        size = file.size()
+        why = check_segment_header(file.pread(FRAME_HEADER_BYTES, 0), stamp, before)
+        needed = FRAME_HEADER_BYTES
+        while not why and needed <= size - segment.end.offset:
+            scan = segment._scan(segment.end, size, needed, UNLIMITED)
+            segment.end = Place(segment.end.offset + scan.end, scan.link)
+            segment._remember(segment.end)
+            needed, why = scan.needed, scan.bad
+        if not why and segment.end.offset < size:
+            why = "the file ends inside a frame"
+        return segment, why
+
+    @property
+    def first_index(self) -> int:
+        """Index of the first entry, whether it exists already or not."""
+        return self.before.index + 1
+
+    @property
+    def last_index(self) -> int:
+        """Index of the last entry; `first_index - 1` when there is none."""
+        return self.end.link.index
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing but the header."""
+        return self.last_index == self.before.index
+
+    def append(self, entries: Sequence[JournalEntry], start: int, bytes_max: int) -> int:
+        """Write the entries from position `start` on with one write, as many as fit into
+        `bytes_max`.
+
+        An entry that is larger than any segment has one to itself. Returns the position after the
+        last one written.
+        """
+        offset, link = self.end
+        index, term, previous = link.index, link.term, link.checksum
+        parts: list[bytes] = []
+        position = start
+        while position < len(entries):
+            entry = entries[position]
+            frame_bytes = FRAME_HEADER_BYTES + len(entry.payload)
+            if offset + frame_bytes > bytes_max and offset > FRAME_HEADER_BYTES:
+                break
+            header, previous = encode_entry(self.stamp, previous, entry)
+            parts += (header, entry.payload)
+            index, term = entry.index, entry.term
+            offset += frame_bytes
+            position += 1
+        if parts:
+            self.file.pwrite(b"".join(parts), self.end.offset)
+            if self.end.offset - self._places[-1].offset >= SPARSE_BYTES:
+                self._remember(self.end)
+            self.end = Place(offset, Link(index, term, previous))
+        return position
+
+    def place_after(self, index: int) -> Place:
+        """Where the entry after `index` is or will be; `index` is between `first_index - 1` and
+        `last_index`.
+        """
+        assert self.before.index <= index <= self.last_index
+        if index == self.last_index:
+            return self.end
+        place = self._places[bisect_right(self._indexes, index) - 1]
+        if place.link.index < index:
+            _, place = self.read(place, UNLIMITED._replace(last_index=index))
+        assert place.link.index == index
+        return place
+
+    def read(self, place: Place, limits: ReadLimits) -> tuple[list[JournalEntry], Place]:
+        """The entries from `place` on, within `limits`, and the place after them. Raises
+        `JournalCorrupted`.
+        """
+        last_index, room, may_exceed = limits
+        last_index = min(last_index, self.last_index)
+        entries: list[JournalEntry] = []
+        needed = FRAME_HEADER_BYTES
+        while needed and place.link.index < last_index:
+            now = ReadLimits(last_index, room, may_exceed and not entries)
+            scan = self._scan(place, self.end.offset, needed, now)
+            place = Place(place.offset + scan.end, scan.link)
+            entries += scan.entries
+            room -= sum(len(entry.payload) for entry in scan.entries)
+            needed = scan.needed
+            if scan.bad or needed > self.end.offset - place.offset:
+                why = scan.bad or "the frame is longer than the file"
+                raise JournalCorrupted(place.link.index + 1, f"{self.path}: {why}")
+        if place.link.index == self.last_index and place != self.end:
+            raise JournalCorrupted(self.last_index, f"{self.path}: the last frame is an older one")
+        return entries, place
+
+    def cut(self, place: Place) -> None:
+        """Forget what is at `place` and after it, durably."""
+        self.file.truncate(place.offset)
+        self.file.fdatasync()
+        self.end = place
+        keep = bisect_right(self._indexes, place.link.index)
+        del self._places[keep:], self._indexes[keep:]
+
+    def _scan(self, place: Place, limit: int, needed: int, limits: ReadLimits) -> Scan:
+        """Read once from `place`, not beyond offset `limit`, at least `needed` bytes; decode what
+        is there.
+        """
+        length = min(max(SPARSE_BYTES, needed), limit - place.offset)
+        data = self.file.pread(length, place.offset)
+        scan = scan_entries(data, self.stamp, place.link, limits)
+        if len(data) < length and not scan.bad:
+            return scan._replace(bad="the file is shorter than it was")
+        return scan
+
+    def _remember(self, place: Place) -> None:
+        self._places.append(place)
+        self._indexes.append(place.link.index)

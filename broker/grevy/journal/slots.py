@@ -1,0 +1,136 @@
+"""A small value that must survive everything: two copies in one file, each with a checksum and a
+sequence number.
+
+    0        4      6     7      8        10  12        16          20         28
+    ┌────────┬──────┬─────┬──────┬────────┬───┬─────────┬───────────┬──────────┬──────────────┐
+    │ crc32c │ "GS" │ ver │ kind │ length │ 0 │ cluster │ partition │ sequence │ value        │
+    │ u32    │ 2 B  │ u8  │ u8   │ u16    │u16│ u32     │ u32       │ u64      │ length bytes │
+    └────────┴──────┴─────┴──────┴────────┴───┴─────────┴───────────┴──────────┴──────────────┘
+    once at byte 0, once at byte 4096
+
+All numbers are little-endian; the checksum covers everything after it. A slot fits one sector, and
+a write touches one slot, so one torn write or one damaged block leaves the other. The readable slot
+with the greater sequence is the value.
+
+`write` fills the older slot: after damage to the newer one, `open` finds the value *before* the
+last. `write_both` fills one after the other, and then damage to either slot changes nothing. Use
+`write` only for what may be read one step too old.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple, Self
+
+from crc32c import crc32c
+
+from grevy.journal.errors import SlotsCorrupted
+from grevy.ports import Disk, File
+
+MAGIC: Final = b"GS"
+VERSION: Final = 1
+SLOT_OFFSETS: Final = (0, 4096)
+SLOT_BYTES_MAX: Final = 512
+
+_CHECKSUM: Final = struct.Struct("<I")
+_BODY: Final = struct.Struct("<2sBBHHIIQ")
+
+
+class SlotOwner(NamedTuple):
+    """Whose value it is; a file of another owner is refused."""
+
+    cluster_id: int
+    partition_id: int
+    kind: int
+    """What the value means; each use of slots in a broker has its own number."""
+
+
+class SlotFile:
+    """A durable value of at most some hundred bytes."""
+
+    def __init__(self, file: File, owner: SlotOwner, sequence: int, value: bytes) -> None:
+        self._file = file
+        self._owner = owner
+        self._sequence = sequence
+        self._value = value
+
+    @classmethod
+    def create(cls, disk: Disk, directory: str, name: str, owner: SlotOwner, value: bytes) -> Self:
+        """Make the file with both slots filled; it appears under its name whole, or not at all."""
+        path, draft = f"{directory}/{name}", f"{directory}/{name}.new"
+        if disk.exists(draft):
+            disk.remove(draft)
+        slots = cls(disk.create(draft), owner, 0, value)
+        slots.write_both(value)
+        disk.rename(draft, path)
+        disk.fsync_dir(directory)
+        return slots
+
+    @classmethod
+    def open(cls, disk: Disk, path: str, owner: SlotOwner) -> Self:
+        """Read the value, and write it back to both slots.
+
+        What was read may be in memory only, if a sync before this start failed: nobody should act
+        on it before it is durable. Raises `SlotsCorrupted` when there is no readable slot, or when
+        it is another owner's.
+        """
+        file = disk.open(path)
+        found = [
+            _decode(file.pread(SLOT_BYTES_MAX, offset), path, owner) for offset in SLOT_OFFSETS
+        ]
+        readable = [slot for slot in found if slot is not None]
+        if not readable:
+            file.close()
+            raise SlotsCorrupted(f"{path}: neither copy is readable")
+        sequence, value = max(readable)
+        slots = cls(file, owner, sequence, value)
+        slots.write_both(value)
+        return slots
+
+    @property
+    def value(self) -> bytes:
+        """What was written last."""
+        return self._value
+
+    def write(self, value: bytes) -> None:
+        """Replace the older copy by `value`, durably."""
+        sequence = self._sequence + 1
+        self._file.pwrite(_encode(self._owner, sequence, value), SLOT_OFFSETS[sequence % 2])
+        self._file.fdatasync()
+        self._sequence = sequence
+        self._value = value
+
+    def write_both(self, value: bytes) -> None:
+        """Replace both copies by `value`, durably, one after the other."""
+        self.write(value)
+        self.write(value)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _encode(owner: SlotOwner, sequence: int, value: bytes) -> bytes:
+    cluster_id, partition_id, kind = owner
+    body = _BODY.pack(MAGIC, VERSION, kind, len(value), 0, cluster_id, partition_id, sequence)
+    slot = _CHECKSUM.pack(crc32c(value, crc32c(body))) + body + value
+    assert len(slot) <= SLOT_BYTES_MAX, "a slot must fit one sector"
+    return slot
+
+
+def _decode(data: bytes, path: str, owner: SlotOwner) -> tuple[int, bytes] | None:
+    """Sequence and value of a slot, None when it isn't readable; raises when it is another's."""
+    start = _CHECKSUM.size + _BODY.size
+    if len(data) < start:
+        return None
+    magic, version, kind, length, _, cluster_id, partition_id, sequence = _BODY.unpack_from(
+        data, _CHECKSUM.size
+    )
+    (checksum,) = _CHECKSUM.unpack_from(data)
+    if magic != MAGIC or version != VERSION:
+        return None
+    if crc32c(memoryview(data)[_CHECKSUM.size : start + length]) != checksum:
+        return None
+    if (cluster_id, partition_id, kind) != owner:
+        raise SlotsCorrupted(f"{path}: belongs to cluster {cluster_id}, partition {partition_id}")
+    return sequence, data[start : start + length]

@@ -1,0 +1,86 @@
+"""Grevy's client: start processes, publish messages, do jobs, read the log.
+
+from grevy.client import Client, Worker, run
+"""
+
+from grevy.client.client import Client, Resource
+from grevy.client.errors import (
+    AlreadyExists,
+    BadRequest,
+    ClientClosed,
+    ClientError,
+    ExceededBatchRecordSize,
+    Forbidden,
+    InvalidArgument,
+    InvalidState,
+    JobError,
+    NotFound,
+    Overloaded,
+    ProcessingError,
+    RecordsMissing,
+    Rejected,
+    RequestTimeout,
+    ResourceExhausted,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    UnknownPartition,
+)
+from grevy.client.loop import run
+from grevy.client.options import ClientOptions, Duration, JsonValue, Variables
+from grevy.client.results import (
+    Deployment,
+    Instance,
+    InstanceResult,
+    Job,
+    Partition,
+    Process,
+    Topology,
+)
+from grevy.client.subscriptions import JobSubscription, RecordBatch, RecordSubscription
+from grevy.client.sync import SyncClient, SyncRecordSubscription
+from grevy.client.worker import Worker, WorkerStatistics
+
+__all__ = [
+    "AlreadyExists",
+    "BadRequest",
+    "Client",
+    "ClientClosed",
+    "ClientError",
+    "ClientOptions",
+    "Deployment",
+    "Duration",
+    "ExceededBatchRecordSize",
+    "Forbidden",
+    "Instance",
+    "InstanceResult",
+    "InvalidArgument",
+    "InvalidState",
+    "Job",
+    "JobError",
+    "JobSubscription",
+    "JsonValue",
+    "NotFound",
+    "Overloaded",
+    "Partition",
+    "Process",
+    "ProcessingError",
+    "RecordBatch",
+    "RecordSubscription",
+    "RecordsMissing",
+    "Rejected",
+    "RequestTimeout",
+    "Resource",
+    "ResourceExhausted",
+    "SyncClient",
+    "SyncRecordSubscription",
+    "TooLarge",
+    "Topology",
+    "Unauthorized",
+    "Unavailable",
+    "UnknownPartition",
+    "Variables",
+    "Worker",
+    "WorkerStatistics",
+    "run",
+]

@@ -1,0 +1,107 @@
+"""How patient a client is, and how it writes endpoints, spans of time and variables."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+import msgspec
+
+from grevy.client.errors import TooLarge
+from grevy.protocol.limits import DOCUMENT_BYTES_MAX, REQUESTS_REMEMBERED
+from grevy.protocol.values import EMPTY_DOCUMENT, Document
+
+DEFAULT_PORT: Final = 26600
+
+JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
+"""What JSON text decodes to."""
+
+Variables: TypeAlias = Mapping[str, object] | bytes
+"""Variables to send: a mapping that is written as JSON, or the JSON text of an object."""
+
+Duration: TypeAlias = float | timedelta
+"""A span of time; numbers are seconds."""
+
+_encoder: Final = msgspec.json.Encoder(decimal_format="number")
+_decoder: Final = msgspec.json.Decoder(dict[str, object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """How patient a client is.
+
+    A request that is not answered is sent again, under the same number, so that it happens once:
+    after `try_timeout_s` of silence, at once when a connection comes back or another broker leads,
+    and after a back-off when it was refused. It fails when `request_timeout_s` is over.
+    """
+
+    request_timeout_s: float = 10.0
+    """For a request with all its tries; methods that may wait longer have their own time-out."""
+
+    try_timeout_s: float = 3.0
+    """For one try."""
+
+    backoff_min_s: float = 0.05
+    backoff_max_s: float = 2.0
+    """The wait doubles from try to try between the two, less up to half of it by chance."""
+
+    heartbeat_s: float = 1.0
+    """Between signs of life to each broker; it takes a client that is silent for 10 s for gone."""
+
+    topology_s: float = 5.0
+    """Between looks at who leads; a leader that goes is noticed at once anyway."""
+
+    requests_in_flight_max: int = 4_096
+    """Requests beyond that wait for their turn; the broker remembers 8,192 answers."""
+
+    message_bytes_aim: int = 1024 * 1024
+    """Requests of one turn of the loop share messages of about that size."""
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be greater than 0")
+        if self.backoff_max_s < self.backoff_min_s:
+            raise ValueError("backoff_max_s must not be less than backoff_min_s")
+        if self.requests_in_flight_max > REQUESTS_REMEMBERED:
+            raise ValueError(f"requests_in_flight_max must be at most {REQUESTS_REMEMBERED}")
+
+    def backoff_s(self, attempt: int) -> float:
+        """How long to wait before trying again for the `attempt`-th time, from 1; drawn by lot."""
+        longest: float = min(self.backoff_max_s, self.backoff_min_s * 2 ** min(attempt - 1, 16))
+        return longest * (1 - random.random() / 2)
+
+
+def endpoint_of(contact_point: str) -> str:
+    """A contact point as ZeroMQ writes it: "broker", "broker:26600" or "tcp://broker:26600"."""
+    scheme, _, address = contact_point.rpartition("://")
+    has_port = address.rpartition(":")[2].isdigit()
+    return f"{scheme or 'tcp'}://{address}" + ("" if has_port else f":{DEFAULT_PORT}")
+
+
+def milliseconds(duration: Duration) -> int:
+    """A span of time as the protocol has it."""
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    if seconds < 0:
+        raise ValueError(f"a span of time must not be negative: {seconds}")
+    return round(seconds * 1000)
+
+
+def document_of(variables: Variables | None) -> Document:
+    """The JSON text of variables; bytes are taken as they are, and checked by the broker."""
+    if not variables:
+        return EMPTY_DOCUMENT
+    document = variables if isinstance(variables, bytes) else _encoder.encode(variables)
+    if len(document) > DOCUMENT_BYTES_MAX:
+        raise TooLarge(
+            f"variables of {len(document)} bytes: DOCUMENT_BYTES_MAX is {DOCUMENT_BYTES_MAX}"
+        )
+    return document
+
+
+def variables_of(document: Document) -> dict[str, JsonValue]:
+    """The variables in a document that the broker sent."""
+    return msgspec.json.decode(document, type=dict[str, JsonValue])

@@ -1,0 +1,24 @@
+"""The engine does what Zeebe's engine did: answers, order of element states, effects."""
+
+from __future__ import annotations
+
+import pytest
+from tests.traces.corpus import Trace, known_differences, level, slice_names, traces
+from tests.traces.play import play
+
+KNOWN = known_differences()
+EVERY = traces()
+
+
+@pytest.mark.parametrize("trace", EVERY, ids=[trace["name"] for trace in EVERY])
+def test_trace(trace: Trace) -> None:
+    found = play(trace, level())
+    reason = KNOWN.get(trace["name"])
+    if reason is None:
+        assert not found, "\n".join(found)
+    else:
+        assert found, f"agrees, but is listed as different: {reason}"
+
+
+def test_the_first_slice_has_no_known_differences() -> None:
+    assert not slice_names() & KNOWN.keys()
