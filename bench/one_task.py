@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from grevy.client import Client, Worker, run
-from grevy.client import Job as ActivatedJob
+from grevy.client import Client, Job, JobSubscription, run
+from grevy.protocol.messages import ActivatedJob, OpenJobSubscription
 
 KEY = struct.Struct("<q")
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
@@ -97,32 +97,54 @@ WAIT = (
 )
 
 
-async def worker_main(address: str, tasks: int) -> None:
-    """The worker process: completes every job, and writes the instance keys of the last task's
-    to its standard output.
+class BenchWorker:
+    """The worker process: completes every job, and writes the instance keys of the last task's to
+    its standard output once the broker has acknowledged them.
     """
+
+    def __init__(self, client: Client, last_type: str) -> None:
+        self._client = client
+        self._last_type = last_type
+        self._done = bytearray()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def take(self, subscription: JobSubscription, jobs: tuple[ActivatedJob, ...]) -> None:
+        """Jobs have been pushed."""
+        for job in jobs:
+            running = asyncio.create_task(self._finish(subscription, Job(job)))
+            self._running.add(running)
+            running.add_done_callback(self._running.discard)
+
+    async def _finish(self, subscription: JobSubscription, job: Job) -> None:
+        say = self._client.complete_job(job)
+        subscription.done()
+        await say
+        if job.type == self._last_type:
+            if not self._done:
+                asyncio.get_running_loop().call_soon(self._flush)
+            self._done.extend(KEY.pack(job.process_instance_key))
+
+    def _flush(self) -> None:
+        os.write(1, self._done)
+        self._done.clear()
+
+
+async def worker_main(address: str, tasks: int) -> None:
+    """Runs a `BenchWorker` for the types of all tasks until the process is ended."""
     client = await Client.connect(address)
-    worker = Worker(client, name="bench", max_jobs=4_096, timeout=60)
-    last = f"task-{tasks}"
-    out = bytearray()
-    loop = asyncio.get_running_loop()
-
-    def flush() -> None:
-        os.write(1, out)
-        out.clear()
-
-    def completed(job: ActivatedJob) -> None:
-        if job.type == last:
-            if not out:
-                loop.call_soon(flush)
-            out.extend(KEY.pack(job.process_instance_key))
-
-    async def do(job: ActivatedJob) -> None:
-        return None
-
+    worker = BenchWorker(client, f"task-{tasks}")
     for number in range(1, tasks + 1):
-        worker.add(f"task-{number}", do, on_completed=completed)
-    await worker.run()
+        terms = OpenJobSubscription(
+            subscription=0,
+            partition_id=0,
+            type=f"task-{number}",
+            worker="bench",
+            timeout=60_000,
+            fetch_variables=(),
+            credit=4_096,
+        )
+        client.subscribe_jobs(terms, worker.take)
+    await asyncio.Event().wait()
 
 
 class Completions:

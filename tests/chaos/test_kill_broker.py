@@ -155,10 +155,10 @@ async def kill_under_load(folder: Path) -> None:
     done: Counter[int] = Counter()
     worker = Worker(client, name="w", max_jobs=64, timeout=30)
 
+    @worker.job("work")
     async def work(job: Job) -> None:
         done[job.key] += 1
 
-    worker.add("work", work)
     try:
         await client.deploy(("p.bpmn", MODEL))
         load = Load(client)
@@ -174,7 +174,7 @@ async def kill_under_load(folder: Path) -> None:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
     finally:
-        await client.close()
+        client.close()
         await broker.stop()
     orders = created_orders(entries)
     assert dict(orders) == load.acknowledged, "what was acknowledged is what the log has"

@@ -12,18 +12,17 @@ import json
 import lzma
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 from grevy.feel import (
-    Duration,
     Evaluation,
     FeelDateTime,
     FeelSyntaxError,
     FeelTime,
-    Period,
     Value,
     iso8601,
     parse_expression,
@@ -59,11 +58,39 @@ class Outcome:
     is_required: bool
 
 
-def rows(name: str) -> Iterator[tuple[str, dict[str, object]]]:
-    """The cases of a file with their ids: the file's name and the line."""
+class Typed(TypedDict):
+    """A value of the TCK: its XSD type, and its text or its parts."""
+
+    t: str
+    v: str | list[Typed] | dict[str, Typed] | None
+
+
+class TckRow(TypedDict):
+    """A case of `dmn-tck`."""
+
+    expr: str
+    ctx: dict[str, Typed]
+    expected: Typed
+    error: bool
+    zeebe_passes: bool
+
+
+class ScalaRow(TypedDict):
+    """A case of `feel-scala`."""
+
+    expr: str
+    fn: str
+    extra_args_scala: list[str] | None
+    expected: NotRequired[Value]
+    expected_scala: NotRequired[str]
+    failure: NotRequired[str]
+
+
+def lines_of(name: str) -> Iterator[tuple[str, str]]:
+    """The lines of a file with the ids of their cases: the file's name and the line's number."""
     with lzma.open(HERE / "data" / f"{name}.jsonl.xz", "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
-            yield f"{name}:{number}", json.loads(line)
+            yield f"{name}:{number}", line
 
 
 def known_failures() -> dict[str, str]:
@@ -75,8 +102,10 @@ def known_failures() -> dict[str, str]:
 
 def run_all() -> list[Outcome]:
     """Runs every case of both files."""
-    outcomes = [run_tck(case, row) for case, row in rows("dmn-tck")]
-    return outcomes + [run_feel_scala(case, row) for case, row in rows("feel-scala")]
+    outcomes = [run_tck(case, json.loads(line)) for case, line in lines_of("dmn-tck")]
+    return outcomes + [
+        run_feel_scala(case, json.loads(line)) for case, line in lines_of("feel-scala")
+    ]
 
 
 def _evaluate(text: str, variables: dict[str, Value], *, is_unary: bool = False) -> Evaluation:
@@ -93,7 +122,7 @@ def _evaluate(text: str, variables: dict[str, Value], *, is_unary: bool = False)
 # --- DMN TCK ---
 
 
-def run_tck(case: str, row: dict) -> Outcome:
+def run_tck(case: str, row: TckRow) -> Outcome:
     """A decision of the TCK; where it expects an error, null is right, and so is no value."""
     text = row["expr"]
     variables = {name: typed(value) for name, value in row["ctx"].items()}
@@ -107,27 +136,25 @@ def run_tck(case: str, row: dict) -> Outcome:
     return Outcome(case, text, problem, row["zeebe_passes"])
 
 
-def typed(value: dict) -> Value:
-    """A value of the TCK: its XSD type and its text."""
-    kind, content = value["t"], value["v"]
-    if kind == "nil" or content is None:
-        return None
-    if kind == "list":
+_XSD: dict[str, Callable[[str], Value]] = {
+    "boolean": lambda text: text == "true",
+    "decimal": Decimal,
+    "string": str,
+    "date": iso8601.parse_date,
+    "time": iso8601.parse_time,
+    "dateTime": iso8601.parse_date_and_time,
+    "duration": iso8601.parse_any_duration,
+}
+
+
+def typed(value: Typed) -> Value:
+    """The value that a typed value of the TCK stands for."""
+    content = value["v"]
+    if isinstance(content, list):
         return [typed(item) for item in content]
-    if kind == "ctx":
+    if isinstance(content, dict):
         return {key: typed(item) for key, item in content.items()}
-    if kind == "boolean":
-        return content == "true"
-    if kind in ("decimal", "double", "integer"):
-        return Decimal(content)
-    parse = {
-        "date": iso8601.parse_date,
-        "time": iso8601.parse_time,
-        "dateTime": iso8601.parse_date_and_time,
-        "duration": iso8601.parse_any_duration,
-        "string": str,
-    }[kind]
-    return parse(content)
+    return None if content is None else _XSD[value["t"]](content)
 
 
 def same(expected: Value, actual: Value) -> bool:
@@ -153,7 +180,7 @@ def same(expected: Value, actual: Value) -> bool:
 # --- feel-scala ---
 
 
-def run_feel_scala(case: str, row: dict) -> Outcome:
+def run_feel_scala(case: str, row: ScalaRow) -> Outcome:
     """A test of feel-scala; its context and some results are Scala text."""
     text, is_unary = row["expr"], row["fn"] == "evaluateUnaryTests"
     is_required = True
@@ -166,7 +193,7 @@ def run_feel_scala(case: str, row: dict) -> Outcome:
     return Outcome(case, text, problem, is_required)
 
 
-def _problem(row: dict, evaluation: Evaluation) -> str:
+def _problem(row: ScalaRow, evaluation: Evaluation) -> str:
     if "failure" in row:
         wanted = re.search(
             r"EvaluationFailureType\.(\w+).*failureMessage =\s*(.*)", row["failure"], re.DOTALL
@@ -204,7 +231,7 @@ def arguments(texts: list[str], *, is_unary: bool) -> dict[str, Value]:
 
 
 _TOKENS = re.compile(r'\s*("""[\s\S]*?"""|"(?:[^"\\]|\\.)*"|->|[\w.]+|-|[(),])')
-_PARSERS = {
+_PARSERS: dict[str, Callable[[str], Value]] = {
     "LocalDate.parse": iso8601.parse_date,
     "LocalTime.parse": iso8601.parse_time,
     "OffsetTime.parse": iso8601.parse_time,
@@ -215,7 +242,7 @@ _PARSERS = {
     "ValTime": iso8601.parse_time,
     "ValDateTime": iso8601.parse_date_and_time,
     "ValLocalDateTime": iso8601.parse_date_and_time,
-    "ValDayTimeDuration": lambda text: _duration(text),
+    "ValDayTimeDuration": iso8601.parse_duration,
     "ValYearMonthDuration": iso8601.parse_period,
     "date": iso8601.parse_date,
     "localTime": iso8601.parse_time,
@@ -238,16 +265,12 @@ _CONSTANTS: dict[str, Value] = {
 }
 
 
-def _duration(text: str) -> Duration | Period:
-    return iso8601.parse_any_duration(text)
-
-
 class _Scala:
     """Reads the Scala literals that the tests use."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = _TOKENS.findall(text)
+        self.tokens: list[str] = _TOKENS.findall(text)
         if "".join(self.tokens) != re.sub(r"\s+(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)", "", text):
             raise Unsupported(text)
         self.index = 0
@@ -263,7 +286,7 @@ class _Scala:
         if token.startswith('"""'):
             return token[3:-3]
         if token.startswith('"'):
-            return json.loads(token)
+            return str(json.loads(token))
         if token == "-":
             return Decimal("-" + self.next())
         if re.fullmatch(r"[\d_]+(\.\d+)?", token):
@@ -275,13 +298,14 @@ class _Scala:
         raise Unsupported(self.text)
 
     def call(self, name: str) -> Value:
-        values, keys = [], []
+        values: list[Value] = []
+        keys: list[str] = []
         self.next()
         while self.tokens[self.index] != ")":
             values.append(self.value())
             if self.tokens[self.index] == "->":
                 self.next()
-                keys.append(values.pop())
+                keys.append(str(values.pop()))
                 values.append(self.value())
             if self.tokens[self.index] == ",":
                 self.next()
@@ -290,17 +314,19 @@ class _Scala:
             return dict(zip(keys, values, strict=True))
         if name in ("List", "ValList"):
             return values
-        if name == "evaluateFunction":
-            return _evaluate(values[0], {}).value
+        return self.convert(name, values[0])
+
+    def convert(self, name: str, value: Value) -> Value:
         if name in ("ValNumber", "ValString", "ValBoolean"):
-            return values[0]
+            return value
+        text = str(value)
+        if name == "evaluateFunction":
+            return _evaluate(text, {}).value
         if name == "ZonedDateTime.parse":
-            return iso8601.parse_date_and_time(
-                re.sub(r"([+-]\d\d:\d\d)?\[(.*)\]", r"@\2", values[0])
-            )
-        if name not in _PARSERS or len(values) != 1:
+            return iso8601.parse_date_and_time(text)
+        if name not in _PARSERS:
             raise Unsupported(self.text)
-        return _PARSERS[name](values[0])
+        return _PARSERS[name](text)
 
 
 def scala(text: str) -> Value:

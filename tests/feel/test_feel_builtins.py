@@ -7,7 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from grevy.feel import Evaluation, parse_expression
+from grevy.feel import Evaluation, Value, parse_expression
+
+NO_VARIABLES: dict[str, bytes] = {}
 
 Evaluate = Callable[..., Evaluation]
 
@@ -56,13 +58,13 @@ class Dice:
         ("{max: function(a) 99, r: max(1)}.r", 99),
     ],
 )  # fmt: skip
-def test_a_builtin_gives_its_value(evaluate: Evaluate, text: str, value: object) -> None:
+def test_a_builtin_gives_its_value(evaluate: Evaluate, text: str, value: Value) -> None:
     assert evaluate(text, toolCall={"x": 5}) == Evaluation(value, (), None)
 
 
 def test_chance_comes_from_the_port() -> None:
     expression = parse_expression("[uuid(), random number()]")
-    assert expression.evaluate({}.get, 0, entropy=Dice()).value == [
+    assert expression.evaluate(NO_VARIABLES.get, 0, entropy=Dice()).value == [
         "abababab-abab-4bab-abab-abababababab",
         Decimal("0.5"),
     ]

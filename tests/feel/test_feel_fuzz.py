@@ -18,144 +18,46 @@ DOCUMENTS = {
     "xs": b'[1, null, "x", {"a": [1]}]',
     "c": b'{"a": {"b": 3}, "s": "y"}',
 }
-FRAGMENTS = [
-    *DOCUMENTS,
-    *["item", "partial", "x", "y", "?", "1", "0", "-3", "2.5", "1e3", "null", "true", "false"],
-    *[
-        "+",
-        "-",
-        "*",
-        "/",
-        "**",
-        "=",
-        "!=",
-        "<",
-        "<=",
-        ">",
-        ">=",
-        "and",
-        "or",
-        "in",
-        "between",
-        "if",
-        "then",
-        "else",
-        "for",
-        "some",
-        "every",
-    ],
-    *[
-        "return",
-        "satisfies",
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        ":",
-        ",",
-        ".",
-        "..",
-        "//",
-        "/*",
-        "`",
-        "#",
-        "\\",
-        "é",
-        "\n",
-    ],
-    *[
-        "number",
-        "list<number>",
-        "count(",
-        "sort(",
-        "replace(",
-        "string(",
-        "date(",
-        "min(",
-        "max(",
-        "modulo(",
-        "not(",
-    ],
-    *["substring(", "before(", "duration(", "decimal(", "matches(", "flatten(", "abs("],
-    *('"', '"q"', "instance of", "function(x, y)", "context put(", "date and time("),
-    *('@"2026-01-31"', '@"10:00:00Z"', '@"P1M"', '@"PT90M"', "get value("),
-    *('@"2026-01-31T10:00:00@Europe/Berlin"', "years and months duration("),
-]
+WORDS = """
+item partial x y ? 1 0 -3 2.5 1e3 null true false + - * / ** = != < <= > >= and or in between if
+then else for some every return satisfies ( ) [ ] { } : , . .. // /* ` # \\ é number list<number>
+count( sort( replace( string( date( min( max( modulo( not( substring( before( duration( decimal(
+matches( flatten( abs( @"2026-01-31" @"10:00:00Z" @"P1M" @"PT90M" "q" "
+@"2026-01-31T10:00:00@Europe/Berlin"
+"""
+PHRASES = "\n|instance of|function(x, y)|context put(|date and time(|get value("
+FRAGMENTS = [*DOCUMENTS, *WORDS.split(), *PHRASES.split("|")]
 SOUP = st.lists(st.sampled_from(FRAGMENTS), max_size=25).map(" ".join)
 
 
-LEAVES = [
-    *DOCUMENTS,
-    *("1", "0", "2.5", "-7", '"q"', "null", "true", "[]", "{}", "missing", "c.a.b"),
-    *('@"2026-01-31"', '@"10:00:00"', '@"P1M"', '@"-PT9H"'),
-    '@"2026-03-29T02:30:00@Europe/Berlin"',
-]
-OPERATORS = ["+", "-", "*", "/", "**", "=", "!=", "<", "<=", ">", ">=", "and", "or", "in"]
-OF_ONE = [
-    "count",
-    "sum",
-    "min",
-    "max",
-    "string",
-    "number",
-    "date",
-    "time",
-    "abs",
-    "floor",
-    "not",
-    "flatten",
-    "mean",
-    "median",
-    "mode",
-    "stddev",
-    "upper case",
-    "is defined",
-    "get entries",
-    "day of week",
-    "to json",
-    "from json",
-    "odd",
-    "sqrt",
-    "exp",
-    "duration",
-    "cycle",
-    "range",
-]
-OF_TWO = [
-    "modulo",
-    "concatenate",
-    "append",
-    "list contains",
-    "index of",
-    "get or else",
-    "decimal",
-    "contains",
-    "split",
-    "matches",
-    "before",
-    "overlaps",
-    "starts",
-    "partition",
-    "remove",
-    "date and time",
-    "years and months duration",
-    "string join",
-    "substring",
-    "get value",
-    "is",
-]
+LEAVES = """
+1 0 2.5 -7 "q" null true [] {} missing c.a.b a b s t n xs c @"2026-01-31" @"10:00:00" @"P1M"
+@"-PT9H" @"2026-03-29T02:30:00@Europe/Berlin"
+"""
+OPERATORS = "+ - * / ** = != < <= > >= and or in"
+OF_ONE = """
+count|sum|min|max|string|number|date|time|abs|floor|not|flatten|mean|median|mode|stddev|upper case
+|is defined|get entries|day of week|to json|from json|odd|sqrt|exp|duration|cycle|range
+"""
+OF_TWO = """
+modulo|concatenate|append|list contains|index of|get or else|decimal|contains|split|matches|before
+|overlaps|starts|partition|remove|date and time|years and months duration|string join|substring
+|get value|is
+"""
+
+
+def listed(text: str) -> st.SearchStrategy[str]:
+    return st.sampled_from([name.strip() for name in text.split("|" if "|" in text else None)])
 
 
 def operand() -> st.SearchStrategy[str]:
-    return st.recursive(st.sampled_from(LEAVES), compound, max_leaves=12)
+    return st.recursive(listed(LEAVES), compound, max_leaves=12)
 
 
 def compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    operators = st.sampled_from(OPERATORS)
-    functions = st.sampled_from(OF_ONE)
-    pairs = st.sampled_from(OF_TWO)
+    operators = listed(OPERATORS)
+    functions = listed(OF_ONE)
+    pairs = listed(OF_TWO)
     return st.one_of(
         st.tuples(inner, operators, inner).map(lambda p: f"({p[0]}) {p[1]} ({p[2]})"),
         st.tuples(functions, inner).map(lambda p: f"{p[0]}({p[1]})"),

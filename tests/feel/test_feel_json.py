@@ -50,6 +50,7 @@ def test_what_json_lacks_becomes_text_or_null(evaluate: Evaluate, text: str, jso
 
 def test_numbers_are_read_exactly() -> None:
     value = from_json(b"[1, 1.50, 0.1, 12345678901234567890123, 1e5, -0.0]")
+    assert isinstance(value, list)
     assert [str(number) for number in value] == [
         "1", "1.50", "0.1", "12345678901234567890123", "100000.0", "-0.0",
     ]  # fmt: skip

@@ -12,11 +12,14 @@ from grevy.feel import (
     Evaluation,
     FeelDate,
     FeelWarning,
+    Value,
     parse_expression,
     parse_unary_tests,
     to_json,
     type_name,
 )
+
+NO_VARIABLES: dict[str, bytes] = {}
 
 Evaluate = Callable[..., Evaluation]
 
@@ -63,7 +66,7 @@ Evaluate = Callable[..., Evaluation]
         ('@"P1D" instance of days and time duration', True),
     ],
 )
-def test_an_expression_gives_its_value(evaluate: Evaluate, text: str, value: object) -> None:
+def test_an_expression_gives_its_value(evaluate: Evaluate, text: str, value: Value) -> None:
     assert evaluate(text) == Evaluation(value, (), None)
 
 
@@ -98,7 +101,7 @@ def test_an_expression_gives_its_value(evaluate: Evaluate, text: str, value: obj
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_null_with_a_warning(
-    evaluate: Evaluate, text: str, value: object, kind: str, message: str
+    evaluate: Evaluate, text: str, value: Value, kind: str, message: str
 ) -> None:
     assert evaluate(text) == Evaluation(value, (FeelWarning(kind, message),), None)
 
@@ -269,4 +272,4 @@ def test_an_expression_can_be_evaluated_again_and_again() -> None:
     expression = parse_expression("a + 1")
     assert expression.evaluate({"a": b"1"}.get, 0).value == 2
     assert expression.evaluate({"a": b"2"}.get, 0).value == 3
-    assert expression.evaluate({}.get, 0).value is None
+    assert expression.evaluate(NO_VARIABLES.get, 0).value is None

@@ -129,7 +129,7 @@ class Broker:
         }
 
     def _topology(self, number: int) -> TopologyReply:
-        leader = PartitionInfo(1, self.endpoint, self._partition.term)
+        leader = PartitionInfo(1, self._server.endpoint, self._partition.term)
         return TopologyReply(number, self._config.cluster_id, version("grevy"), (leader,))
 
     def _on_failed(self, error: BaseException) -> None:

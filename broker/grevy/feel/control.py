@@ -87,7 +87,7 @@ def build_between(node: ast.Between, build: Build) -> Code:
     return lies_between
 
 
-class _NoList(Exception):  # noqa: N818 - ends a loop, never seen outside of this module
+class _NoList(Exception):
     """Something to iterate over is no list."""
 
 

@@ -135,7 +135,8 @@ def remainder_by_two(number: Number) -> int | None:
         return number % 2
     if not is_whole(number):
         return None
-    # Not int(): a number with a great exponent would become millions of digits, and all of them even.
+    # Not int(): a number with a great exponent would become millions of digits, and all of them
+    # even.
     return 0 if number.adjusted() > len(number.as_tuple().digits) else int(number) % 2
 
 

@@ -40,7 +40,7 @@ class FeelFormatError(ValueError):
     """
 
 
-class EvaluationStopped(Exception):  # noqa: N818 - it is no error of the caller's, it unwinds the closures
+class EvaluationStopped(Exception):
     """Ends an evaluation without a value: a budget is used up, or `assert` failed. Never leaves
     the room.
     """

@@ -28,7 +28,7 @@ NUMBER_TYPES: Final = (int, Decimal)
 _MILLI: Final = 1_000_000
 
 
-class _Impossible(Exception):  # noqa: N818 - ends a calculation, never seen outside of this module
+class _Impossible(Exception):
     """The operator is not defined for these types."""
 
 

@@ -444,7 +444,9 @@ class _Parser(Cursor):
         return self._equality_test() or _as_test(self.expression())
 
     def _equality_test(self) -> ast.InputComparison | None:
-        """`= x` and `!= x` are tests only where nothing but a test can be: elsewhere they are slips."""
+        """`= x` and `!= x` are tests only where nothing but a test can be: elsewhere they are
+        slips.
+        """
         if not (self.is_symbol("=") or self.is_symbol("!=")):
             return None
         operator = self.advance().text

@@ -114,9 +114,9 @@ def _open_state(disk: Disk, runtime: Path, journal: Journal) -> State:
                 f"the log begins at index {journal.first_index}, "
                 "and there is no checkpoint of what was before"
             )
-        return State(LmdbBackend.create(runtime))
+        return State(LmdbBackend(runtime))
     index, directory = checkpoints[-1]
-    state = open_checkpoint(disk, directory, lambda image: LmdbBackend.create(runtime, image))
+    state = open_checkpoint(disk, directory, LmdbBackend(runtime))
     if state.applied_index + 1 < journal.first_index or state.applied_index > journal.last_index:
         raise StorageFailed(
             f"the checkpoint stands at index {index}, but the log goes from {journal.first_index} "

@@ -16,11 +16,11 @@ class Progress(msgspec.Struct, frozen=True, array_like=True):
     """The last applied entry (Raft index), the last applied record (position), and the hash of the
     state after them.
 
-    Both are -1 before the first entry.
+    Both are 0 before the first entry.
     """
 
-    applied_index: int = -1
-    applied_position: int = -1
+    applied_index: int = 0
+    applied_position: int = 0
     state_hash: int = 0
 
 

@@ -84,12 +84,12 @@ class State:
 
     @property
     def applied_index(self) -> int:
-        """Raft index of the last committed entry; -1 before the first."""
+        """Raft index of the last committed entry; 0 before the first."""
         return self._applied_index
 
     @property
     def applied_position(self) -> int:
-        """Position of the last committed record; -1 before the first."""
+        """Position of the last committed record; 0 before the first."""
         return self._applied_position
 
     @property

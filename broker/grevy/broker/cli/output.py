@@ -65,7 +65,7 @@ def with_client(address: str, output: Output, action: Callable[[Client], Awaitab
         try:
             return await action(client)
         finally:
-            await client.close()
+            client.close()
 
     try:
         return run(act())

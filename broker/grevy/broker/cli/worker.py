@@ -30,13 +30,13 @@ async def run_shell_worker(
     """Takes jobs of a type until it is interrupted."""
     worker = Worker(client, name=f"grevy-cli-{os.getpid()}", max_jobs=max_jobs, timeout=timeout)
 
+    @worker.job(job_type)
     async def handle(job: Job) -> dict[str, object] | None:
         result = await _run(command, job)
         values = {"job": job.key, "instance": job.process_instance_key, "result": result}
         output.result(values, f"{job.key} of {job.process_instance_key}: {result}")
         return result
 
-    worker.add(job_type, handle)
     await worker.run()
 
 

@@ -45,7 +45,7 @@ async def main(console: Console) -> None:
         try:
             await tell(client, console)
         finally:
-            await client.close()
+            client.close()
             broker.terminate()
             await broker.wait()
 

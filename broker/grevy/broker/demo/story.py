@@ -14,7 +14,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from grevy.client import BpmnError, Client, Job, Worker
+from grevy.client import JobError, Client, Job, Worker
 from grevy.protocol.intents import (
     BpmnElementType,
     IncidentIntent,
@@ -104,7 +104,7 @@ def make_worker(client: Client, console: Console) -> Worker:
     @worker.job("reserve-stock")
     async def reserve(job: Job) -> dict[str, object]:
         if "unicorn" in job.variables["items"]:
-            raise BpmnError("SOLD_OUT", "there are no unicorns left")
+            raise JobError("SOLD_OUT", "there are no unicorns left")
         return {"reserved": True}
 
     @worker.job("remind")

@@ -15,7 +15,7 @@ from grevy.feel.text import shown
 from grevy.feel.values import FeelFunction, FeelRange, Value
 
 
-class CallFailed(Exception):  # noqa: N818 - ends a call, and becomes a warning
+class CallFailed(Exception):
     """A built-in cannot give a value; the message says why."""
 
     def __init__(self, message: str) -> None:

@@ -40,14 +40,17 @@ _CLASSES: Final = {
     "BasicLatin": "\\x00-\\x7f",
 }
 _WORK_PER_STEP: Final = 1_000
-"""How much estimated work costs one step. Most texts are far from the worst case, so it is cheap."""
+"""How much estimated work costs one step.
+
+Most texts are far from the worst case, so it is cheap.
+"""
 _ZERO_WIDTH: Final = frozenset("AbBzZ")
 _SAMPLE: Final = [chr(code) for code in range(128)] + ["é", "\u0130", "\u212a", "横"]
 """Characters that stand for all others when two atoms are compared."""
 _EVERYTHING: Final = frozenset(_SAMPLE)
 
 
-class _Refused(Exception):  # noqa: N818 - becomes a CallFailed
+class _Refused(Exception):
     """The pattern is not valid, not supported, or too risky; the text says which."""
 
 
