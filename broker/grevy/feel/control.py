@@ -32,6 +32,7 @@ PARTIAL: Final = "partial"
 
 
 def build_if(node: ast.If, build: Build) -> Code:
+    """`if`: the value of the first branch whose condition is true; anything but true is false."""
     branches = tuple((build(condition), build(value)) for condition, value in node.branches)
     otherwise = build(node.otherwise)
 
@@ -48,6 +49,7 @@ def build_if(node: ast.If, build: Build) -> Code:
 
 
 def build_junction(node: ast.Junction, build: Build) -> Code:
+    """`and`, `or`, and lists of tests."""
     operands = tuple(map(build, node.operands))
     is_and = node.is_and
 
@@ -74,6 +76,7 @@ def decide(run: Run, outcomes: Iterator[Value], *, is_and: bool) -> bool | None:
 
 
 def build_between(node: ast.Between, build: Build) -> Code:
+    """`value between low and high`, both included."""
     value, low, high = build(node.value), build(node.low), build(node.high)
 
     def lies_between(scope: Scope) -> Value:
@@ -92,6 +95,7 @@ class _NoList(Exception):
 
 
 def build_steps(node: ast.Steps, build: Build) -> Code:
+    """`start..end` of an iteration: the numbers or days from one to the other, up or down."""
     start, end = build(node.start), build(node.end)
 
     def count(scope: Scope) -> Value:
@@ -144,6 +148,7 @@ def _sources(iterators: tuple[tuple[str, ast.Node], ...], build: Build) -> tuple
 
 
 def build_quantified(node: ast.Quantified, build: Build) -> Code:
+    """`some` and `every`: `or` and `and` over the turns."""
     sources = _sources(node.iterators, build)
     condition, is_every = build(node.condition), node.is_every
     cost = ast.measure(node.condition)[1] + 1
@@ -165,6 +170,7 @@ def build_quantified(node: ast.Quantified, build: Build) -> Code:
 
 
 def build_for(node: ast.For, build: Build) -> Code:
+    """`for`: the list of what the body gives in each turn."""
     sources, body = _sources(node.iterators, build), build(node.body)
     cost = ast.measure(node.body)[1] + 1
     has_partial = ast.mentions(node.body, PARTIAL)
@@ -191,6 +197,8 @@ def build_for(node: ast.For, build: Build) -> Code:
 
 
 def build_input_symbol(_node: ast.InputSymbol, _build: Build) -> Code:
+    """`?`: the input; without one there is no value at all."""
+
     def read(scope: Scope) -> Value:
         value = scope.find(INPUT_SYMBOL)
         if isinstance(value, Missing):
@@ -211,6 +219,7 @@ def _input(scope: Scope) -> Value:
 
 
 def build_in(node: ast.In, build: Build) -> Code:
+    """`value in tests`: makes the value the input of the tests."""
     value, tests = build(node.value), build(node.tests)
 
     def test(scope: Scope) -> Value:
@@ -220,11 +229,13 @@ def build_in(node: ast.In, build: Build) -> Code:
 
 
 def build_input_comparison(node: ast.InputComparison, build: Build) -> Code:
+    """`< x` and the like."""
     compare, operand = COMPARISONS[node.operator], build(node.operand)
     return lambda scope: compare(scope.run, _input(scope), operand(scope))
 
 
 def build_input_in_range(node: ast.InputInRange, build: Build) -> Code:
+    """`[a..b]` as a test."""
     start, end = build(node.range.start), build(node.range.end)
     is_start_closed, is_end_closed = node.range.is_start_closed, node.range.is_end_closed
 
@@ -236,6 +247,7 @@ def build_input_in_range(node: ast.InputInRange, build: Build) -> Code:
 
 
 def build_not(node: ast.Not, build: Build) -> Code:
+    """`not(tests)`."""
     tests = build(node.tests)
 
     def test(scope: Scope) -> Value:
@@ -246,6 +258,7 @@ def build_not(node: ast.Not, build: Build) -> Code:
 
 
 def build_unary_test(node: ast.UnaryTest, build: Build) -> Code:
+    """An expression as a test."""
     expression = build(node.expression)
     if ast.mentions(node.expression, INPUT_SYMBOL):
 

@@ -86,6 +86,7 @@ class _Parser(Cursor):
     # --- expressions ---
 
     def expression(self) -> ast.Node:
+        """An expression of any kind."""
         self.enter()
         word = self.peek().text if self.peek().kind is Kind.NAME else ""
         node: ast.Node
@@ -410,6 +411,7 @@ class _Parser(Cursor):
     # --- unary tests ---
 
     def unary_tests(self) -> ast.Node:
+        """All of a cell: `-`, tests, or `not(tests)`."""
         if self.is_symbol("-") and self.peek(1).kind is Kind.END:
             self.advance()
             return ast.Literal(True)

@@ -142,6 +142,7 @@ class _Reader:
         self.groups = [_Group()]
 
     def read(self) -> str:
+        """The pattern as `re` writes it."""
         out: list[str] = []
         while self.index < len(self.pattern):
             character = self.pattern[self.index]
