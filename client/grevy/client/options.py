@@ -104,4 +104,5 @@ def document_of(variables: Variables | None) -> Document:
 
 def variables_of(document: Document) -> dict[str, JsonValue]:
     """The variables in a document that the broker sent."""
-    return msgspec.json.decode(document, type=dict[str, JsonValue])
+    parsed: dict[str, JsonValue] = msgspec.json.decode(document, type=dict)
+    return parsed
