@@ -1,4 +1,6 @@
-"""The house rules that no linter knows: sizes, what each floor may import, docstrings, no `Any` in signatures."""
+"""The house rules that no linter knows: sizes, what each floor may import, docstrings, no `Any`
+in signatures.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ ROOTS = ("broker", "client", "exporters")
 SOURCES = sorted(
     path for root in ROOTS for path in (ROOT / root / "grevy").rglob("*.py") if path.stat().st_size
 )
-EVERYTHING = SOURCES + sorted((ROOT / "tests").rglob("*.py")) + sorted((ROOT / "bench").rglob("*.py"))
+EVERYTHING = (
+    SOURCES + sorted((ROOT / "tests").rglob("*.py")) + sorted((ROOT / "bench").rglob("*.py"))
+)
 
 FILE_LINES_MAX = 700
 FUNCTION_LINES_MAX = 70
@@ -24,7 +28,12 @@ CORE_ROOMS = {
     "engine", "stream", "exporting",
 }  # fmt: skip
 SHELL_MODULES = {"zmq", "asyncio", "threading", "socket", "time", "random", "uvloop", "subprocess"}
-ONLY_IN = {"zmq": {"transport", "client"}, "capnp": {"protocol"}, "lmdb": {"state"}, "lxml": {"bpmn"}}
+ONLY_IN = {
+    "zmq": {"transport", "client"},
+    "capnp": {"protocol"},
+    "lmdb": {"state"},
+    "lxml": {"bpmn"},
+}
 BANNED_EVERYWHERE = {"pickle", "shelve", "marshal"}
 BANNED_CALLS = {"eval", "exec", "compile", "print"}
 PRINTING_ROOMS = {"broker"}
@@ -69,7 +78,9 @@ def test_sizes(path: Path) -> None:
     assert lines <= FILE_LINES_MAX, f"{lines} lines: this file is two rooms"
     for function in functions_of(tree_of(path)):
         size = (function.end_lineno or function.lineno) - function.lineno + 1
-        assert size <= FUNCTION_LINES_MAX, f"{function.name} at line {function.lineno}: {size} lines"
+        assert size <= FUNCTION_LINES_MAX, (
+            f"{function.name} at line {function.lineno}: {size} lines"
+        )
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
@@ -77,7 +88,9 @@ def test_few_positional_parameters(path: Path) -> None:
     for function in functions_of(tree_of(path)):
         names = [a.arg for a in function.args.posonlyargs + function.args.args]
         count = len([n for n in names if n not in ("self", "cls")])
-        assert count <= POSITIONAL_MAX, f"{function.name} at line {function.lineno}: {count} parameters"
+        assert count <= POSITIONAL_MAX, (
+            f"{function.name} at line {function.lineno}: {count} parameters"
+        )
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
@@ -143,5 +156,9 @@ def test_no_leftovers() -> None:
     words = ("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")
     for path in EVERYTHING:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            found = [word for word in words if f" {word}" in f" {line} ".replace("#", " ").replace(":", " ")]
+            found = [
+                word
+                for word in words
+                if f" {word}" in f" {line} ".replace("#", " ").replace(":", " ")
+            ]
             assert not found, f"{name_of(path)}:{number}: {line.strip()}"

@@ -75,7 +75,7 @@ def load_config(path: Path | None, overrides: dict[str, object]) -> BrokerConfig
     if path is not None:
         config = _updated(config, _read_toml(path), f"{path}: ")
     names = {f.name for f in fields(BrokerConfig)} - {"exporters"}
-    given = {
+    given: dict[str, object] = {
         name: os.environ[ENVIRONMENT_PREFIX + name.upper()]
         for name in names
         if ENVIRONMENT_PREFIX + name.upper() in os.environ
@@ -111,7 +111,11 @@ def _converted(name: str, value: object, default: object, where: str) -> object:
     try:
         if isinstance(default, bool):
             return value if isinstance(value, bool) else str(value).lower() in ("1", "true", "yes")
-        return type(default)(str(value))
+        if isinstance(default, Path):
+            return Path(str(value))
+        if isinstance(default, int):
+            return int(str(value))
+        return float(str(value)) if isinstance(default, float) else str(value)
     except ValueError:
         kind = type(default).__name__
         raise ConfigError(f"{where}{name}: expected {kind}, got {value!r}") from None

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from grevy.partition.storage import CHECKPOINTS, PartitionStorage, checkpoint_directories
+from grevy.state import Manifest
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Checkpoints:
         self._loop = loop
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="grevy-checkpoint")
         self._storage = storage
-        self._running: asyncio.Future[object] | None = None
+        self._running: asyncio.Future[Manifest] | None = None
         self._last_ns = -1
         self._last_index = storage.state.applied_index
         self.taken = 0
@@ -55,7 +56,7 @@ class Checkpoints:
         self._running = running
         done: asyncio.Future[object] = self._loop.create_future()
 
-        def finish(written: asyncio.Future[object]) -> None:
+        def finish(written: asyncio.Future[Manifest]) -> None:
             handle.close()
             self._running = None
             error = written.exception()

@@ -1,9 +1,9 @@
 """Errors that cross rooms.
 
-    GrevyError
-    ├── MalformedFrame      bytes that no peer of ours would send; the connection's fault, never the
-    partition's
-    └── LimitExceeded       a named limit of `limits` was reached
+GrevyError
+├── MalformedFrame      bytes that no peer of ours would send; the connection's fault, never the
+partition's
+└── LimitExceeded       a named limit of `limits` was reached
 """
 
 from __future__ import annotations

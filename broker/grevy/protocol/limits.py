@@ -152,22 +152,34 @@ EXPORTER_ERROR_CHARS_MAX: Final = 2_000
 """The text of an exporter's failure in its status; servers answer with whole documents."""
 
 STATE_KEY_PART_BYTES_MAX: Final = 96
-"""A text in a key of the state; what is longer is cut and told apart by a digest, so that four fit into LMDB's 511 bytes."""
+"""A text in a key of the state; what is longer is cut and told apart by a digest, so that four
+fit into LMDB's 511 bytes.
+"""
 
 STATE_UNSTORED_WRITES_MAX: Final = 4_096
-"""Committed writes kept in memory before they are stored together: some 5 ms of work when all are new."""
+"""Committed writes kept in memory before they are stored together: some 5 ms of work when all
+are new.
+"""
 
 STATE_UNSTORED_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Entries whose writes are kept in memory before they are stored: bounds what large variables take."""
+"""Entries whose writes are kept in memory before they are stored: bounds what large variables
+take.
+"""
 
 STATE_SKIPPED_ROWS_MAX: Final = 512
-"""Deleted rows that scans pass (each 0.1 µs) before storing, which removes them, is the cheaper way."""
+"""Deleted rows that scans pass (each 0.1 µs) before storing, which removes them, is the cheaper
+way.
+"""
 
 STATE_CACHE_KEYS_MAX: Final = 4_096
-"""Keys of a table that are kept decoded beside those not stored yet: what some hundred process instances touch."""
+"""Keys of a table that are kept decoded beside those not stored yet: what some hundred process
+instances touch.
+"""
 
 STATE_CACHED_VALUE_BYTES_MAX: Final = 4 * 1024
-"""Larger values are decoded each time; the cache then has 16 MiB a table at the very most, and one tenth of it usually."""
+"""Larger values are decoded each time; the cache then has 16 MiB a table at the very most, and
+one tenth of it usually.
+"""
 
 STATE_MAP_BYTES: Final = 64 * 1024 * 1024 * 1024
 """Address space for a partition's LMDB, not memory or disk; it doubles when it is full."""

@@ -356,5 +356,7 @@ class ErrorValue(Value, frozen=True, array_like=True, gc=False):
     process_instance_key: int = -1
 
 
-VALUES: Final[dict[ValueType, type[Value]]] = {kind.value_type: kind for kind in Value.__subclasses__()}
+VALUES: Final[dict[ValueType, type[Value]]] = {
+    kind.value_type: kind for kind in Value.__subclasses__()
+}
 """The struct of each value type."""

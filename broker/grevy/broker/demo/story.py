@@ -14,7 +14,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from grevy.client import JobError, Client, Job, Worker
+from grevy.client import Client, Job, JobError, Worker
 from grevy.protocol.intents import (
     BpmnElementType,
     IncidentIntent,
@@ -103,7 +103,7 @@ def make_worker(client: Client, console: Console) -> Worker:
 
     @worker.job("reserve-stock")
     async def reserve(job: Job) -> dict[str, object]:
-        if "unicorn" in job.variables["items"]:
+        if job.variables["items"] == ["unicorn"]:
             raise JobError("SOLD_OUT", "there are no unicorns left")
         return {"reserved": True}
 
