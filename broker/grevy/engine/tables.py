@@ -44,7 +44,9 @@ class ElementInstance(Struct, frozen=True, array_like=True, gc=False):
 
     `children` counts its live element instances, `active_flows` the tokens on their way between
     them: a scope completes when both are 0. `job_key` is -1 without a job. `is_interrupted`: an end
-    event or error has ended the scope's other paths.
+    event or error has ended the scope's other paths. `triggers` counts the events that wait to be
+    taken up, `has_variables` says that the scope has had variables: most have neither, and then
+    nobody looks for them.
     """
 
     key: int
@@ -54,6 +56,8 @@ class ElementInstance(Struct, frozen=True, array_like=True, gc=False):
     active_flows: int = 0
     job_key: int = -1
     is_interrupted: bool = False
+    triggers: int = 0
+    has_variables: bool = False
 
 
 class WaitingTokens(Struct, frozen=True, array_like=True, gc=False):
@@ -177,10 +181,18 @@ class AwaitedResult(Struct, frozen=True, array_like=True, gc=False):
 
 
 class RememberedAnswer(Struct, frozen=True, array_like=True, gc=False):
-    """The answer to a request, encoded; empty while there is none yet."""
+    """The answer to a request: an `Answer` whose value is encoded (empty for None).
+
+    `is_due`: the request was taken, and is answered later. `rejection_type` is -1 for an outcome.
+    """
 
     number: int
-    answer: bytes
+    is_due: bool = False
+    intent: int = 0
+    key: int = -1
+    rejection_type: int = -1
+    rejection_reason: str = ""
+    value: bytes = b""
 
 
 class ClientSession(Struct, frozen=True, array_like=True, gc=False):

@@ -14,8 +14,8 @@ from typing import Final
 from msgspec import Struct
 
 from grevy.engine import Command, Engine, JobTaker, Outcome, PushedJobs, SentCommand
-from grevy.engine.appliers.requests import is_awaited
-from grevy.protocol.codec import decode_answer, decode_entry, encode_entry
+from grevy.engine.appliers.requests import is_awaited, recalled
+from grevy.protocol.codec import decode_entry, encode_entry
 from grevy.protocol.record import Answer, Reply, RequestId
 from grevy.state import State, WriteSet
 
@@ -101,9 +101,9 @@ class StreamProcessor:
         remembered = self._engine.views.requests.remembered(request)
         if remembered is None:
             return None
-        if not remembered.answer:
+        if remembered.is_due:
             return True
-        answer = decode_answer(remembered.answer)
+        answer = recalled(remembered)
         if self._in_flight:
             self._in_flight[-1].repeats.append(Reply(request, answer))
             return True

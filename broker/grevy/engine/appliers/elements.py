@@ -31,7 +31,10 @@ def apply_element_activating(stores: Stores, key: int, value: ProcessInstanceVal
     tokens = 0 if value.bpmn_element_type in _WITHOUT_TOKEN else 1
     if value.bpmn_element_type is BpmnElementType.PARALLEL_GATEWAY:
         tokens = elements.consume_flows(scope, value.element_id)
-    elements.create(ElementInstance(key, value, Lifecycle.ACTIVATING), scope)
+    instance = ElementInstance(key, value, Lifecycle.ACTIVATING)
+    if value.bpmn_element_type is BpmnElementType.PROCESS and stores.variables.has_any(key):
+        instance = replace(instance, has_variables=True)  # its variables come first
+    elements.create(instance, scope)
     if scope > 0:
         elements.count(scope, children=1, active_flows=-tokens)
 
@@ -81,8 +84,10 @@ def _end(stores: Stores, key: int, value: ProcessInstanceValue, to: Lifecycle) -
     check_transition(instance.state, to)
     assert instance.children == 0, f"element instance {key} ends before its children"
     stores.elements.remove(key, value.flow_scope_key)
-    stores.variables.remove_scope(key)
-    stores.events.remove_scope(key)
+    if instance.has_variables:
+        stores.variables.remove_scope(key)
+    if instance.triggers:
+        stores.events.remove_scope(key)
     if value.bpmn_element_type is BpmnElementType.PROCESS:
         stores.requests.forget_awaited(key)
         stores.subscriptions.unlock(value.bpmn_process_id, key)

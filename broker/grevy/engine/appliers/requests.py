@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from grevy.engine.stores import Stores
-from grevy.engine.tables import AwaitedResult
-from grevy.protocol.codec import encode_answer
-from grevy.protocol.intents import ProcessInstanceCreationIntent
+from grevy.engine.tables import AwaitedResult, RememberedAnswer
+from grevy.protocol.intents import INTENTS, ProcessInstanceCreationIntent, RejectionType
 from grevy.protocol.record import Answer, Reply
-from grevy.protocol.values import ProcessInstanceCreationValue
+from grevy.protocol.values import VALUES, ProcessInstanceCreationValue
 
 
 def is_awaited(answer: Answer) -> bool:
@@ -22,12 +23,36 @@ def is_awaited(answer: Answer) -> bool:
 
 def apply_reply(stores: Stores, reply: Reply, now: int) -> None:
     """A request has its answer, or waits for the result of an instance."""
-    answer = reply.answer
+    answer, request = reply.answer, reply.request
     if not is_awaited(answer):
-        stores.requests.remember(reply.request, encode_answer(answer), now)
+        stores.requests.remember(request, _remembered(request.number, answer), now)
         return
     value = answer.value
     assert isinstance(value, ProcessInstanceCreationValue), "an awaited result names its instance"
-    awaited = AwaitedResult(reply.request, value.fetch_variables)
+    awaited = AwaitedResult(request, value.fetch_variables)
     stores.requests.await_result(value.process_instance_key, awaited)
-    stores.requests.remember(reply.request, b"", now)
+    stores.requests.remember(request, RememberedAnswer(request.number, is_due=True), now)
+
+
+def _remembered(number: int, answer: Answer) -> RememberedAnswer:
+    rejection = -1 if answer.rejection_type is None else int(answer.rejection_type)
+    value = b"" if answer.value is None else msgspec.msgpack.encode(answer.value)
+    return RememberedAnswer(
+        number, False, answer.intent, answer.key, rejection, answer.rejection_reason, value
+    )
+
+
+def recalled(remembered: RememberedAnswer) -> Answer:
+    """The answer that was remembered."""
+    rejection = remembered.rejection_type
+    value = None
+    if remembered.value:
+        kind = VALUES[INTENTS[remembered.intent].value_type]
+        value = msgspec.msgpack.decode(remembered.value, type=kind)
+    return Answer(
+        remembered.intent,
+        remembered.key,
+        value,
+        None if rejection < 0 else RejectionType(rejection),
+        remembered.rejection_reason,
+    )

@@ -10,3 +10,4 @@ from grevy.protocol.values import VariableValue
 def apply_variable_set(stores: Stores, key: int, value: VariableValue) -> None:
     """A variable has a new value."""
     stores.variables.put(value.scope_key, StoredVariable(key, value.name, value.value))
+    stores.elements.note_variable(value.scope_key)

@@ -16,7 +16,8 @@ from grevy.engine.behaviors.transitions import (
 )
 from grevy.engine.behaviors.variables import apply_inputs, apply_outputs
 from grevy.engine.step import Step
-from grevy.protocol.intents import ProcessInstanceIntent
+from grevy.engine.tables import EventTrigger
+from grevy.protocol.intents import BpmnEventType, ProcessInstanceIntent
 
 
 class ProcessRoot:
@@ -25,16 +26,25 @@ class ProcessRoot:
     def activate(self, step: Step, here: Here) -> None:
         """Goes to the start event that was triggered, or to the one without a trigger."""
         activated(step, here)
-        definition = here.value.process_definition_key
-        for trigger in step.views.events.triggers(definition):
-            if trigger.process_instance_key == here.key:
-                model = step.models.get(definition)
-                start = model.elements[trigger.element_id]
-                activate_triggered(step, here.value, definition, start, trigger)
-                return
+        trigger = self._trigger(step, here)
+        if trigger is not None:
+            definition = here.value.process_definition_key
+            start = step.models.get(definition).elements[trigger.element_id]
+            activate_triggered(step, here.value, definition, start, trigger)
+            return
         none_start = here.element.none_start_event
         assert none_start is not None, f"{here.element.id} has nothing to start with"
         activate_child(step, here.value, none_start, here.key)
+
+    @staticmethod
+    def _trigger(step: Step, here: Here) -> EventTrigger | None:
+        """What started this very instance, unless a client did."""
+        if all(event.event_type is BpmnEventType.NONE for event in here.element.start_events):
+            return None
+        for trigger in step.views.events.triggers(here.value.process_definition_key):
+            if trigger.process_instance_key == here.key:
+                return trigger
+        return None
 
     def complete(self, step: Step, here: Here) -> None:
         """Tells who waits; lets the next buffered message start an instance."""

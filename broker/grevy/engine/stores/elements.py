@@ -42,6 +42,19 @@ class ElementStore(ElementsView):
         assert changed.active_flows >= 0, f"scope {scope_key} has lost count of its tokens"
         self._instances.put(scope_key, changed)
 
+    def count_triggers(self, scope_key: int, change: int) -> None:
+        """Adds to the count of events that wait to be taken up; process definitions have none."""
+        scope = self._instances.get(scope_key)
+        if scope is not None:
+            assert scope.triggers + change >= 0, f"scope {scope_key} has lost count of its events"
+            self._instances.put(scope_key, replace(scope, triggers=scope.triggers + change))
+
+    def note_variable(self, scope_key: int) -> None:
+        """The scope has variables of its own."""
+        scope = self._instances.get(scope_key)
+        if scope is not None and not scope.has_variables:
+            self._instances.put(scope_key, replace(scope, has_variables=True))
+
     def take_flow(self, scope_key: int, gateway_id: str, flow_id: str) -> None:
         """One more token waits at a joining gateway's incoming flow."""
         key = (scope_key, gateway_id, flow_id)

@@ -25,12 +25,10 @@ class RequestStore(RequestsView):
         super().__init__(state)
         self._counters = state.table(COUNTERS)
 
-    def remember(self, request: RequestId, answer: bytes, now: int) -> None:
-        """Keeps the answer to a request; an empty one says that it was taken and is not answered
-        yet.
-        """
+    def remember(self, request: RequestId, answer: RememberedAnswer, now: int) -> None:
+        """Keeps the answer to a request."""
         slot = (request.client_id, request.number % REQUESTS_REMEMBERED)
-        self._answers.put(slot, RememberedAnswer(request.number, answer))
+        self._answers.put(slot, answer)
         self._see(request.client_id, now)
 
     def await_result(self, process_instance_key: int, awaited: AwaitedResult) -> None:

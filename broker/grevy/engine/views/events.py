@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grevy.engine.tables import EVENT_TRIGGERS, EventTrigger
+from grevy.engine.tables import ELEMENT_INSTANCES, EVENT_TRIGGERS, EventTrigger
 from grevy.state import State
 
 
@@ -11,15 +11,15 @@ class EventsView:
 
     def __init__(self, state: State) -> None:
         self._triggers = state.table(EVENT_TRIGGERS)
+        self._instances = state.table(ELEMENT_INSTANCES)
 
     def next_trigger(self, scope_key: int) -> EventTrigger | None:
-        """The oldest trigger of a scope."""
+        """The oldest trigger of an element instance."""
+        instance = self._instances.get(scope_key)
+        if instance is None or instance.triggers == 0:
+            return None
         return self._triggers.first(scope_key)
 
     def triggers(self, scope_key: int) -> list[EventTrigger]:
-        """All triggers of a scope, oldest first."""
+        """All triggers of an element instance or process definition, oldest first."""
         return self._triggers.scan(scope_key)
-
-    def has_triggers(self, scope_key: int) -> bool:
-        """Whether something has triggered a scope and waits."""
-        return self._triggers.first(scope_key) is not None

@@ -19,7 +19,14 @@ class VariablesView:
 
     def locals(self, scope_key: int) -> list[StoredVariable]:
         """All variables of this very scope, by name."""
+        instance = self._instances.get(scope_key)
+        if instance is not None and not instance.has_variables:
+            return []
         return self._variables.scan(scope_key)
+
+    def has_any(self, scope_key: int) -> bool:
+        """Whether this very scope has variables."""
+        return self._variables.first(scope_key) is not None
 
     def find(self, scope_key: int, name: str) -> bytes | None:
         """JSON text of the nearest variable of this name, from a scope upwards."""
@@ -34,7 +41,7 @@ class VariablesView:
         """All variables that a scope sees, the nearest of each name."""
         found: dict[str, bytes] = {}
         while scope_key > 0:
-            for variable in self._variables.scan(scope_key):
+            for variable in self.locals(scope_key):
                 found.setdefault(variable.name, variable.value)
             scope_key = self.parent(scope_key)
         return found
