@@ -17,6 +17,7 @@ from grevy.bpmn.model import Element
 from grevy.engine.appliers import APPLIERS
 from grevy.engine.models import Models
 from grevy.engine.stores import Stores
+from grevy.engine.tables import AwaitedResult
 from grevy.engine.views import Views
 from grevy.protocol.intents import (
     Intent,
@@ -97,6 +98,7 @@ class Step:
     """What one command leads to. `now` is the entry's time, in epoch milliseconds."""
 
     __slots__ = (
+        "_awaiting",
         "_keys",
         "_partition_id",
         "_stores",
@@ -144,6 +146,7 @@ class Step:
         self.sends: list[SentCommand] = []
         self.taken: list[JobTaker] = []
         self.activations = 0
+        self._awaiting: AwaitedResult | None = None
         self.document_bytes = 0
         self._stores = stores
         self._partition_id = partition_id
@@ -207,18 +210,30 @@ class Step:
         """An answer to any request, sent after the commit; the request of this step is answered
         once.
         """
+        if self._awaiting is not None and request == self._awaiting.request:
+            self.replies = [reply for reply in self.replies if reply.request != request]
+            self._awaiting = None
         self.replies.append(Reply(request, answer))
         if request is self.request:
             self.request = None
 
     def await_result(self, process_instance_key: int, fetch_variables: tuple[str, ...]) -> None:
-        """The client of this step is answered when the instance completes, by a later step."""
-        if self.request is not None:
-            value = ProcessInstanceCreationValue(
-                process_instance_key=process_instance_key, fetch_variables=fetch_variables
-            )
-            intent = ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
-            self.reply(self.request, Answer(int(intent), process_instance_key, value))
+        """The client of this step is answered when the instance completes, maybe in this very
+        step.
+        """
+        if self.request is None:
+            return
+        value = ProcessInstanceCreationValue(
+            process_instance_key=process_instance_key, fetch_variables=fetch_variables
+        )
+        intent = ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
+        awaiting = AwaitedResult(self.request, fetch_variables)
+        self.reply(self.request, Answer(int(intent), process_instance_key, value))
+        self._awaiting = awaiting
+
+    def awaited(self, process_instance_key: int) -> AwaitedResult | None:
+        """Who waits for the result of an instance."""
+        return self._awaiting or self.views.requests.awaited(process_instance_key)
 
     def push(self, taker: JobTaker | RequestId, jobs: tuple[ActivatedJob, ...]) -> None:
         """Jobs for a worker, pushed after the commit."""

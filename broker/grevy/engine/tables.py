@@ -85,6 +85,10 @@ class JobState(IntEnum):
     ERROR_THROWN = 4
 
 
+NO_CATCH_EVENT: Final = "NO_CATCH_EVENT_FOUND"
+"""The element id of a job whose error nobody caught, as Zeebe records it."""
+
+
 class StoredJob(Struct, frozen=True, array_like=True, gc=False):
     """A job that is not finished."""
 

@@ -9,6 +9,7 @@ Documents are copied as they are, so that no number loses a digit.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from enum import IntEnum
@@ -153,7 +154,17 @@ def _is_object(document: bytes) -> bool:
 
 
 def _text(document: bytes) -> str:
-    return document.decode(errors="replace")
+    """JSON text in a string; what is beyond the basic plane is escaped, as Zeebe writes it."""
+    text = document.decode(errors="replace")
+    return text if text.isascii() else _ASTRAL.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be").hex().upper()
+    return f"\\u{units[:4]}\\u{units[4:]}"
+
+
+_ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
 
 
 def _base64(data: bytes) -> str:

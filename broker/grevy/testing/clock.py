@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-START_MS: Final = 1_767_268_800_000
+START_MS: Final = 1_767_298_305_000
 """Where the clock begins.
 
-2026-01-01T12:00:00Z, so that timestamps in failures are the same in every run.
+2026-01-01T20:11:45Z, so that timestamps in failures are the same in every run.
 """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from grevy.engine.stores import Stores
 from grevy.engine.tables import JobState, StoredIncident
 from grevy.protocol.values import IncidentValue
@@ -18,4 +20,5 @@ def apply_incident_resolved(stores: Stores, key: int, value: IncidentValue) -> N
     stores.incidents.remove(key)
     job = stores.jobs.get(value.job_key)
     if job is not None and job.state in (JobState.FAILED, JobState.ERROR_THROWN):
-        stores.jobs.put(value.job_key, job.value, JobState.ACTIVATABLE)
+        element = replace(job.value, element_id=value.element_id)
+        stores.jobs.put(value.job_key, element, JobState.ACTIVATABLE)

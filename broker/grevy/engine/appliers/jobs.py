@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from grevy.engine.stores import Stores
-from grevy.engine.tables import JobState
+from grevy.engine.tables import NO_CATCH_EVENT, JobState
 from grevy.protocol.values import JobBatchValue, JobValue
 
 
@@ -47,13 +47,13 @@ def apply_job_activatable(stores: Stores, key: int, value: JobValue) -> None:
 
 
 def apply_job_error_thrown(stores: Stores, key: int, value: JobValue) -> None:
-    """A worker has thrown an error: the job is at rest until its element ends or its incident is
-    resolved.
+    """A worker has thrown an error: caught, the job is done with; else it is at rest until its
+    element ends or its incident is resolved.
     """
-    job = stores.jobs.get(key)
-    assert job is not None, f"job {key} threw an error and is not there"
-    kept = replace(value, element_id=job.value.element_id)
-    stores.jobs.put(key, kept, JobState.ERROR_THROWN)
+    if value.element_id == NO_CATCH_EVENT:
+        stores.jobs.put(key, value, JobState.ERROR_THROWN)
+    else:
+        apply_job_finished(stores, key, value)
 
 
 def apply_job_updated(stores: Stores, key: int, value: JobValue) -> None:

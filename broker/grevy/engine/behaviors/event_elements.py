@@ -6,7 +6,7 @@ from grevy.bpmn.model import Text
 from grevy.engine.behaviors.activities import PassThroughTask
 from grevy.engine.behaviors.base import Here, Stuck
 from grevy.engine.behaviors.error_events import find_catch
-from grevy.engine.behaviors.events import trigger
+from grevy.engine.behaviors.events import subscribe, trigger
 from grevy.engine.behaviors.expressions import evaluate_text
 from grevy.engine.behaviors.termination import after_termination, end_activity
 from grevy.engine.behaviors.transitions import (
@@ -17,7 +17,7 @@ from grevy.engine.behaviors.transitions import (
 )
 from grevy.engine.behaviors.variables import apply_inputs, apply_outputs
 from grevy.engine.step import Step
-from grevy.protocol.intents import ErrorType, ProcessInstanceIntent
+from grevy.protocol.intents import BpmnElementType, ErrorType, ProcessInstanceIntent
 from grevy.protocol.values import EMPTY_DOCUMENT
 
 
@@ -30,9 +30,17 @@ class StartEvent:
         complete(step, here)
 
     def complete(self, step: Step, here: Here) -> None:
-        """Maps what the event brought."""
+        """Maps what the event brought; a sub-process waits for its boundary events from here on."""
         apply_outputs(step, here)
+        if here.value.bpmn_element_type is BpmnElementType.START_EVENT:
+            self._open_scope(step, here)
         completed(step, here)
+
+    @staticmethod
+    def _open_scope(step: Step, here: Here) -> None:
+        scope = step.views.elements.get(here.scope_key)
+        if scope is not None and scope.value.bpmn_element_type is BpmnElementType.SUB_PROCESS:
+            subscribe(step, Here(scope.key, scope.value, step.element(scope.value)))
 
     def terminate(self, step: Step, here: Here) -> None:
         """Ends."""
@@ -48,7 +56,12 @@ class BoundaryEvent(StartEvent):
 
 
 class NoneEvent(PassThroughTask):
-    """A none end event or none throw event."""
+    """A none end event or none throw event: input mappings are not for them."""
+
+    def activate(self, step: Step, here: Here) -> None:
+        """Goes on at once."""
+        activated(step, here)
+        complete(step, here)
 
 
 class TerminateEndEvent:

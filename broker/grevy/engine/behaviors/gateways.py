@@ -13,7 +13,7 @@ from grevy.protocol.intents import ErrorType, ProcessInstanceIntent
 
 
 class ExclusiveGateway:
-    """One way on: the first whose condition holds, else the default."""
+    """One way on: the first whose condition holds, from the document's last, else the default."""
 
     def activate(self, step: Step, here: Here) -> None:
         """Chooses, then passes through; without a way it is stuck before it is activated."""
@@ -41,7 +41,7 @@ class ExclusiveGateway:
         if len(outgoing) == 1 and outgoing[0].condition is None:
             return outgoing[0]
         default = here.element.default_flow
-        for flow in outgoing:
+        for flow in reversed(outgoing):  # the order in which Zeebe 8.8 evaluates them
             if flow is default or flow.condition is None:
                 continue
             if evaluate_condition(step, flow.condition, here.key):

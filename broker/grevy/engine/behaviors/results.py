@@ -16,7 +16,7 @@ from grevy.protocol.values import ProcessInstanceResultValue
 
 def answer_awaited(step: Step, here: Here) -> None:
     """The instance completes: who waits gets its variables."""
-    awaited = step.views.requests.awaited(here.key)
+    awaited = step.awaited(here.key)
     if awaited is None:
         return
     value = ProcessInstanceResultValue(
@@ -32,7 +32,7 @@ def answer_awaited(step: Step, here: Here) -> None:
 
 def reject_awaited(step: Step, here: Here) -> None:
     """The instance was terminated: who waits is told that there is no result."""
-    awaited = step.views.requests.awaited(here.key)
+    awaited = step.awaited(here.key)
     if awaited is not None:
         intent = ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
         reason = (

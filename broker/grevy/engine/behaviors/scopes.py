@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grevy.engine.behaviors.base import Here
-from grevy.engine.behaviors.events import activate_triggered, subscribe, unsubscribe
+from grevy.engine.behaviors.events import activate_triggered, unsubscribe
 from grevy.engine.behaviors.incidents import resolve_incidents
 from grevy.engine.behaviors.results import answer_awaited
 from grevy.engine.behaviors.start_messages import start_next_buffered
@@ -64,9 +64,8 @@ class SubProcess:
     """An embedded sub-process."""
 
     def activate(self, step: Step, here: Here) -> None:
-        """Goes to its start event."""
+        """Goes to its start event, which opens what the sub-process waits for."""
         apply_inputs(step, here)
-        subscribe(step, here)
         activated(step, here)
         start = here.element.none_start_event
         assert start is not None, f"{here.element.id} has no start event"

@@ -14,6 +14,7 @@ from grevy.engine.tables import StoredVariable
 from grevy.feel import Value, from_json, to_json
 from grevy.protocol.intents import (
     BpmnElementType,
+    BpmnEventType,
     ErrorType,
     ProcessEventIntent,
     VariableIntent,
@@ -49,7 +50,7 @@ def propagate(
         unknown = []
         for name, value in left:
             found = views.local(scope_key, name)
-            if found is None:
+            if found is None or found.value == value:  # as in Zeebe: it goes on upwards
                 unknown.append((name, value))
             else:
                 _write(step, scope_key, owner, name, value, found)
@@ -117,7 +118,9 @@ def apply_outputs(step: Step, here: Here) -> None:
 def _keeps_payload_local(here: Here) -> bool:
     """Whether the element's event left its variables in the element's own scope."""
     kind = here.value.bpmn_element_type
-    if kind in (BpmnElementType.BOUNDARY_EVENT, BpmnElementType.START_EVENT):
+    if kind is BpmnElementType.BOUNDARY_EVENT:
+        return here.value.bpmn_event_type is not BpmnEventType.ERROR  # what an error brings stays
+    if kind is BpmnElementType.START_EVENT:
         return True
     return any(
         flow.source.element_type is BpmnElementType.EVENT_BASED_GATEWAY

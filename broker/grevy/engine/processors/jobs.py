@@ -12,7 +12,7 @@ from grevy.engine.behaviors.incidents import raise_incident
 from grevy.engine.behaviors.jobs import activated_job, offer_job
 from grevy.engine.behaviors.variables import set_local
 from grevy.engine.step import Command, Step
-from grevy.engine.tables import ElementInstance, JobState, StoredJob
+from grevy.engine.tables import NO_CATCH_EVENT, ElementInstance, JobState, StoredJob
 from grevy.protocol.intents import (
     ErrorType,
     JobBatchIntent,
@@ -108,13 +108,12 @@ def fail_job(step: Step, command: Command) -> None:
         error_message=value.error_message[:ERROR_MESSAGE_CHARS_MAX],
         retry_backoff=value.retry_backoff,
         recurring_time=step.now + value.retry_backoff if has_backoff else -1,
-        variables=variables,
     )
     step.event(JobIntent.FAILED, command.key, failed)
     instance = step.views.elements.get(job.value.element_instance_key)
-    if instance is not None:
-        set_local(step, instance.key, instance.value, split(variables))
     if value.retries <= 0:
+        if instance is not None:
+            set_local(step, instance.key, instance.value, split(variables))
         message = failed.error_message or "No more retries left."
         _raise(step, job, instance, Stuck(ErrorType.JOB_NO_RETRIES, message, job_key=job.key))
     elif not has_backoff:
@@ -137,7 +136,7 @@ def throw_error(step: Step, command: Command) -> None:
         error_code=value.error_code,
         error_message=value.error_message[:ERROR_MESSAGE_CHARS_MAX],
         variables=variables,
-        element_id=job.value.element_id if catch is not None else "NO_CATCH_EVENT_FOUND",
+        element_id=job.value.element_id if catch is not None else NO_CATCH_EVENT,
     )
     step.event(JobIntent.ERROR_THROWN, command.key, thrown)
     instance = step.views.elements.get(job.value.element_instance_key)

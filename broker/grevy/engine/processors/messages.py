@@ -195,7 +195,7 @@ def expire_messages(step: Step, command: Command) -> None:
     for key in value.message_keys:
         message = step.views.messages.get(key)
         if message is not None:
-            step.event(MessageIntent.EXPIRED, key, message.value)
+            step.event(MessageIntent.EXPIRED, key, MessageValue(time_to_live=-1))
 
 
 def broadcast_signal(step: Step, command: Command) -> None:
