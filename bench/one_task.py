@@ -86,13 +86,15 @@ def model(process_id: str, *elements: str) -> bytes:
 def task(job_type: str) -> str:
     """A service task."""
     return (
-        f'<bpmn:serviceTask id="ID"><bpmn:extensionElements><zeebe:taskDefinition type="{job_type}"/>'
+        '<bpmn:serviceTask id="ID"><bpmn:extensionElements>'
+        f'<zeebe:taskDefinition type="{job_type}"/>'
         "</bpmn:extensionElements>FLOWS</bpmn:serviceTask>"
     )
 
 
 WAIT = (
-    '<bpmn:intermediateCatchEvent id="ID">FLOWS<bpmn:messageEventDefinition id="md" messageRef="m"/>'
+    '<bpmn:intermediateCatchEvent id="ID">FLOWS'
+    '<bpmn:messageEventDefinition id="md" messageRef="m"/>'
     "</bpmn:intermediateCatchEvent>"
 )
 

@@ -32,7 +32,7 @@ class FakeServer(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.info: dict[str, object] = INFO
+        self.info: dict[str, object] = {**INFO}
         self.bulks: list[tuple[int, object]] = []
         self.others: dict[str, tuple[int, object]] = {}
         self.requests: list[tuple[str, bytes]] = []
@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST = handle_any  # noqa: N815 - the names that the base looks for
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Keeps quiet."""
 
 

@@ -83,8 +83,17 @@ def test_sizes(path: Path) -> None:
         )
 
 
+COMMAND_LINE = ROOT / "broker/grevy/broker/cli"
+"""Its functions' parameters are the options of commands: typer reads them."""
+
+UNTYPED = {ROOT / "broker/grevy/protocol" / name for name in ("schemas.py", "struct_codec.py")}
+"""Where pycapnp, which has no types, is given some."""
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_few_positional_parameters(path: Path) -> None:
+    if path.is_relative_to(COMMAND_LINE):
+        return
     for function in functions_of(tree_of(path)):
         names = [a.arg for a in function.args.posonlyargs + function.args.args]
         count = len([n for n in names if n not in ("self", "cls")])
@@ -117,6 +126,8 @@ def test_no_banned_calls(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_no_any_in_signatures(path: Path) -> None:
+    if path in UNTYPED:
+        return
     for function in functions_of(tree_of(path)):
         arguments = function.args
         every = arguments.posonlyargs + arguments.args + arguments.kwonlyargs
@@ -149,7 +160,9 @@ def _check_docstring(node: ast.ClassDef | Function) -> None:
 def _is_plain(function: Function) -> bool:
     """Private, or a dunder, or the setter or overload of something that has its docstring."""
     decorators = {ast.unparse(d).split(".")[-1] for d in function.decorator_list}
-    return function.name.startswith("_") or bool(decorators & {"setter", "overload"})
+    is_stub = ast.unparse(function.body[-1]) == "..."  # a protocol's, whose class says enough
+    is_known = is_stub or bool(decorators & {"setter", "overload"})
+    return function.name.startswith("_") or is_known
 
 
 def test_no_leftovers() -> None:

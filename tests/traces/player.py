@@ -204,7 +204,7 @@ class Player:
         end = ("COMPLETED", "CANCELED", "ERROR_THROWN")
         keys = self._open("JOB", OPEN_JOB, end, type=step["type"])
         if keys:
-            return keys[step.get("nth", 0) % len(keys)]
+            return int(keys[step.get("nth", 0) % len(keys)])
         made: list[int] = [r["key"] for r in self._events("JOB", ("CREATED",), type=step["type"])]
         return made[-1] if made else NO_SUCH_KEY
 

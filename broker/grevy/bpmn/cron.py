@@ -219,8 +219,8 @@ def parse_cron(text: str) -> Cron:
     fields = _MACROS.get(stripped, stripped).split()
     if len(fields) != 6:
         raise ValueError(
-            f"'{quote(stripped)}' is no cron expression: expected second, minute, hour, day of month, "
-            f"month and day of week, or one of {', '.join(_MACROS)}"
+            f"'{quote(stripped)}' is no cron expression: expected second, minute, hour, "
+            f"day of month, month and day of week, or one of {', '.join(_MACROS)}"
         )
     second, minute, hour, day, month, weekday = fields
     return Cron(

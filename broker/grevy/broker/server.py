@@ -151,7 +151,8 @@ async def serve(config: BrokerConfig, announce: Callable[[Broker], None]) -> int
 
 
 def _spare_the_collector() -> None:
-    """What a broker works with has no cycles: its records are not tracked, and its state lives long.
+    """What a broker works with has no cycles: its records are not tracked, and its state lives
+    long.
 
     The default thresholds make the collector walk over the state hundreds of times a second.
     """

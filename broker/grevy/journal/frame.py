@@ -1,6 +1,7 @@
 """The bytes of one frame. A segment is frames, one after the other, from its first byte on.
 
-    0        4      6     7      8        12        16          20        24         28      36    44
+    0        4      6     7      8        12        16          20        24         28      36
+    44
     ┌────────┬──────┬─────┬──────┬────────┬─────────┬───────────┬─────────┬──────────┬───────┬─────┐
     │ crc32c │ "GJ" │ ver │ kind │ length │ cluster │ partition │ segment │ previous │ index │ term│
     │ u32    │ 2 B  │ u8  │ u8   │ u32    │ u32     │ u32       │ u32     │ u32      │ u64   │ u64 │

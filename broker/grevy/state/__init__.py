@@ -1,7 +1,8 @@
 """The state of a partition: typed tables over a key-value backend, written in steps that can be
 undone until committed.
 
-    state = State(LmdbBackend(path))        one partition's; `MemoryBackend()` for tests and simulation
+    state = State(LmdbBackend(path))        one partition's; `MemoryBackend()` for tests and
+    simulation
     jobs = state.table(JOBS)                a `TableSpec`, declared once
     state.begin(); jobs.put(1, job)         what a step writes is visible at once
     write_set = state.seal()                or `state.rollback()`

@@ -109,7 +109,8 @@ class MemoryBackend:
 
     def get(self, key: bytes) -> bytes | None:
         """The row's value."""
-        return self._rows.get(key)
+        value: bytes | None = self._rows.get(key)
+        return value
 
     def rows(self, low: bytes) -> Iterator[Row]:
         """The rows from `low` on."""

@@ -160,7 +160,9 @@ class KeyOf(Key[K]):
     def __init__(
         self: KeyOf[tuple[A, B, C, D]], a: Key[A], b: Key[B], c: Key[C], d: Key[D], /
     ) -> None: ...
-    def __init__(self, *keys: Key[A] | Key[B] | Key[C] | Key[D]) -> None:
+    def __init__(  # type: ignore[misc]  # the overloads say which keys go together
+        self, *keys: Key[A] | Key[B] | Key[C] | Key[D]
+    ) -> None:
         super().__init__(*[part for key in keys for part in key._parts])
 
 

@@ -29,6 +29,7 @@ class LmdbBackend:
     image_format: Final = "lmdb"
 
     __slots__ = ("_env", "_map_bytes", "_path", "_read", "_snapshots")
+    _read: lmdb.Transaction[bytes]
 
     def __init__(self, path: Path, *, map_bytes: int = STATE_MAP_BYTES) -> None:
         """Wipe the directory `path` and open it empty. The map grows beyond `map_bytes` when it
@@ -141,7 +142,9 @@ class _LmdbSnapshot:
         self.is_open = True
 
     def image(self) -> Iterator[bytes]:
-        """LMDB writes files, not streams: the copy goes to a file without a name and is read back."""
+        """LMDB writes files, not streams: the copy goes to a file without a name and is read
+        back.
+        """
         copy = os.open(self._copy_path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             self._copy_path.unlink()

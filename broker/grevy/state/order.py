@@ -36,7 +36,9 @@ class LayerOrder(Generic[K]):
         self.keys: dict[bytes, K] = {}
 
     def add_step(self, step: Mapping[K, object]) -> None:
-        """Have the keys of `step` in order when it is needed, also those that it is still to get."""
+        """Have the keys of `step` in order when it is needed, also those that it is still to
+        get.
+        """
         self._steps.append(step)
 
     def refresh(self, *, is_step_open: bool) -> None:

@@ -65,7 +65,9 @@ class Handler(Protocol):
         """The socket is empty, or has had its turn: append and flush what the requests gave."""
 
     def on_vanished(self, peer: Peer) -> None:
-        """The connection is gone: once for each peer that requests came from, and none come after."""
+        """The connection is gone: once for each peer that requests came from, and none come
+        after.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,7 +69,9 @@ _Kind = TypeVar("_Kind", bound=Value)
 
 _DEPLOYMENTS_PARTITION = 1
 _REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX - 64 * 1024
-"""What a request may hold so that its message, with all that is around it, stays below its limit."""
+"""What a request may hold so that its message, with all that is around it, stays below its
+limit.
+"""
 
 
 class Client:

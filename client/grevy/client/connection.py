@@ -2,9 +2,9 @@
 
     connecting ──handshake──▶ up ──connection lost──▶ connecting …
 
-Nothing is sent before it is up, and what a broken socket had queued is dropped with it: whoever asked
-decides what to send again, instead of libzmq. The socket is read from its file descriptor, which is
-edge-triggered; sending consumes edges, so `_recheck` looks for what they hid.
+Nothing is sent before it is up, and what a broken socket had queued is dropped with it: whoever
+asked decides what to send again, instead of libzmq. The socket is read from its file descriptor,
+which is edge-triggered; sending consumes edges, so `_recheck` looks for what they hid.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
     └── ClientError
         ├── ClientClosed            the client was closed meanwhile
         ├── Unavailable             no leader took the request in time; it had no effect
-        ├── Overloaded              the broker refused it for load until the time was over; no effect
+        ├── Overloaded              the broker refused it for load until the time was over; no
+        effect
         ├── RequestTimeout          it was sent and not answered: it may have happened, or may yet
         ├── TooLarge                a request beyond a limit; it is not sent
         ├── BadRequest              the broker cannot read the request, or does not know its kind

@@ -1,7 +1,7 @@
 """What brokers push: job subscriptions for workers, record subscriptions for whoever reads the log.
 
-A subscription outlives connections and leaders. Each time that it is opened it gets a new number, so
-that what was pushed under an old one is known for stale: the broker has taken it back.
+A subscription outlives connections and leaders. Each time that it is opened it gets a new number,
+so that what was pushed under an old one is known for stale: the broker has taken it back.
 """
 
 from __future__ import annotations

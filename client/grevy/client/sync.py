@@ -23,10 +23,10 @@ def _waiting(
 ) -> Callable[Concatenate[SyncClient, _P], _T]:
     """A method of `Client` as one that waits."""
 
-    @functools.wraps(method)
-    def wait(self: SyncClient, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    def wait(self: SyncClient, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return self._loop.wait(method(self._client, *args, **kwargs))
 
+    functools.update_wrapper(wait, method)
     return wait
 
 

@@ -68,10 +68,10 @@ class Worker:
 
         worker.run_forever()
 
-    What a handler returns completes its job; `JobError` throws a BPMN error; any other exception fails
-    the job with one retry less. `max_jobs` are in hand at a time, of each type and from each partition;
-    `timeout` is how long a job may take before another worker gets it; `retry_backoff` is how long a
-    failed job waits.
+    What a handler returns completes its job; `JobError` throws a BPMN error; any other exception
+    fails the job with one retry less. `max_jobs` are in hand at a time, of each type and from each
+    partition; `timeout` is how long a job may take before another worker gets it; `retry_backoff`
+    is how long a failed job waits.
     """
 
     def __init__(
@@ -108,7 +108,9 @@ class Worker:
         timeout: Duration | None = None,
         fetch_variables: Sequence[str] = (),
     ) -> Callable[[_H], _H]:
-        """Decorate the handler of a job type; `fetch_variables` names what it reads, none means all."""
+        """Decorate the handler of a job type; `fetch_variables` names what it reads, none means
+        all.
+        """
         if job_type in self._routes:
             raise ValueError(f"the job type {job_type!r} has a handler already")
 
@@ -155,7 +157,9 @@ class Worker:
             self._stopping.set()
 
     def run_forever(self) -> None:
-        """Run a loop with this worker until SIGINT or SIGTERM; a second one does not wait for jobs."""
+        """Run a loop with this worker until SIGINT or SIGTERM; a second one does not wait for
+        jobs.
+        """
         run(self._run_until_signal())
 
     def statistics(self) -> WorkerStatistics:
@@ -231,7 +235,7 @@ class Worker:
                 variables = document_of(error.variables)
                 say = client.throw_error(job, error.code, error.message, variables)
                 self._statistics.thrown += 1
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises fails its job
             _log.exception("the handler of %r failed", job)
             self._statistics.failed += 1
             say = client.fail_job(

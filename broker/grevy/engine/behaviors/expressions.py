@@ -31,7 +31,7 @@ def evaluate_text(step: Step, text: Text, scope_key: int) -> str:
     """A text that must be one: a job type, a message name, an error code."""
     if isinstance(text, str):
         return text
-    value = _typed(step, text, scope_key, str, "STRING", ErrorType.EXTRACT_VALUE_ERROR)
+    value = _typed(step, text, scope_key, str, ErrorType.EXTRACT_VALUE_ERROR)
     assert isinstance(value, str)
     return value
 
@@ -70,7 +70,7 @@ def evaluate_integer(step: Step, text: Text, scope_key: int) -> int:
 def evaluate_condition(step: Step, expression: Expression, scope_key: int) -> bool:
     """The condition of a sequence flow."""
     error = ErrorType.EXTRACT_VALUE_ERROR
-    value = _typed(step, expression, scope_key, bool, "BOOLEAN", error)
+    value = _typed(step, expression, scope_key, bool, error)
     assert isinstance(value, bool)
     return value
 
@@ -80,11 +80,11 @@ def _typed(
     expression: Expression,
     scope_key: int,
     wanted: type[str] | type[bool],
-    name: str,
     error: ErrorType,
 ) -> Value:
     evaluation = _evaluated(step, expression, scope_key, error)
     if not isinstance(evaluation.value, wanted):
+        name = "STRING" if wanted is str else "BOOLEAN"
         raise Stuck(error, _mismatch(expression, name, evaluation), scope_key=scope_key)
     return evaluation.value
 

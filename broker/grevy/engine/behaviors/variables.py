@@ -32,7 +32,8 @@ def set_local(
 ) -> None:
     """Sets variables in this very scope; one that has its value already writes no event."""
     for name, value in in_zeebes_order(variables):
-        _write(step, scope_key, owner, name, value, step.views.variables.local(scope_key, name))
+        found = step.views.variables.local(scope_key, name)
+        _write(step, scope_key, owner, (name, value), found)
 
 
 def propagate(
@@ -53,21 +54,21 @@ def propagate(
             if found is None or found.value == value:  # as in Zeebe: it goes on upwards
                 unknown.append((name, value))
             else:
-                _write(step, scope_key, owner, name, value, found)
+                _write(step, scope_key, owner, (name, value), found)
         left = unknown
         scope_key = parent
     for name, value in left:
-        _write(step, scope_key, owner, name, value, views.local(scope_key, name))
+        _write(step, scope_key, owner, (name, value), views.local(scope_key, name))
 
 
 def _write(
     step: Step,
     scope_key: int,
     owner: ProcessInstanceValue,
-    name: str,
-    value: bytes,
+    variable: tuple[str, bytes],
     found: StoredVariable | None,
 ) -> None:
+    name, value = variable
     if found is not None and found.value == value:
         return
     step.document_bytes += len(value)
