@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
+
+from grevy.exporting import ExporterSettings
 
 ENVIRONMENT_PREFIX: Final = "GREVY_"
 
@@ -16,22 +18,11 @@ class ConfigError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class ExporterConfig:
-    """An exporter to run: its id, the entry point's name in the group `grevy.exporters`, and its
-    arguments.
-    """
-
-    id: str
-    exporter: str
-    args: dict[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class BrokerConfig:
     """All settings of a broker.
 
     `data`: the folder of logs and checkpoints. `host` and `port`: where clients connect; port 0
-    takes a free one. `partitions`: how many this broker leads. `checkpoint_period_s`: how often the
+    takes a free one. `checkpoint_period_s`: how often the
     state is copied, after which older log goes. `exporter_log_max_mb`: how much log an exporter
     that does not acknowledge may hold back. `insecure`: listening beyond loopback needs it to be
     said, since nothing is encrypted yet.
@@ -41,18 +32,15 @@ class BrokerConfig:
     host: str = "127.0.0.1"
     port: int = 26600
     cluster_id: str = "grevy"
-    partitions: int = 1
     checkpoint_period_s: float = 300.0
     exporter_log_max_mb: int = 4096
     insecure: bool = False
-    exporters: tuple[ExporterConfig, ...] = ()
+    exporters: tuple[ExporterSettings, ...] = ()
 
     def validate(self) -> None:
         """Raises ConfigError for a setting that cannot be."""
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port: expected 0 to 65535, got {self.port}")
-        if not 1 <= self.partitions <= 64:
-            raise ConfigError(f"partitions: expected 1 to 64, got {self.partitions}")
         if self.checkpoint_period_s <= 0:
             raise ConfigError(
                 f"checkpoint_period_s: expected more than 0, got {self.checkpoint_period_s}"
@@ -121,16 +109,16 @@ def _converted(name: str, value: object, default: object, where: str) -> object:
         raise ConfigError(f"{where}{name}: expected {kind}, got {value!r}") from None
 
 
-def _exporters(value: object, where: str) -> tuple[ExporterConfig, ...]:
+def _exporters(value: object, where: str) -> tuple[ExporterSettings, ...]:
     if not isinstance(value, list | tuple):
         raise ConfigError(f"{where}exporters: expected a list of tables, got {value!r}")
     found = []
     for item in value:
-        if isinstance(item, ExporterConfig):
+        if isinstance(item, ExporterSettings):
             found.append(item)
             continue
         if not isinstance(item, dict) or not item.get("id") or not item.get("exporter"):
             raise ConfigError(f"{where}exporters: each needs 'id' and 'exporter', got {item!r}")
         args = item.get("args", {})
-        found.append(ExporterConfig(str(item["id"]), str(item["exporter"]), dict(args)))
+        found.append(ExporterSettings(str(item["id"]), str(item["exporter"]), dict(args)))
     return tuple(found)

@@ -20,7 +20,9 @@ import uvloop
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
 from grevy.broker.system import OsDisk, SystemClock
+from grevy.exporting import check_exporter
 from grevy.partition import Partition, PartitionStorage, StorageOptions
+from grevy.protocol.errors import GrevyError
 from grevy.protocol.messages import (
     CommandRequest,
     ErrorCode,
@@ -55,6 +57,8 @@ class Broker:
         self._stopped = asyncio.Event()
         self._failure: BaseException | None = None
         clock = SystemClock()
+        for exporter in config.exporters:
+            check_exporter(exporter, clock)
         options = StorageOptions(
             checkpoint_period_s=config.checkpoint_period_s,
             exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
@@ -74,7 +78,7 @@ class Broker:
         """Ready for clients when it returns."""
         await self._partition.start(self._server)
         self._server.start()
-        await self._exporters.start()
+        self._exporters.start()
 
     async def run_until_stopped(self) -> int:
         """Serves until a signal or a failure; the process's exit code."""
@@ -177,4 +181,8 @@ def run_broker(config: BrokerConfig, *, as_json: bool) -> int:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
-    return uvloop.run(serve(config, announce))
+    try:
+        return uvloop.run(serve(config, announce))
+    except (GrevyError, OSError) as error:
+        sys.stderr.write(f"grevy: {error}\n")
+        return EXIT_FAILED

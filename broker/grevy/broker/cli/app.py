@@ -38,7 +38,6 @@ def broker(
     data: Annotated[Path | None, typer.Option(help="Folder of logs and checkpoints.")] = None,
     host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
-    partitions: Annotated[int | None, typer.Option(help="How many partitions.")] = None,
     *,
     insecure: Annotated[bool, typer.Option(help="Listen beyond loopback unencrypted.")] = False,
     as_json: Json = False,
@@ -50,7 +49,6 @@ def broker(
         "data": data,
         "host": host,
         "port": port,
-        "partitions": partitions,
         "insecure": insecure or None,
     }
     output = Output(as_json=as_json)
