@@ -31,7 +31,7 @@ class Broker:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.exported = folder / "records.jsonl"
+        self.exported = folder / "records"
         config = folder / "grevy.toml"
         config.write_text(
             f'data = "{folder / "data"}"\nport = 0\n'
@@ -69,11 +69,12 @@ class Broker:
         """The exported records, when one of them holds the text."""
         end = time.monotonic() + DEADLINE_S
         while time.monotonic() < end:
-            found = self.exported.read_text("utf-8") if self.exported.exists() else ""
+            files = sorted(self.exported.rglob("*.jsonl"))
+            found = "".join(file.read_text("utf-8") for file in files)
             if text in found:
                 lines = found[: found.rindex("\n") + 1].splitlines()
                 return [json.loads(line) for line in lines]
-            time.sleep(0.05)
+            time.sleep(0.05)  # files tell nobody that they have grown
         raise AssertionError(f"{text} was not exported within {DEADLINE_S} s")
 
 
