@@ -22,7 +22,7 @@ def fill(folder: Path, count: int) -> list[JournalEntry]:
 
 def segment_of(folder: Path) -> Path:
     """The only segment's file."""
-    found = max((folder / "journal").iterdir(), key=lambda path: path.stat().st_size)
+    (found,) = (folder / "journal").glob("segment-*.log")
     assert found.stat().st_size > 0
     return found
 
