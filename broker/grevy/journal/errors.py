@@ -2,15 +2,11 @@
 
 GrevyError
 └── JournalError
-    ├── JournalCorrupted    what was promised is not there; never repaired in silence, the peers
-    have it
-    ├── JournalFailed       a write or a sync failed; this journal does nothing any more, open it
-    anew
-    ├── JournalBusy         an operation that moves the end of the log came while a flush is under
-    way
-    ├── JournalCompacted    the index was dropped from the front of the log; a snapshot has what it
-    did
-    └── SlotsCorrupted      a two-slot file has no readable slot, or is another's
+    ├── JournalCorrupted   what was flushed is not there; never repaired in silence
+    ├── JournalFailed      a write or a sync failed; this journal does nothing any more
+    ├── JournalBusy        the end of the log cannot move while a flush is under way
+    ├── JournalCompacted   the index was dropped from the front of the log
+    └── SlotsCorrupted     a two-slot file has no readable slot, or is another's
 """
 
 from __future__ import annotations
