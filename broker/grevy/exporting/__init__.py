@@ -13,7 +13,7 @@ from grevy.exporting.api import (
     RecordFilter,
     ScheduledTask,
 )
-from grevy.exporting.driver import ExporterDriver, pause_ms
+from grevy.exporting.driver import ExporterDriver
 from grevy.exporting.errors import (
     AcknowledgementRefused,
     ExportingError,
@@ -47,5 +47,4 @@ __all__ = [
     "UnknownExporter",
     "check_exporter",
     "load_exporter",
-    "pause_ms",
 ]
