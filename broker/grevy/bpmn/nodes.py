@@ -11,6 +11,8 @@ from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import Reading
 from grevy.protocol.intents import BpmnElementType, BpmnEventType
 
+_DEFINITIONS: Final = ("EventDefinition", "eventDefinitionRef")
+
 
 def names(text: str) -> frozenset[str]:
     """The words of a text."""
@@ -30,8 +32,7 @@ SILENT: Final = names(
 
 def event_definitions(node: Node) -> list[Node]:
     """The event definitions of an event, and references to such."""
-    ends = ("EventDefinition", "eventDefinitionRef")
-    return [child for child in node.children if child.name.endswith(ends)]
+    return [child for child in node.children if child.name.endswith(_DEFINITIONS)]
 
 
 def new_element(
@@ -55,9 +56,8 @@ def new_element(
 
 def check_children(node: Node, reading: Reading) -> None:
     """Refuses children that BPMN does not have there: they would be silently without effect."""
-    expected = event_definitions(node)
     for child in node.children:
-        if child.name in SILENT or child in expected:
+        if child.name in SILENT or child.name.endswith(_DEFINITIONS):
             continue
         if child.name.startswith("zeebe:"):
             reading.faults.add(node, f"'{child.name}' must stand inside 'extensionElements'")

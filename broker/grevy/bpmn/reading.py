@@ -11,9 +11,11 @@ from grevy.bpmn.errors import Fault, quote
 from grevy.bpmn.model import Message, Text
 from grevy.bpmn.reader import Node
 from grevy.feel import Expression, FeelSyntaxError, parse_expression
-from grevy.protocol.limits import NAME_CHARS_MAX
+from grevy.protocol.limits import MODEL_FEEL_CHARS_MAX, NAME_CHARS_MAX
 
 _ID: Final = re.compile(r"[^\W\d][\w.\-\u00b7]*")
+
+_FAULT_CHARS_MAX: Final = 600
 
 
 class Faults:
@@ -33,6 +35,8 @@ class Faults:
         owner: Node | None = node
         while owner is not None and not owner.id:
             owner = owner.parent
+        if len(text) > _FAULT_CHARS_MAX:
+            text = f"{text[:_FAULT_CHARS_MAX]}…"
         self._found[Fault("" if owner is None else owner.id, text, node.line or None)] = None
 
 
@@ -61,12 +65,14 @@ class Reading:
     faults: Faults = field(default_factory=Faults)
     messages: dict[str, MessageSpec] = field(default_factory=dict)
     errors: dict[str, ErrorSpec] = field(default_factory=dict)
+    _parsed: dict[str, Expression | FeelSyntaxError] = field(default_factory=dict)
+    _feel_chars: int = 0
 
     def text(self, node: Node, raw: str, what: str) -> Text:
         """A static text, or what stands behind a leading `=` as an expression."""
         if not is_expression(raw):
             return raw
-        return self._parsed(node, raw, what) or raw
+        return self._expression(node, raw, what) or raw
 
     def name(self, node: Node, raw: str, what: str) -> Text:
         """A text that has to be there and is short: a job type, the name of a message."""
@@ -88,7 +94,7 @@ class Reading:
                 node, f"{what} must be an expression, but is the static text '{quote(raw)}'; {hint}"
             )
         else:
-            return self._parsed(node, raw, what)
+            return self._expression(node, raw, what)
         return None
 
     def message(self, node: Node, reference: str, *, has_key: bool) -> Message | None:
@@ -135,12 +141,24 @@ class Reading:
             )
         return True
 
-    def _parsed(self, node: Node, raw: str, what: str) -> Expression | None:
+    def _expression(self, node: Node, raw: str, what: str) -> Expression | None:
+        """Expressions are immutable: what is written the same is parsed once and shared."""
+        parsed = self._parsed.get(raw)
+        if parsed is None:
+            parsed = self._parsed[raw] = self._parse(raw)
+        if isinstance(parsed, FeelSyntaxError):
+            self.faults.add(node, f"{what}: {parsed}")
+            return None
+        return parsed
+
+    def _parse(self, raw: str) -> Expression | FeelSyntaxError:
+        self._feel_chars += len(raw)
+        if self._feel_chars > MODEL_FEEL_CHARS_MAX:
+            return FeelSyntaxError(raw, 0, f"at most {MODEL_FEEL_CHARS_MAX} characters in a file")
         try:
             return parse_expression(raw[1:])
         except FeelSyntaxError as error:
-            self.faults.add(node, f"{what}: {error}")
-            return None
+            return error
 
 
 def is_expression(raw: str) -> bool:

@@ -82,6 +82,9 @@ XML_ATTRIBUTE_BYTES_MAX: Final = 64 * 1024
 XML_ATTRIBUTES_MAX: Final = 100
 """Attributes of one element of a BPMN file; the parser needs quadratic time for them."""
 
+MODEL_FEEL_CHARS_MAX: Final = 256 * 1024
+"""All different FEEL expressions of a BPMN file: some thousands; 20 µs a character to compile."""
+
 REQUESTS_REMEMBERED: Final = 8_192
 """Answers kept for each client: as many requests may be in flight and still be repeated safely."""
 
