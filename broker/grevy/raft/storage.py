@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from grevy.journal import Journal, SlotFile, SlotOwner
+from grevy.journal import Journal, SlotFile, SlotOwner, SlotsCorrupted
 from grevy.ports import Disk
 from grevy.raft.node import HardState, Ready
 
@@ -27,14 +27,16 @@ class RaftStorage:
 
     @classmethod
     def open(cls, disk: Disk, journal: Journal, partition_id: int) -> RaftStorage:
-        """Reads term and vote; raises `SlotsCorrupted` where they are damaged, and never begins
+        """Reads term and vote; raises `SlotsCorrupted` where they are damaged or gone, and never begins
         anew over a log.
         """
         disk.mkdir(DIRECTORY)
         owner = SlotOwner(0, partition_id, _KIND)
         path = f"{DIRECTORY}/{_FILE}"
-        if disk.exists(path) or journal.last_term > 0:
+        if disk.exists(path):
             return cls(journal, SlotFile.open(disk, path, owner))
+        if journal.last_term > 0:
+            raise SlotsCorrupted(f"{path} is missing, but there is a log")
         value = _VALUE.pack(0, 0)
         return cls(journal, SlotFile.create(disk, DIRECTORY, _FILE, owner, value))
 
