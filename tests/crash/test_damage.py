@@ -189,6 +189,24 @@ def test_a_file_as_it_was_before_a_cut() -> None:
         Journal.open(disk, 1, OPTIONS)
 
 
+def test_one_frame_as_it_was_before_a_cut() -> None:
+    disk = SimDisk()
+    journal = Journal.open(disk, 1, OPTIONS)
+    journal.append([JournalEntry(index, 1, b"old") for index in (1, 2, 3)])
+    journal.flush()
+    frame_bytes = 44 + len(b"old")
+    second = slice(44 + frame_bytes, 44 + 2 * frame_bytes)
+    before = disk.contents(FIRST)[second]
+    journal.truncate_after(1)
+    journal.append([JournalEntry(index, 1, b"new") for index in (2, 3)])
+    journal.flush()
+    disk.contents(FIRST)[second] = before
+    with pytest.raises(JournalCorrupted):
+        journal.read(1, 1 << 20)
+    with pytest.raises(JournalCorrupted):
+        Journal.open(disk, 1, OPTIONS)
+
+
 def test_damage_while_the_journal_is_open() -> None:
     disk = fill(1)
     journal = Journal.open(disk, 1, OPTIONS)

@@ -21,6 +21,7 @@ begins): the chain goes on across files.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -76,16 +77,28 @@ def encode_segment_header(stamp: Stamp, before: Link) -> bytes:
     return _CHECKSUM.pack(crc32c(body)) + body
 
 
-def encode_entry(stamp: Stamp, previous: int, entry: JournalEntry) -> tuple[bytes, int]:
-    """The header of an entry's frame (its payload follows as it is) and the checksum for the next
-    frame to name.
-    """
-    payload = entry.payload
-    body = _BODY.pack(
-        MAGIC, VERSION, KIND_ENTRY, len(payload), *stamp, previous, entry.index, entry.term
-    )
-    checksum: int = crc32c(payload, crc32c(body))
-    return _CHECKSUM.pack(checksum) + body, checksum
+def encode_entries(stamp: Stamp, link: Link, entries: Sequence[JournalEntry]) -> tuple[bytes, Link]:
+    """The frames of entries that continue `link`, in one piece, and the link after them."""
+    cluster_id, partition_id, segment_id = stamp
+    previous, pack_body, pack_checksum = link.checksum, _BODY.pack, _CHECKSUM.pack
+    parts: list[bytes] = []
+    for entry in entries:
+        payload = entry.payload
+        body = pack_body(
+            MAGIC,
+            VERSION,
+            KIND_ENTRY,
+            len(payload),
+            cluster_id,
+            partition_id,
+            segment_id,
+            previous,
+            entry.index,
+            entry.term,
+        )
+        previous = crc32c(payload, crc32c(body))
+        parts += (pack_checksum(previous), body, payload)
+    return b"".join(parts), Link(entries[-1].index, entries[-1].term, previous)
 
 
 def check_segment_header(data: bytes, stamp: Stamp, before: Link) -> str:

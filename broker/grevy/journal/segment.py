@@ -22,7 +22,7 @@ from grevy.journal.frame import (
     Scan,
     Stamp,
     check_segment_header,
-    encode_entry,
+    encode_entries,
     encode_segment_header,
     scan_entries,
 )
@@ -111,26 +111,20 @@ class Segment:
         An entry that is larger than any segment has one to itself. Returns the position after the
         last one written.
         """
-        offset, link = self.end
-        index, term, previous = link.index, link.term, link.checksum
-        parts: list[bytes] = []
-        position = start
-        while position < len(entries):
-            entry = entries[position]
-            frame_bytes = FRAME_HEADER_BYTES + len(entry.payload)
-            if offset + frame_bytes > bytes_max and offset > FRAME_HEADER_BYTES:
+        room = bytes_max - self.end.offset
+        stop = start
+        while stop < len(entries):
+            room -= FRAME_HEADER_BYTES + len(entries[stop].payload)
+            if room < 0 and not (self.is_empty and stop == start):
                 break
-            header, previous = encode_entry(self.stamp, previous, entry)
-            parts += (header, entry.payload)
-            index, term = entry.index, entry.term
-            offset += frame_bytes
-            position += 1
-        if parts:
-            self.file.pwrite(b"".join(parts), self.end.offset)
+            stop += 1
+        if stop > start:
+            data, link = encode_entries(self.stamp, self.end.link, entries[start:stop])
+            self.file.pwrite(data, self.end.offset)
             if self.end.offset - self._places[-1].offset >= SPARSE_BYTES:
                 self._remember(self.end)
-            self.end = Place(offset, Link(index, term, previous))
-        return position
+            self.end = Place(self.end.offset + len(data), link)
+        return stop
 
     def place_after(self, index: int) -> Place:
         """Where the entry after `index` is or will be; `index` is between `first_index - 1` and

@@ -101,8 +101,8 @@ class FrameCodec(Generic[T]):
     def _write_values(self, builder: Builder, tables: TableWriter) -> None:
         check_count(tables.values)
         slots = builder._init_by_field(self._values, len(tables.values))
-        for place, value in enumerate(tables.values):
-            write_value(slots[place], value, tables)
+        for slot, value in zip(slots, tables.values, strict=True):
+            write_value(slot, value, tables)
 
     def _check_size(self, frame: bytes) -> None:
         if len(frame) > self._bytes_max:

@@ -27,8 +27,8 @@ class RaftStorage:
 
     @classmethod
     def open(cls, disk: Disk, journal: Journal, partition_id: int) -> RaftStorage:
-        """Reads term and vote; raises `SlotsCorrupted` where they are damaged or gone, and never begins
-        anew over a log.
+        """Reads term and vote; raises `SlotsCorrupted` where they are damaged or gone, and never
+        begins anew over a log.
         """
         disk.mkdir(DIRECTORY)
         owner = SlotOwner(0, partition_id, _KIND)

@@ -261,8 +261,7 @@ class Server:
         if peer.is_gone:
             return
         items, peer.outbox = peer.outbox, []
-        for part in _parts(items, self._options.message_bytes_aim):
-            data = encode_server_message(ServerMessage(part))
+        for data in _messages(items, self._options.message_bytes_aim):
             if peer.unsent or not self._try_send(peer, data):
                 peer.unsent.append(data)
                 peer.unsent_bytes += len(data)
@@ -350,6 +349,19 @@ def _introduce(peer: Peer, message: ClientMessage) -> None:
         if peer.client_id or len(message.client_id) != CLIENT_ID_BYTES:
             raise MalformedFrame("expected one client id of 16 bytes on a connection")
         peer.client_id = message.client_id
+
+
+def _messages(items: list[ServerItem], bytes_aim: int) -> Iterator[bytes]:
+    """A peer's items as messages; one that cannot be written is left out, not its neighbours."""
+    for part in _parts(items, bytes_aim):
+        try:
+            yield encode_server_message(ServerMessage(part))
+        except LimitExceeded as error:
+            if len(part) > 1:
+                for item in part:
+                    yield from _messages([item], bytes_aim)
+            else:
+                _log.error("cannot send a %s: %s", type(part[0]).__name__, error)
 
 
 def _parts(items: list[ServerItem], bytes_aim: int) -> Iterator[tuple[ServerItem, ...]]:

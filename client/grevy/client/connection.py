@@ -20,7 +20,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from grevy.protocol.codec import decode_server_message, encode_client_message
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
-from grevy.protocol.limits import ENTRY_BYTES_MAX, MESSAGE_BYTES_MAX
+from grevy.protocol.limits import SERVER_MESSAGE_BYTES_MAX
 from grevy.protocol.messages import AddCredit, ClientMessage, Request, ServerItem
 
 _log = logging.getLogger(__name__)
@@ -39,6 +39,9 @@ class Listener(Protocol):
 
     def on_up(self, connection: Connection) -> None:
         """It can be sent on."""
+
+    def on_unsendable(self, request: Request, error: LimitExceeded) -> None:
+        """It is beyond a limit, or holds what no message can; the others went out."""
 
     def on_down(self, connection: Connection) -> None:
         """It is lost, with all that was on its way; it connects again by itself."""
@@ -103,7 +106,7 @@ class Connection:
     def _open(self) -> None:
         dealer: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         dealer.setsockopt(zmq.LINGER, 0)
-        dealer.setsockopt(zmq.MAXMSGSIZE, ENTRY_BYTES_MAX + MESSAGE_BYTES_MAX)
+        dealer.setsockopt(zmq.MAXMSGSIZE, SERVER_MESSAGE_BYTES_MAX)
         dealer.setsockopt(zmq.HEARTBEAT_IVL, 1_000)
         dealer.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3_000)
         dealer.setsockopt(zmq.CONNECT_TIMEOUT, 3_000)
@@ -153,7 +156,20 @@ class Connection:
         message = ClientMessage(self._client_id, tuple(self._outbox))
         self._outbox.clear()
         self._outbox_bytes = 0
-        self._unsent.append(encode_client_message(message))
+        try:
+            self._unsent.append(encode_client_message(message))
+        except LimitExceeded:
+            self._pack_singly(message.requests)
+
+    def _pack_singly(self, requests: Sequence[Request]) -> None:
+        """One of them cannot be written: the others do not suffer for it."""
+        for request in requests:
+            try:
+                data = encode_client_message(ClientMessage(self._client_id, (request,)))
+            except LimitExceeded as error:
+                self._listener.on_unsendable(request, error)
+            else:
+                self._unsent.append(data)
 
     def _flush(self) -> None:
         self._handles.pop("flush", None)

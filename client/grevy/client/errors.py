@@ -8,7 +8,7 @@
         effect
         ├── RequestTimeout          it was sent and not answered: it may have happened, or may yet
         ├── TooLarge                a request beyond a limit; it is not sent
-        ├── BadRequest              the broker cannot read the request, or does not know its kind
+        ├── BadRequest              it cannot be written, or the broker cannot read it
         ├── RecordsMissing          a record subscription goes on after a gap
         └── Rejected                the engine says no; `reason` is its sentence
             ├── InvalidArgument
@@ -59,7 +59,7 @@ class TooLarge(ClientError):
 
 
 class BadRequest(ClientError):
-    """The broker cannot read the request, or does not know it: it is of another version."""
+    """The request cannot be written, or not be read by the broker, which is of another version."""
 
 
 class RecordsMissing(ClientError):

@@ -32,6 +32,7 @@ from grevy.client.openings import Openings
 from grevy.client.options import ClientOptions, endpoint_of
 from grevy.client.subscriptions import Subscription
 from grevy.client.topology import Leaders
+from grevy.protocol.errors import LimitExceeded
 from grevy.protocol.intents import Intent
 from grevy.protocol.messages import (
     CommandReply,
@@ -41,6 +42,7 @@ from grevy.protocol.messages import (
     Heartbeat,
     JobPush,
     RecordPush,
+    Request,
     ServerItem,
     StatusReply,
     StatusRequest,
@@ -209,6 +211,13 @@ class Link:
         self.leaders.forget(connection.endpoint)
         self._openings.lose(connection)
         self._refresh()
+
+    def on_unsendable(self, request: Request, error: LimitExceeded) -> None:
+        """See `Listener`."""
+        if isinstance(request, CommandRequest):
+            self.calls.fail(request.number, BadRequest(str(error)))
+        else:
+            _log.error("cannot send a %s: %s", type(request).__name__, error)
 
     def _take_jobs(self, push: JobPush) -> None:
         if push.subscription >= 0:
