@@ -163,7 +163,7 @@ class _Writer:
         return scope, scope
 
     def _guarded(self, block: Block) -> Ends:
-        """A sub-process with a boundary event; both ways meet again."""
+        """A sub-process with a boundary event; if it interrupts, both ways meet again."""
         builder = self._builder
         scope = self._scope(block.inner[0])
         boundary = builder.new_id("boundary")
@@ -175,7 +175,12 @@ class _Writer:
         is_calm = block.kind == "guarded by message"
         attributes = {"attachedToRef": scope} | ({"cancelActivity": "false"} if is_calm else {})
         builder.node("boundaryEvent", boundary, definition, **attributes)
-        return scope, self._met(scope, boundary, self.write(block.inner[1]))
+        way = self.write(block.inner[1])
+        if not is_calm:
+            return scope, self._met(scope, boundary, way)
+        builder.chain(boundary, way[0])  # a path more, so it must not lead into a join
+        builder.chain(way[1], builder.end(builder.new_id("end")))
+        return scope, scope
 
     def _error(self) -> Ends:
         """A sub-process that ends with an error, which is caught."""

@@ -86,7 +86,7 @@ class AwaitedInstance:
 class InProcessEngine:
     """One partition, with its state in memory (or in the state that is given).
 
-    A refused command raises Rejected.
+    A refused command raises Rejected. `entries` is the log, as a broker would write it.
     """
 
     def __init__(
@@ -99,13 +99,13 @@ class InProcessEngine:
         self.state = state if state is not None else State(MemoryBackend())
         self.clock = clock if clock is not None else VirtualClock()
         self.records = RecordLog()
+        self.entries: list[bytes] = []
         self.core = Engine(self.state, 1, topics=topics)
         self._processor = StreamProcessor(self.core, self.state)
         self._index = 0
         self._requests = 0
         self._answers: dict[RequestId, Answer] = {}
         self._fetched: dict[RequestId, list[ActivatedJob]] = {}
-        self.entries: list[bytes] = []
 
     def deploy(self, name: str | Path, content: bytes | str | None = None) -> DeploymentValue:
         """Deploys a file: from a path, or from its content under a name."""
@@ -327,6 +327,7 @@ class InProcessEngine:
     def _commit(self, payloads: list[bytes]) -> None:
         self._index += len(payloads)
         effects = self._processor.commit(payloads, self._index)
+        self.entries.extend(payloads)
         for payload in payloads:
             self.records.append(payload)
         for reply in effects.replies:
@@ -347,15 +348,14 @@ class InProcessEngine:
     def _next_due(self, until: int) -> int | None:
         """When the next thing is due, if that is not after `until`."""
         views = self.core.views
+        jobs, messages = views.jobs, views.messages
+        timed_out = [found for key in jobs.timed_out(until, 1) if (found := jobs.get(key))]
+        backed_off = [found for key in jobs.backed_off(until, 1) if (found := jobs.get(key))]
+        expired = [m for key in messages.expired(until, 1) if (m := messages.get(key))]
         dues = [timer.value.due_date for timer in views.timers.due(until, 1)]
-        for key in views.jobs.timed_out(until, 1) + views.jobs.backed_off(until, 1):
-            job = views.jobs.get(key)
-            assert job is not None, f"job {key} is due and not there"
-            dues.append(max(job.value.deadline, job.value.recurring_time))
-        for key in views.messages.expired(until, 1):
-            message = views.messages.get(key)
-            assert message is not None, f"message {key} is due and not there"
-            dues.append(message.value.deadline)
+        dues += [job.value.deadline for job in timed_out]
+        dues += [job.value.recurring_time for job in backed_off]
+        dues += [message.value.deadline for message in expired]
         return min(dues, default=None)
 
 
