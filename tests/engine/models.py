@@ -142,13 +142,12 @@ def fork(branches: int, process_id: str = "p") -> str:
 
 
 def loop(process_id: str = "p") -> str:
-    """A process that turns for ever, until `done` is true, without a wait."""
+    """A process that turns for ever between two gateways, until `done` is true, without a wait."""
     builder = ProcessBuilder(process_id)
     builder.start()
     builder.node("exclusiveGateway", "merge")
-    builder.node("manualTask", "turn")
     builder.node("exclusiveGateway", "again", default="again-merge")
     builder.end()
-    builder.chain("start", "merge", "turn", "again", "merge")
+    builder.chain("start", "merge", "again", "merge")
     builder.flow("again", "end", "=done = true")
     return builder.xml()

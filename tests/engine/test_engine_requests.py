@@ -1,0 +1,113 @@
+"""Clients: what they repeat, what they wait for, and what they may still say of a job."""
+
+from __future__ import annotations
+
+import pytest
+from tests.engine.models import one_task
+
+from grevy.engine import Command, Engine
+from grevy.protocol.codec import decode_entry
+from grevy.protocol.intents import ProcessInstanceCreationIntent, RejectionType
+from grevy.protocol.record import RequestId
+from grevy.protocol.values import ProcessInstanceCreationValue
+from grevy.state import MemoryBackend, State
+from grevy.testing import InProcessEngine, NoResult, Rejected
+
+CLIENT = b"0123456789abcdef"
+CREATE = Command(
+    ProcessInstanceCreationIntent.CREATE, -1, ProcessInstanceCreationValue(bpmn_process_id="p")
+)
+
+
+@pytest.fixture
+def engine() -> InProcessEngine:
+    """An engine with a process of one task."""
+    engine = InProcessEngine()
+    engine.deploy("p.bpmn", one_task())
+    return engine
+
+
+def test_a_request_that_comes_again_has_no_second_effect(engine: InProcessEngine) -> None:
+    request = RequestId(CLIENT, 1)
+    engine.submit(CREATE, request)
+    first = engine.answer_to(request)
+
+    engine.submit(CREATE, request)
+
+    assert len(engine.records.instances()) == 1
+    assert engine.answer_to(request) == first
+    engine.submit(CREATE, RequestId(CLIENT, 2))
+    assert len(engine.records.instances()) == 2
+
+
+def test_a_replica_remembers_the_requests_that_it_has_replayed(engine: InProcessEngine) -> None:
+    request = RequestId(CLIENT, 7)
+    engine.submit(CREATE, request)
+
+    state = State(MemoryBackend())
+    replica = Engine(state, 1)
+    for number, payload in enumerate(engine.entries, 1):
+        entry = decode_entry(payload)
+        state.commit([replica.apply(entry)], number, entry.last_position)
+
+    assert replica.views.requests.remembered(request) is not None
+    assert replica.views.requests.remembered(RequestId(CLIENT, 8)) is None
+
+
+def test_a_result_comes_when_the_instance_completes(engine: InProcessEngine) -> None:
+    awaited = engine.create_with_result("p", {"x": 1})
+    assert not awaited.is_done
+    with pytest.raises(NoResult):
+        awaited.result()
+
+    engine.complete("work", {"y": [2]})
+
+    assert awaited.result() == {"x": 1, "y": [2]}
+
+
+def test_a_result_has_only_the_variables_that_are_asked_for(engine: InProcessEngine) -> None:
+    awaited = engine.create_with_result("p", {"x": 1, "z": 3}, fetch_variables=["x"])
+
+    engine.complete("work", {"y": 2})
+
+    assert awaited.result() == {"x": 1}
+
+
+def test_there_is_no_result_of_what_is_cancelled(engine: InProcessEngine) -> None:
+    awaited = engine.create_with_result("p")
+
+    engine.cancel(awaited.process_instance_key)
+
+    with pytest.raises(Rejected) as rejected:
+        awaited.result()
+    assert rejected.value.rejection_type is RejectionType.INVALID_STATE
+
+
+def test_a_lease_that_is_over_counts_for_nothing(engine: InProcessEngine) -> None:
+    instance = engine.create("p")
+    (stale,) = engine.activate_jobs("work", timeout_ms=1_000)
+    engine.increase_time(2)
+    (current,) = engine.activate_jobs("work")
+
+    for attempt in (
+        lambda: engine.complete(stale),
+        lambda: engine.fail(stale),
+        lambda: engine.throw_error(stale, "oops"),
+    ):
+        with pytest.raises(Rejected) as rejected:
+            attempt()
+        assert rejected.value.rejection_type is RejectionType.INVALID_STATE
+
+    engine.complete(current)
+    assert engine.records.has_completed(instance)
+
+
+def test_a_key_alone_completes_a_job_under_any_lease(engine: InProcessEngine) -> None:
+    instance = engine.create("p")
+    (stale,) = engine.activate_jobs("work", timeout_ms=1_000)
+    engine.increase_time(2)
+    engine.activate_jobs("work")
+
+    engine.complete(stale.key)
+
+    assert engine.records.has_completed(instance)
