@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 from tests.engine.models import ProcessBuilder, fork, loop, one_task
 from tests.engine.walk import Replica
@@ -102,29 +100,22 @@ def test_an_endless_loop_becomes_an_incident() -> None:
     assert engine.records.has_completed(instance)
 
 
-@dataclass
-class Taker:
-    """A subscription with credit without end."""
-
-    worker: str = "w"
-    timeout: int = 1_000
-    fetch_variables: tuple[str, ...] = ()
-
-
 class BrokenTopics:
     """Job topics that fail for one type, until they are mended."""
 
     def __init__(self) -> None:
         self.is_broken = True
 
-    def take(self, job_type: str) -> Taker | None:
+    def take(self, job_type: str) -> None:
         """Raises for jobs of the type `broken`."""
         if job_type == "broken" and self.is_broken:
             raise RuntimeError("planted")
-        return None
 
     def give_back(self, taker: object) -> None:
         """Nothing was taken."""
+
+    def use(self, taker: object, count: int) -> None:
+        """Nobody has credit."""
 
 
 @pytest.fixture
