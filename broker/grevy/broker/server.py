@@ -56,6 +56,7 @@ class Broker:
         self._loop = loop
         self._stopped = asyncio.Event()
         self._failure: BaseException | None = None
+        loop.set_exception_handler(self._on_unhandled)
         clock = SystemClock()
         for exporter in config.exporters:
             check_exporter(exporter, clock)
@@ -139,6 +140,13 @@ class Broker:
     def _topology(self, number: int) -> TopologyReply:
         leader = PartitionInfo(1, self._server.endpoint, self._partition.term)
         return TopologyReply(number, self._config.cluster_id, version("grevy"), (leader,))
+
+    def _on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """A broken invariant ends the broker: what it would do next cannot be relied on."""
+        loop.default_exception_handler(context)
+        error = context.get("exception")
+        if isinstance(error, AssertionError):
+            self._on_failed(error)
 
     def _on_failed(self, error: BaseException) -> None:
         self._failure = error
