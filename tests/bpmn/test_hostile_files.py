@@ -254,11 +254,9 @@ def test_compiled(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in REFUSED if "document type" in c or "ent" in c.split()[0]]
+    "case", [c for c, file in REFUSED.items() if b"<!DOCTYPE" in file.replace(b"\0", b"")]
 )
 def test_a_document_type_is_refused_as_such(case: str) -> None:
-    if b"<!DOCTYPE" not in REFUSED[case].replace(b"\0", b""):
-        pytest.skip("has none")
     with pytest.raises(InvalidModel, match="DOCTYPE"):
         compile_processes("hostile.bpmn", REFUSED[case])
 

@@ -18,6 +18,9 @@ PAUSE_MIN_S: Final = 0.5
 PAUSE_MAX_S: Final = 30.0
 """Between two starts of an exporter that keeps dying: doubles up to here."""
 
+STEADY_S: Final = 60.0
+"""One that lived so long was well: its next pause is the shortest again."""
+
 
 class ExporterProcess:
     """One exporter's process, watched."""
@@ -48,8 +51,10 @@ class ExporterProcess:
         return self._process is not None and self._process.returncode is None
 
     async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
         pause = PAUSE_MIN_S
         while True:
+            began = loop.time()
             command = (sys.executable, "-m", "grevy.broker.exporter_host")
             self._process = await asyncio.create_subprocess_exec(
                 *command, stdin=asyncio.subprocess.PIPE
@@ -58,6 +63,8 @@ class ExporterProcess:
             assert self._process.stdin is not None
             self._process.stdin.write(self._order)
             code = await self._process.wait()
+            if loop.time() - began > STEADY_S:
+                pause = PAUSE_MIN_S
             _log.error("exporter %s ended with %d, starts again in %.1f s", self.id, code, pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSE_MAX_S)

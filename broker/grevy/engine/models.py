@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from grevy.bpmn import compile_processes
 from grevy.bpmn.model import Process
 from grevy.engine.views.processes import ProcessesView
-
-MODELS_CACHED: Final = 1_000
-"""Compiled processes kept at hand; more are compiled again. Zeebe caches as many."""
+from grevy.protocol.limits import MODELS_CACHED
 
 
 class Models:

@@ -34,6 +34,19 @@ class LogStream:
                 low = found + 1
         return low
 
+    @property
+    def first_index(self) -> int:
+        """The index of the oldest entry that there is."""
+        return self._journal.first_index
+
+    def first_position_from(self, index: int) -> int | None:
+        """The first position that there is from an index on; None at the end of the log."""
+        end = self._journal.last_index + 1
+        found, _ = self._first_at_or_after(index, end)
+        if found == end:
+            return None
+        return entry_positions(self._journal.read(found, 1)[0].payload)[0]
+
     def read(self, from_index: int, max_bytes: int) -> Iterator[tuple[int, bytes]]:
         """Entries from an index on: index and payload (empty for a leader's first entry), at most
         so many bytes.

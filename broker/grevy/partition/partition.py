@@ -21,6 +21,7 @@ from grevy.partition.commit import CommitPipeline
 from grevy.partition.storage import PartitionStorage
 from grevy.ports import Clock
 from grevy.protocol.intents import JobBatchIntent, JobIntent
+from grevy.protocol.limits import IN_FLIGHT_MAX
 from grevy.protocol.messages import (
     AcknowledgeRecords,
     AddCredit,
@@ -33,7 +34,9 @@ from grevy.protocol.messages import (
     OpenJobSubscription,
     OpenRecordSubscription,
     RecordPush,
+    Request,
     ServerItem,
+    SubscriptionClosed,
     SubscriptionOpened,
 )
 from grevy.protocol.record import Answer, RequestId
@@ -43,11 +46,6 @@ from grevy.stream.processor import Effects
 from grevy.transport import Peer
 
 _log = logging.getLogger(__name__)
-
-IN_FLIGHT_MAX: Final = 20_000
-"""Entries on their way to commit; beyond that requests are refused, so that memory and latency stay
-bounded.
-"""
 
 RETRY_AFTER_MS: Final = 50
 """When a refused client should come back: a few group commits later."""
@@ -121,7 +119,7 @@ class Partition:
         await self._checkpoints.stop()
         self._storage.close()
 
-    def on_request(self, peer: Peer, request: object) -> None:
+    def on_request(self, peer: Peer, request: Request) -> None:
         """A request of a client that concerns this partition."""
         match request:
             case CommandRequest():
@@ -253,12 +251,13 @@ class Partition:
         start = request.from_position
         if start < 0:
             start = exporter.position + 1 if exporter is not None else 0
-        self._feed.open(
+        subscription = self._feed.open(
             peer, request.subscription, start, request.value_types, request.exporter_id
-        ).credit = request.credit
+        )
+        subscription.credit = request.credit
         metadata = exporter.metadata if exporter is not None else b""
-        position = max(start - 1, 0)
-        self._send(peer, SubscriptionOpened(request.subscription, position, metadata))
+        opened = SubscriptionOpened(request.subscription, subscription.seen, metadata)
+        self._send(peer, opened)
         self._pump()
 
     def _acknowledge(self, peer: Peer, request: AcknowledgeRecords) -> None:
@@ -311,6 +310,11 @@ class Partition:
                 self._take_back(taker)
 
     def _pump(self) -> None:
+        for lost in self._feed.drop_overtaken():
+            assert isinstance(lost.owner, Peer), lost.owner
+            text = f"the log no longer has what follows position {lost.seen}"
+            closed = SubscriptionClosed(lost.number, ErrorCode.UNAVAILABLE, text)
+            self._send(lost.owner, closed)
         while fed := self._feed.pump(self._pipeline.commit_index):
             for item in fed:
                 owner = item.subscription.owner

@@ -189,3 +189,17 @@ STATE_MAP_BYTES: Final = 64 * 1024 * 1024 * 1024
 
 CHECKPOINT_PIECE_BYTES: Final = 1024 * 1024
 """A piece of a checkpoint's image with a checksum of its own."""
+
+IN_FLIGHT_MAX: Final = 20_000
+"""Entries on their way to commit; beyond that requests are refused, so that memory and latency stay
+bounded.
+"""
+
+DUE_COMMANDS_MAX: Final = 100
+"""Scheduled commands of each kind in one turn, so that clients get theirs too."""
+
+PENDING_ENTRIES_MAX: Final = 100
+"""Continued batches in one turn, for the same reason."""
+
+MODELS_CACHED: Final = 1_000
+"""Compiled processes kept at hand; more are compiled again. Zeebe caches as many."""

@@ -68,15 +68,15 @@ class RecordFeed:
         value_types: tuple[ValueType, ...],
         exporter_id: str,
     ) -> RecordSubscription:
-        """Adds a subscription that begins with the entry that holds a position."""
-        subscription = RecordSubscription(
-            owner,
-            number,
-            self._log.index_of(from_position),
-            mask_of(value_types),
-            exporter_id,
-        )
-        subscription.seen = max(from_position - 1, 0)
+        """Adds a subscription that begins with the entry that holds a position.
+
+        Its `seen` is where it really begins: further on, if the log no longer has the position.
+        """
+        index = self._log.index_of(from_position)
+        mask = mask_of(value_types)
+        subscription = RecordSubscription(owner, number, index, mask, exporter_id)
+        first = self._log.first_position_from(index)
+        subscription.seen = max(from_position, 1 if first is None else first, 1) - 1
         self._subscriptions[owner, number] = subscription
         return subscription
 
@@ -97,6 +97,16 @@ class RecordFeed:
     def is_empty(self) -> bool:
         """Whether nobody listens."""
         return not self._subscriptions
+
+    def drop_overtaken(self) -> list[RecordSubscription]:
+        """Ends and returns the subscriptions whose next entries were compacted before they took
+        them.
+        """
+        first = self._log.first_index
+        lost = [s for s in self._subscriptions.values() if s.next_index < first]
+        for subscription in lost:
+            self.close(subscription.owner, subscription.number)
+        return lost
 
     def pump(self, commit_index: int) -> list[Fed]:
         """What can be given out now; call again while this gives something."""

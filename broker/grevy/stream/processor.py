@@ -9,21 +9,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
 
 from msgspec import Struct
 
 from grevy.engine import Command, Engine, JobTaker, Outcome, PushedJobs, SentCommand
 from grevy.engine.appliers.requests import is_awaited, recalled
 from grevy.protocol.codec import decode_entry, encode_entry
+from grevy.protocol.limits import DUE_COMMANDS_MAX, PENDING_ENTRIES_MAX
 from grevy.protocol.record import Answer, Reply, RequestId
 from grevy.state import State, WriteSet
-
-DUE_COMMANDS_MAX: Final = 100
-"""Scheduled commands of each kind in one turn, so that clients get theirs too."""
-
-PENDING_ENTRIES_MAX: Final = 100
-"""Continued batches in one turn, for the same reason."""
 
 
 class Effects(Struct, frozen=True, gc=False):

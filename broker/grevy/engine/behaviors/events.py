@@ -149,15 +149,6 @@ def _close_message(step: Step, key: int, value: ProcessMessageSubscriptionValue)
     step.send(partition, MessageSubscriptionIntent.DELETE, -1, delete)
 
 
-def can_trigger(step: Step, instance: ElementInstance) -> bool:
-    """Whether something that happens to an instance still counts: it is at work, and so is its
-    scope.
-    """
-    return instance_accepts(instance) and step.views.elements.is_active_scope(
-        instance.value.flow_scope_key
-    )
-
-
 def instance_accepts(instance: ElementInstance) -> bool:
     """Whether an element instance is in a state that events may change."""
     return instance.state is Lifecycle.ACTIVATED and not instance.is_interrupted
