@@ -264,6 +264,16 @@ def test_a_failed_assertion_is_a_failure(evaluate: Evaluate) -> None:
     assert evaluation.warnings == (FeelWarning("ASSERT_FAILURE", "too small"),)
 
 
+@pytest.mark.parametrize(
+    "text", ["0 ** -7", "0.0 ** -7", "0 ** -0.5", "(-8) ** 0.5", "10 ** 400.5"]
+)
+def test_a_power_that_is_no_number_is_a_failure(evaluate: Evaluate, text: str) -> None:
+    evaluation = evaluate(text)
+    assert evaluation.value is None
+    assert evaluation.failure is not None
+    assert "is no number" in evaluation.failure
+
+
 def test_the_input_symbol_outside_of_a_test_is_a_failure(evaluate: Evaluate) -> None:
     assert "No input value available" in (evaluate("? + 1").failure or "")
 

@@ -88,15 +88,17 @@ def divide(left: Number, right: Number) -> Number:
 
 def power(base: Number, exponent: Number) -> Number:
     """base ** exponent; an exponent that is not whole makes it a calculation with floats, as in
-    Zeebe.
+    Zeebe. Raises `decimal.DecimalException` where it is no number.
     """
     if not is_whole(exponent):
         try:
             return from_float(math.pow(base, exponent))
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError):  # `FeelFormatError` is a ValueError, too
             raise decimal.InvalidOperation from None
     if not exponent:
         return 1
+    if not base and exponent < 0:
+        raise decimal.DivisionByZero
     is_short = isinstance(base, int) and 0 < exponent * base.bit_length() <= 112
     if is_short and isinstance(base, int) and isinstance(exponent, int):
         return whole(base**exponent)

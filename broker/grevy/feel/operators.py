@@ -10,7 +10,7 @@ from decimal import Decimal, DecimalException
 from typing import Final, TypeAlias
 
 from grevy.feel import decimals
-from grevy.feel.errors import FeelFormatError
+from grevy.feel.errors import EvaluationStopped, FeelFormatError
 from grevy.feel.moments import (
     DAY,
     Duration,
@@ -131,7 +131,11 @@ def _divide(left: Value, right: Value) -> Value:
 
 def _power(left: Value, right: Value) -> Value:
     if is_number(left) and is_number(right):
-        return decimals.power(left, right)  # type: ignore[arg-type]
+        try:
+            return decimals.power(left, right)  # type: ignore[arg-type]
+        except DecimalException:  # as in Zeebe: no null here, but a failure
+            reason = f"{shown(left)} ** {shown(right)} is no number"
+            raise EvaluationStopped(reason) from None
     raise _Impossible
 
 
