@@ -32,6 +32,7 @@ from grevy.engine.step import (
 from grevy.engine.stores import Stores
 from grevy.engine.tables import PendingCommand
 from grevy.engine.views import Views
+from grevy.ports.entropy import Entropy
 from grevy.protocol.intents import INTENTS, ErrorIntent, RecordType, RejectionType
 from grevy.protocol.limits import BATCH_BYTES_MAX, BATCH_STEPS_MAX
 from grevy.protocol.record import Entry, Record, RequestId
@@ -71,7 +72,10 @@ class _Order(Struct, frozen=True, gc=False):
 
 
 class Engine:
-    """Processes and replays one partition."""
+    """Processes and replays one partition.
+
+    `entropy` is what expressions draw from. The effect is in the entry, so a replay needs none.
+    """
 
     def __init__(
         self,
@@ -80,12 +84,14 @@ class Engine:
         *,
         partition_count: int = 1,
         topics: JobTopics | None = None,
+        entropy: Entropy | None = None,
     ) -> None:
         self.views = Views(state)
         self._state = state
         self._stores = Stores(state)
         self._models = Models(self.views.processes)
         self._topics = topics if topics is not None else NoTopics()
+        self._entropy = entropy
         self._partition_id = partition_id
         self._partition_count = partition_count
 
@@ -176,6 +182,7 @@ class Engine:
             stores=self._stores,
             models=self._models,
             topics=self._topics,
+            entropy=self._entropy,
             partition_id=self._partition_id,
             partition_count=self._partition_count,
             now=order.now,

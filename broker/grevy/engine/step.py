@@ -19,6 +19,7 @@ from grevy.engine.models import Models
 from grevy.engine.stores import Stores
 from grevy.engine.tables import AwaitedResult
 from grevy.engine.views import Views
+from grevy.ports.entropy import Entropy
 from grevy.protocol.intents import (
     Intent,
     ProcessInstanceCreationIntent,
@@ -104,6 +105,7 @@ class Step:
         "_stores",
         "activations",
         "document_bytes",
+        "entropy",
         "models",
         "now",
         "partition_count",
@@ -126,6 +128,7 @@ class Step:
         stores: Stores,
         models: Models,
         topics: JobTopics,
+        entropy: Entropy | None,
         partition_id: int,
         partition_count: int,
         now: int,
@@ -135,6 +138,7 @@ class Step:
         self.views = views
         self.models = models
         self.topics = topics
+        self.entropy = entropy
         self.now = now
         self.request = request
         self.taker = taker

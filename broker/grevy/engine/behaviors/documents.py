@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isinf
 from typing import Final
 
 import msgspec
 from msgspec import Raw
 
+from grevy.feel import json_double
 from grevy.protocol.limits import JSON_DEPTH_MAX
 from grevy.protocol.values import EMPTY_DOCUMENT, Document
 
 _SPLITTER: Final = msgspec.json.Decoder(dict[str, Raw])
+
+
+def _read_float(text: str) -> float | Raw:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return json_double(number)
+
+
+_READER: Final = msgspec.json.Decoder(float_hook=_read_float)
 
 
 class BadDocument(ValueError):
@@ -42,7 +54,7 @@ def checked(document: Document) -> Document:
     _check_depth(document)
     try:
         if b"\\" in document or b"e" in document or b"E" in document or b"." in document:
-            parsed = msgspec.json.decode(document)  # numbers and escapes have more than one form
+            parsed = _READER.decode(document)  # numbers and escapes have more than one form
             if not isinstance(parsed, dict):
                 raise BadDocument(f"the variables are no JSON object, but {_kind(parsed)}")
             return msgspec.json.encode(parsed)
