@@ -5,59 +5,70 @@ is written.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 K = TypeVar("K")
 
-_INSERTED_ONE_BY_ONE_MAX: Final = 16
-"""More new rows than this are cheaper to sort in together, among the thousands that may be there.
-"""
-
 
 class LayerOrder(Generic[K]):
-    """`rows`, in order, of the keys that steps have written, and `keys`, the key of each row.
+    """The rows of the keys that are noted, in groups of keys with the same first part: almost every
+    scan is for one such group, which has few rows.
 
-    Keys of steps that were rolled back or discarded may stay in it: whoever scans looks at the
-    values anyway.
+    `noted` are the keys to be put in order when it is needed. Keys of writes that were dropped may
+    stay: whoever scans looks at the values anyway.
     """
 
-    __slots__ = ("_seen", "_steps", "_to_row", "keys", "rows")
+    __slots__ = ("_groups", "_heads", "_to_head", "_to_row", "keys", "noted")
 
-    def __init__(self, to_row: Callable[[K], bytes]) -> None:
+    def __init__(self, to_row: Callable[[K], bytes], to_head: Callable[[K], bytes]) -> None:
+        """`to_head` gives the bytes with which the rows of a key's group begin."""
         self._to_row = to_row
-        self.reset(())
-
-    def reset(self, steps: Iterable[Mapping[K, object]]) -> None:
-        """Forget all keys but those of `steps`."""
-        self._steps = list(steps)
-        self._seen: set[K] = set()
-        self.rows: list[bytes] = []
+        self._to_head = to_head
+        self._groups: dict[bytes, list[bytes]] = {}
+        self._heads: list[bytes] | None = None
         self.keys: dict[bytes, K] = {}
+        self.noted: dict[K, None] = {}
 
-    def add_step(self, step: Mapping[K, object]) -> None:
-        """Have the keys of `step` in order when it is needed, also those that it is still to
-        get.
-        """
-        self._steps.append(step)
+    def group(self, head: bytes) -> list[bytes]:
+        """The rows that begin with a head, in order."""
+        if self.noted:
+            self._refresh()
+        return self._groups.get(head, [])
 
-    def refresh(self, *, is_step_open: bool) -> None:
-        """Bring `rows` and `keys` up to date; the step that was added last may still be open."""
-        if not self._steps:
+    def all(self) -> Iterator[bytes]:
+        """All rows, in order."""
+        if self.noted:
+            self._refresh()
+        if self._heads is None:
+            self._heads = sorted(self._groups)
+        for head in self._heads:
+            yield from self._groups[head]
+
+    def forget(self, key: K, row: bytes) -> None:
+        """A key needs no place any more."""
+        self.noted.pop(key, None)
+        if self.keys.pop(row, None) is None:
             return
-        added: list[bytes] = []
-        seen = self._seen
-        for step in self._steps:
-            for key in step:
-                if key not in seen:
-                    seen.add(key)
-                    row = self._to_row(key)
-                    self.keys[row] = key
-                    added.append(row)
-        self._steps = self._steps[-1:] if is_step_open else []
-        if len(added) > _INSERTED_ONE_BY_ONE_MAX:
-            self.rows += added
-            self.rows.sort()
-        else:
-            for row in added:
-                insort(self.rows, row)
+        head = self._to_head(key)
+        group = self._groups[head]
+        group.remove(row)
+        if not group:
+            del self._groups[head]
+            self._heads = None
+
+    def _refresh(self) -> None:
+        keys, groups = self.keys, self._groups
+        for key in self.noted:
+            row = self._to_row(key)
+            if row in keys:
+                continue
+            keys[row] = key
+            head = self._to_head(key)
+            group = groups.get(head)
+            if group is None:
+                groups[head] = [row]
+                self._heads = None
+            else:
+                insort(group, row)
+        self.noted.clear()
