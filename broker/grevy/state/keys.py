@@ -107,14 +107,10 @@ class Key(Generic[K]):
             return head
         return cast("RowEncoder[K]", _tuple_encoder(table, head, self._parts))
 
-    def head_encoder(self, table: int) -> RowEncoder[K]:
-        """The function that writes the table number and the first part of a key: what the rows of
-        all keys with that part begin with.
-        """
-        head = _head_encoder(table, self._parts[0])
-        if len(self._parts) == 1:
-            return head
-        return cast("RowEncoder[K]", lambda key: head(key[0]))
+    @property
+    def is_tuple(self) -> bool:
+        """Whether keys are tuples, not bare values."""
+        return len(self._parts) > 1
 
     def prefix_encoder(self, table: int) -> PrefixEncoder:
         """The function that writes the leading parts of a key, from none to all of them."""

@@ -131,7 +131,6 @@ class Layers(Generic[K, V]):
         "_order",
         "_row",
         "_shared",
-        "_stored_rows",
         "_transient",
         "_unstored",
         "commit",
@@ -157,11 +156,10 @@ class Layers(Generic[K, V]):
         self._live_max = STATE_CACHE_KEYS_MAX
         self._look = self._live.get
         self._unstored: dict[K, V | None] = {}
-        self._stored_rows: list[bytes] = []
         self._transient: list[K] = []
         self._ceiling = _last_row(shared.backend, spec.number)
-        self._order: LayerOrder[K] = LayerOrder(self._row, spec.key.head_encoder(spec.number))
-        self._note = self._order.noted.__setitem__ if spec.ordered else None
+        self._order: LayerOrder[K] = LayerOrder(self._row, is_tuple=spec.key.is_tuple)
+        self._note = self._order.note if spec.ordered else None
         self.get = self._live.__getitem__
         self.commit = self._unstored.__setitem__
 
@@ -174,14 +172,14 @@ class Layers(Generic[K, V]):
         self._log((self, key, self._look(key, MISSING), value))
         self._live[key] = value
         if self._note is not None:
-            self._note(key, None)
+            self._note(key)
 
     def delete(self, key: K) -> None:
         """Remove a key; one that is absent stays so."""
         self._log((self, key, self._look(key, MISSING), None))
         self._live[key] = None
         if self._note is not None:
-            self._note(key, None)
+            self._note(key)
 
     def undo(self, key: K, old: V | Missing | None) -> None:
         """Let readers see what was visible before a write that is dropped."""
@@ -199,11 +197,9 @@ class Layers(Generic[K, V]):
         encode, to_row, ceiling = self._encode, self._row, self._ceiling
         growth = 0
         added: list[Row] = []
-        rows: list[bytes] = []
         transient: list[K] = []
         for key, value in self._unstored.items():
             row = to_row(key)
-            rows.append(row)
             old = None
             if value is None:
                 transient.append(key)
@@ -224,7 +220,6 @@ class Layers(Generic[K, V]):
             added.sort()
             txn.insert(added)
             self._ceiling = added[-1][0]
-        self._stored_rows = rows
         self._transient = transient
         return growth
 
@@ -237,15 +232,13 @@ class Layers(Generic[K, V]):
         """
         unstored, look = self._unstored, self._look
         if self._note is not None:
-            forget = self._order.forget
-            for (key, value), row in zip(unstored.items(), self._stored_rows, strict=True):
+            for key, value in unstored.items():
                 if look(key) is value:
-                    forget(key, row)
+                    self._order.forget(key)
         for key in self._transient:
             if look(key) is unstored[key]:
                 self._live.pop(key, None)
         unstored.clear()
-        self._stored_rows = []
         self._transient = []
         if len(self._live) > self._live_max:
             self._trim()
@@ -253,7 +246,9 @@ class Layers(Generic[K, V]):
     def _load(self, key: K) -> V | None:
         """What the backend has for a key that is in no layer and not cached."""
         row = self._row(key)
-        data = self._shared.backend.get(row) if row <= self._ceiling else None
+        if row > self._ceiling:
+            return None
+        data = self._shared.backend.get(row)
         value = None if data is None else self._decode(data)
         if data is None or len(data) <= STATE_CACHED_VALUE_BYTES_MAX:
             if len(self._live) >= self._live_max:

@@ -4,71 +4,72 @@ is written.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from grevy.state.keys import KeyPart
 
 K = TypeVar("K")
 
 
 class LayerOrder(Generic[K]):
-    """The rows of the keys that are noted, in groups of keys with the same first part: almost every
-    scan is for one such group, which has few rows.
+    """Keys, in groups with the same first part: almost every scan is for one such group, which has
+    one key or few.
 
-    `noted` are the keys to be put in order when it is needed. Keys of writes that were dropped may
-    stay: whoever scans looks at the values anyway.
+    Keys of writes that were dropped may stay: whoever scans looks at the values anyway.
     """
 
-    __slots__ = ("_groups", "_heads", "_to_head", "_to_row", "keys", "noted")
+    __slots__ = ("_firsts", "_groups", "_is_tuple", "_to_row")
 
-    def __init__(self, to_row: Callable[[K], bytes], to_head: Callable[[K], bytes]) -> None:
-        """`to_head` gives the bytes with which the rows of a key's group begin."""
+    def __init__(self, to_row: Callable[[K], bytes], *, is_tuple: bool) -> None:
+        """`is_tuple`: keys have several parts, and their order is the order of their rows."""
         self._to_row = to_row
-        self._to_head = to_head
-        self._groups: dict[bytes, list[bytes]] = {}
-        self._heads: list[bytes] | None = None
-        self.keys: dict[bytes, K] = {}
-        self.noted: dict[K, None] = {}
+        self._is_tuple = is_tuple
+        self._groups: dict[KeyPart, dict[K, None]] = {}
+        self._firsts: list[KeyPart] | None = []
 
-    def group(self, head: bytes) -> list[bytes]:
-        """The rows that begin with a head, in order."""
-        if self.noted:
-            self._refresh()
-        return self._groups.get(head, [])
+    def note(self, key: K) -> None:
+        """A key is written."""
+        first: Any = key[0] if self._is_tuple else key  # type: ignore[index]
+        group = self._groups.get(first)
+        if group is None:
+            self._groups[first] = {key: None}
+            self._firsts = None
+        else:
+            group[key] = None
 
-    def all(self) -> Iterator[bytes]:
-        """All rows, in order."""
-        if self.noted:
-            self._refresh()
-        if self._heads is None:
-            self._heads = sorted(self._groups)
-        for head in self._heads:
-            yield from self._groups[head]
-
-    def forget(self, key: K, row: bytes) -> None:
+    def forget(self, key: K) -> None:
         """A key needs no place any more."""
-        self.noted.pop(key, None)
-        if self.keys.pop(row, None) is None:
+        first: Any = key[0] if self._is_tuple else key  # type: ignore[index]
+        group = self._groups.get(first)
+        if group is None:
             return
-        head = self._to_head(key)
-        group = self._groups[head]
-        group.remove(row)
+        group.pop(key, None)
         if not group:
-            del self._groups[head]
-            self._heads = None
+            del self._groups[first]
+            self._firsts = None
 
-    def _refresh(self) -> None:
-        keys, groups = self.keys, self._groups
-        for key in self.noted:
-            row = self._to_row(key)
-            if row in keys:
-                continue
-            keys[row] = key
-            head = self._to_head(key)
-            group = groups.get(head)
-            if group is None:
-                groups[head] = [row]
-                self._heads = None
-            else:
-                insort(group, row)
-        self.noted.clear()
+    def group(self, first: KeyPart) -> list[K]:
+        """The keys with this first part, in order."""
+        group = self._groups.get(first)
+        if group is None:
+            return []
+        return list(group) if len(group) == 1 else sorted(group, key=self._to_row)
+
+    def all(self) -> Iterator[K]:
+        """All keys, in order; their first part is a number."""
+        for first in self._sorted():
+            yield from self.group(first)
+
+    def until(self, limit: int) -> Iterator[K]:
+        """The keys whose first part, a number, is at most `limit`, in order."""
+        firsts = self._sorted()
+        for first in islice(firsts, bisect_right(firsts, limit)):
+            yield from self.group(first)
+
+    def _sorted(self) -> list[KeyPart]:
+        if self._firsts is None:
+            self._firsts = sorted(self._groups)
+        return self._firsts

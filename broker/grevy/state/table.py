@@ -35,7 +35,7 @@ class Table(Layers[K, V]):
         """
         low = self._prefix(prefix)
         start = low if after is None else max(low, self._row(after) + b"\x00")
-        values = self._between(self._rows_in_layers(prefix), start, low + AFTER_PREFIX)
+        values = self._between(self._keys_in_layers(prefix), start, low + AFTER_PREFIX)
         return list(values) if limit is None else list(islice(values, limit))
 
     def scan_until(self, limit_part: int, max_count: int) -> list[V]:
@@ -43,30 +43,32 @@ class Table(Layers[K, V]):
         `max_count`.
         """
         high = self._prefix((limit_part,)) + AFTER_PREFIX
-        return list(islice(self._between(self._order.all(), self._prefix(()), high), max_count))
+        return list(
+            islice(self._between(self._order.until(limit_part), self._prefix(()), high), max_count)
+        )
 
     def first(self, *prefix: KeyPart) -> V | None:
         """The value of the first key that begins with the parts `prefix`, or None."""
         low = self._prefix(prefix)
-        return next(self._between(self._rows_in_layers(prefix), low, low + AFTER_PREFIX), None)
+        return next(self._between(self._keys_in_layers(prefix), low, low + AFTER_PREFIX), None)
 
-    def _rows_in_layers(self, prefix: tuple[KeyPart, ...]) -> Iterable[bytes]:
-        """The rows of the upper layers that come into question, in order."""
-        return self._order.group(self._prefix(prefix[:1])) if prefix else self._order.all()
+    def _keys_in_layers(self, prefix: tuple[KeyPart, ...]) -> Iterable[K]:
+        """The keys of the upper layers that come into question, in order."""
+        return self._order.group(prefix[0]) if prefix else self._order.all()
 
-    def _between(self, rows: Iterable[bytes], low: bytes, high: bytes) -> Iterator[V]:
-        """The values of the rows from `low` to below `high`: those in the layers (`rows`), merged
+    def _between(self, keys: Iterable[K], low: bytes, high: bytes) -> Iterator[V]:
+        """The values of the rows from `low` to below `high`: those in the layers (`keys`), merged
         with those in the backend.
         """
         assert self._is_ordered, "only ordered tables are scanned"
-        keys, look, shared = self._order.keys, self._look, self._shared
-        inner = (row for row in rows if row >= low)
+        shared, live = self._shared, self._live
+        inner = self._with_rows(keys, low, high)
         stored = shared.backend.rows(low) if low <= self._ceiling else ()
-        mine = next(inner, high)
+        mine = next(inner, None)
         for row, data in chain(stored, ((high, b""),)):
-            while mine < row and mine < high:
-                value = look(keys[mine])
-                mine = next(inner, high)
+            while mine is not None and mine[0] < row:
+                value = live.get(mine[1])
+                mine = next(inner, None)
                 if value is not None:
                     yield value
                 else:
@@ -74,12 +76,19 @@ class Table(Layers[K, V]):
             if row >= high:
                 break
             seen: V | Missing | None = MISSING
-            if mine == row:
-                seen = look(keys[row], MISSING)
-                mine = next(inner, high)
+            if mine is not None and mine[0] == row:
+                seen = live.get(mine[1], MISSING)
+                mine = next(inner, None)
             if seen is MISSING:
                 yield self._decode(data)
             elif seen is not None:
                 yield seen
             else:
                 shared.skipped += 1
+
+    def _with_rows(self, keys: Iterable[K], low: bytes, high: bytes) -> Iterator[tuple[bytes, K]]:
+        to_row = self._row
+        for key in keys:
+            row = to_row(key)
+            if low <= row < high:
+                yield row, key
