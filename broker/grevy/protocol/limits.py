@@ -159,7 +159,7 @@ STATE_KEY_PART_BYTES_MAX: Final = 96
 fit into LMDB's 511 bytes.
 """
 
-STATE_UNSTORED_WRITES_MAX: Final = 4_096
+STATE_UNSTORED_WRITES_MAX: Final = 8_192
 """Committed writes kept in memory before they are stored together: some 5 ms of work when all
 are new.
 """

@@ -107,6 +107,11 @@ class Key(Generic[K]):
             return head
         return cast("RowEncoder[K]", _tuple_encoder(table, head, self._parts))
 
+    @property
+    def is_tuple(self) -> bool:
+        """Whether keys are tuples, not bare values."""
+        return len(self._parts) > 1
+
     def prefix_encoder(self, table: int) -> PrefixEncoder:
         """The function that writes the leading parts of a key, from none to all of them."""
         head = _head_encoder(table, self._parts[0])

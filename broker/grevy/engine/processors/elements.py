@@ -19,6 +19,13 @@ from grevy.protocol.intents import (
 from grevy.protocol.limits import ACTIVATIONS_MAX, BATCH_STEPS_MAX
 from grevy.protocol.values import ProcessInstanceBatchValue, ProcessInstanceValue
 
+# Looked up once, see step.py.
+_ACTIVATED: Final = Lifecycle.ACTIVATED
+_COMPLETING: Final = Lifecycle.COMPLETING
+_ELEMENT_ACTIVATING: Final = ProcessInstanceIntent.ELEMENT_ACTIVATING
+_ELEMENT_COMPLETING: Final = ProcessInstanceIntent.ELEMENT_COMPLETING
+_PARALLEL_GATEWAY: Final = BpmnElementType.PARALLEL_GATEWAY
+
 _TERMINABLE: Final = frozenset(
     {Lifecycle.ACTIVATING, Lifecycle.ACTIVATED, Lifecycle.COMPLETING, Lifecycle.TERMINATING}
 )
@@ -28,20 +35,21 @@ def activate_element(step: Step, command: Command) -> None:
     """Activates an element in its scope, or goes on with one whose incident was resolved."""
     value = _value(command)
     element = step.element(value)
-    instance = step.views.elements.get(command.key)
     key = command.key
+    instance = step.views.elements.get(key) if key > 0 else None
     if instance is None:
         if not _may_activate(step, command, value, len(element.incoming)):
             return
         key = key if key > 0 else step.next_key()
-        step.event(ProcessInstanceIntent.ELEMENT_ACTIVATING, key, value)
+        step.event(_ELEMENT_ACTIVATING, key, value)
         step.activations += 1
     elif instance.state is not Lifecycle.ACTIVATING:
         _reject_state(step, command, "activate", instance.state)
         return
     here = Here(key, value, element)
     try:
-        _check_budget(step, here)
+        if step.activations > ACTIVATIONS_MAX:
+            _stop_loop(step, here)
         behavior_of(element).activate(step, here)
     except Stuck as stuck:
         raise_incident(step, here, stuck)
@@ -61,9 +69,9 @@ def complete_element(step: Step, command: Command) -> None:
         )
         step.reject(command, RejectionType.INVALID_STATE, reason)
         return
-    if instance.state is Lifecycle.ACTIVATED:
-        step.event(ProcessInstanceIntent.ELEMENT_COMPLETING, command.key, value)
-    elif instance.state is not Lifecycle.COMPLETING:
+    if instance.state is _ACTIVATED:
+        step.event(_ELEMENT_COMPLETING, command.key, value)
+    elif instance.state is not _COMPLETING:
         _reject_state(step, command, "complete", instance.state)
         return
     here = Here(command.key, value, step.element(value))
@@ -117,7 +125,7 @@ def _may_activate(step: Step, command: Command, value: ProcessInstanceValue, inc
         )
         step.reject(command, RejectionType.INVALID_STATE, reason)
         return False
-    if value.bpmn_element_type is BpmnElementType.PARALLEL_GATEWAY and incoming > 1:
+    if incoming > 1 and value.bpmn_element_type is _PARALLEL_GATEWAY:
         waiting = step.views.elements.tokens_at(scope_key, value.element_id)
         if waiting < incoming:
             reason = (
@@ -129,15 +137,14 @@ def _may_activate(step: Step, command: Command, value: ProcessInstanceValue, inc
     return True
 
 
-def _check_budget(step: Step, here: Here) -> None:
-    if step.activations > ACTIVATIONS_MAX:
-        step.activations = 0
-        reason = (
-            f"Expected the process to wait somewhere, "
-            f"but {ACTIVATIONS_MAX} elements were activated in a row: "
-            f"it may loop for ever. Resolve the incident to let it go on as long again."
-        )
-        raise Stuck(ErrorType.UNKNOWN, reason, scope_key=here.key)
+def _stop_loop(step: Step, here: Here) -> None:
+    step.activations = 0
+    reason = (
+        f"Expected the process to wait somewhere, "
+        f"but {ACTIVATIONS_MAX} elements were activated in a row: "
+        f"it may loop for ever. Resolve the incident to let it go on as long again."
+    )
+    raise Stuck(ErrorType.UNKNOWN, reason, scope_key=here.key)
 
 
 def _value(command: Command) -> ProcessInstanceValue:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from grevy.engine.tables import CHILDREN, ELEMENT_INSTANCES, FLOWS_TAKEN, ElementInstance, Lifecycle
 from grevy.state import State
+
+_ACTIVATED: Final = Lifecycle.ACTIVATED  # looked up once, see step.py
 
 
 class ElementsView:
@@ -20,8 +24,8 @@ class ElementsView:
 
     def is_active_scope(self, key: int) -> bool:
         """Whether elements may be activated in the scope of this key."""
-        scope = self.get(key)
-        return scope is not None and scope.state is Lifecycle.ACTIVATED and not scope.is_interrupted
+        scope = self._instances.get(key) if key > 0 else None
+        return scope is not None and scope.state is _ACTIVATED and not scope.is_interrupted
 
     def children(self, key: int, limit: int, after: int = 0) -> list[int]:
         """Keys of at most `limit` live children with keys above `after`, oldest first."""
