@@ -12,7 +12,7 @@ from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import Faults
 
 _NUMBER: Final = re.compile(r"\s*[+-]?[0-9]+\s*")
-_REFERENCES: Final = frozenset(("incoming", "outgoing", "flowNodeRef"))
+_REFERENCES: Final = frozenset(("outgoing", "flowNodeRef"))
 """Elements whose text is the id of another one."""
 
 

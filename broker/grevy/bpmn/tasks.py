@@ -20,7 +20,8 @@ def job_task(element_type: BpmnElementType) -> Reader:
 
     def read(node: Node, reading: Reading) -> Element:
         element = _activity(node, reading, element_type)
-        if extensions(node, "zeebe:calledDecision"):
+        is_rule = element_type is BpmnElementType.BUSINESS_RULE_TASK
+        if is_rule and extensions(node, "zeebe:calledDecision"):
             reading.faults.add(
                 node, "A called decision (zeebe:calledDecision) is not supported yet"
             )

@@ -17,6 +17,7 @@ from msgspec import Struct
 from grevy.engine.appliers import APPLIERS
 from grevy.engine.appliers.requests import apply_reply
 from grevy.engine.models import Models
+from grevy.engine.ordering import VariableOrder
 from grevy.engine.processors import PROCESSORS
 from grevy.engine.processors.failures import park
 from grevy.engine.schedule import due_commands
@@ -92,6 +93,7 @@ class Engine:
         self._models = Models(self.views.processes)
         self._topics = topics if topics is not None else NoTopics()
         self._entropy = entropy
+        self._variable_order = VariableOrder()
         self._partition_id = partition_id
         self._partition_count = partition_count
 
@@ -183,6 +185,7 @@ class Engine:
             models=self._models,
             topics=self._topics,
             entropy=self._entropy,
+            variable_order=self._variable_order,
             partition_id=self._partition_id,
             partition_count=self._partition_count,
             now=order.now,

@@ -16,6 +16,7 @@ from msgspec import Struct
 from grevy.bpmn.model import Element
 from grevy.engine.appliers import APPLIERS
 from grevy.engine.models import Models
+from grevy.engine.ordering import VariableOrder
 from grevy.engine.stores import Stores
 from grevy.engine.tables import AwaitedResult
 from grevy.engine.views import Views
@@ -124,6 +125,7 @@ class Step:
         "taken",
         "taker",
         "topics",
+        "variable_order",
         "views",
     )
 
@@ -135,6 +137,7 @@ class Step:
         models: Models,
         topics: JobTopics,
         entropy: Entropy | None,
+        variable_order: VariableOrder,
         partition_id: int,
         partition_count: int,
         now: int,
@@ -145,6 +148,7 @@ class Step:
         self.models = models
         self.topics = topics
         self.entropy = entropy
+        self.variable_order = variable_order
         self.now = now
         self.request = request
         self.taker = taker

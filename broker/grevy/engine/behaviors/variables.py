@@ -9,7 +9,6 @@ from grevy.bpmn.model import Mapping
 from grevy.engine.behaviors.base import Here
 from grevy.engine.behaviors.documents import join, split
 from grevy.engine.behaviors.expressions import evaluate
-from grevy.engine.behaviors.ordering import in_zeebes_order
 from grevy.engine.step import Step
 from grevy.engine.tables import StoredVariable
 from grevy.feel import FeelFunction, Value, arranged, from_json, to_json
@@ -37,7 +36,7 @@ def set_local(
     step: Step, scope_key: int, owner: ProcessInstanceValue, variables: Variables
 ) -> None:
     """Sets variables in this very scope; one that has its value already writes no event."""
-    for name, value in in_zeebes_order(variables):
+    for name, value in step.variable_order.of(variables):
         found = step.views.variables.local(scope_key, name)
         _write(step, scope_key, owner, (name, value), found)
 
@@ -49,7 +48,7 @@ def propagate(
     root.
     """
     views = step.views.variables
-    left = in_zeebes_order(variables)
+    left = step.variable_order.of(variables)
     while left:
         parent = views.parent(scope_key)
         if parent <= 0:
