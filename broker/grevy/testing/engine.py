@@ -104,6 +104,7 @@ class InProcessEngine:
         self.records = RecordLog()
         self.entries: list[bytes] = []
         self.core = Engine(self.state, 1, topics=topics, entropy=SeededEntropy(seed))
+        self.core.due(self.clock.now_ms(), 0)  # the schedule begins now
         self._processor = StreamProcessor(self.core, self.state)
         self._index = 0
         self._requests = 0
@@ -358,7 +359,8 @@ class InProcessEngine:
         dues = [timer.value.due_date for timer in views.timers.due(until, 1)]
         dues += [job.value.deadline for job in timed_out]
         dues += [job.value.recurring_time for job in backed_off]
-        dues += [message.value.deadline for message in expired]
+        check = self.core.schedule.expiry_check_at
+        dues += [max(message.value.deadline, check) for message in expired if check <= until]
         return min(dues, default=None)
 
 

@@ -52,7 +52,7 @@ def _trigger_start(step: Step, command: Command, value: TimerValue) -> None:
 
 def _trigger_element(step: Step, command: Command, value: TimerValue) -> None:
     instance = step.views.elements.get(value.element_instance_key)
-    if instance is None or not instance_accepts(instance):
+    if instance is None or not instance_accepts(step, instance):
         reason = (
             f"Expected to trigger the timer with key {command.key}, but its element is not active"
         )
