@@ -43,11 +43,12 @@ class JobTask:
 
 
 class PassThroughTask:
-    """A manual or undefined task: done as soon as it begins."""
+    """A manual or undefined task: done as soon as it begins, so that no event on its boundary is
+    waited for.
+    """
 
     def activate(self, step: Step, here: Here) -> None:
         """Goes on at once."""
-        subscribe(step, here)
         activated(step, here)
         complete(step, here)
 
@@ -72,7 +73,6 @@ class ScriptTask(PassThroughTask):
         script = here.element.script
         assert script is not None, f"{here.element.id} has no script"
         apply_inputs(step, here)
-        subscribe(step, here)
         value = evaluate(step, script.expression, here.key, ErrorType.EXTRACT_VALUE_ERROR)
         document = join([(script.result_variable, to_json(value))])
         result = ProcessEventValue(

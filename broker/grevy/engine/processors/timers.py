@@ -66,7 +66,9 @@ def _trigger_element(step: Step, command: Command, value: TimerValue) -> None:
 
 
 def _set_again(step: Step, event: Element, value: TimerValue, owner: ProcessInstanceValue) -> None:
-    if event.timer is None or event.timer.kind is not TimerKind.CYCLE or value.repetitions == 1:
+    if event.timer is None or event.timer.kind is not TimerKind.CYCLE:
+        return
+    if value.repetitions in (0, 1):
         return
     left = value.repetitions - 1 if value.repetitions > 0 else -1
     try:
