@@ -84,7 +84,7 @@ def _find(step: Step, command: Command, value: ProcessInstanceCreationValue) -> 
         process = processes.find(value.bpmn_process_id, value.version)
         version = "" if value.version < 0 else f" and version {value.version}"
         what = f"with the BPMN process id '{value.bpmn_process_id}'{version}"
-    elif value.process_definition_key > 0:
+    elif value.process_definition_key >= 0:
         process = processes.get(value.process_definition_key)
         what = f"with the key {value.process_definition_key}"
     else:
