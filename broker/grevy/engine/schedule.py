@@ -52,7 +52,7 @@ class Schedule:
         jobs, messages = self._views.jobs, self._views.messages
         timed_out = [found for key in jobs.timed_out(until, 1) if (found := jobs.get(key))]
         backed_off = [found for key in jobs.backed_off(until, 1) if (found := jobs.get(key))]
-        expired = [found for key in messages.expired(until, 1) if (found := messages.get(key))]
+        expired = [late for key in messages.expired(until, 1) if (late := messages.get(key))]
         dues = [timer.value.due_date for timer in self._unasked(until, 1)]
         dues += [job.value.deadline for job in timed_out]
         dues += [job.value.recurring_time for job in backed_off]
@@ -63,8 +63,9 @@ class Schedule:
         if now < self._timers_at:
             return []
         fresh = self._unasked(now, limit)
+        if not fresh:
+            self._timers_at = now + len(self._asked) // REFUSED_TIMERS_PER_MS
         self._asked |= {timer.key for timer in fresh}
-        self._timers_at = now + len(self._asked) // REFUSED_TIMERS_PER_MS
         return fresh
 
     def _unasked(self, now: int, limit: int) -> list[StoredTimer]:
