@@ -40,6 +40,10 @@ from grevy.state import State, WriteSet
 
 NO_POSITION: Final = -1
 
+# Looked up once, see step.py.
+_COMMAND: Final = RecordType.COMMAND
+_EVENT: Final = RecordType.EVENT
+
 
 class Outcome(Struct, frozen=True, gc=False):
     """What a step gives: an entry for the log, its write set, and what is to be done once the entry
@@ -128,11 +132,11 @@ class Engine:
         """Replays an entry; no processor runs."""
         self._state.begin()
         for place, record in enumerate(entry.records):
-            if record.record_type is RecordType.EVENT:
+            if record.record_type is _EVENT:
                 applier = APPLIERS.get(record.intent)
                 if applier is not None:
                     applier(self._stores, record.key, record.value)
-            elif record.record_type is RecordType.COMMAND:
+            elif record.record_type is _COMMAND:
                 position = entry.first_position + place
                 if position != entry.command_position:
                     self._leave(record, position, entry.activations)
@@ -184,9 +188,7 @@ class Engine:
         )
         if not order.is_own:
             command = order.command
-            step.records.append(
-                Record(RecordType.COMMAND, command.intent, command.key, command.value)
-            )
+            step.records.append(Record(_COMMAND, command.intent, command.key, command.value))
         step.activations = order.activations
         return step
 

@@ -29,11 +29,15 @@ class Effects(Struct, frozen=True, gc=False):
 
 
 class _InFlight(Struct, gc=False):
-    """An entry on its way to commit. `repeats` are requests that came again meanwhile and get their
-    first answer.
+    """What an entry on its way to commit is owed: the entry itself lies in the log already.
+    `repeats` are requests that came again meanwhile and get their first answer.
     """
 
-    outcome: Outcome
+    write_set: WriteSet
+    replies: Sequence[Reply]
+    pushes: Sequence[PushedJobs]
+    sends: Sequence[SentCommand]
+    last_position: int
     repeats: list[Reply]
 
 
@@ -135,13 +139,12 @@ class StreamProcessor:
                 continue  # a leader's first entry says nothing to the engine
             if self._in_flight:
                 done = self._in_flight.popleft()
-                outcome = done.outcome
-                entry = outcome.entry
-                write_sets.append(outcome.write_set)
-                replies.extend(entry.replies)
+                write_sets.append(done.write_set)
+                replies.extend(done.replies)
                 replies.extend(done.repeats)
-                pushes.extend(outcome.pushes)
-                sends.extend(outcome.sends)
+                pushes.extend(done.pushes)
+                sends.extend(done.sends)
+                position = done.last_position
             else:
                 entry = decode_entry(payload)
                 assert entry.first_position == self._next_position, (
@@ -151,7 +154,7 @@ class StreamProcessor:
                 write_sets.append(self._engine.apply(entry))
                 self._next_position = entry.last_position + 1
                 self.entries_replayed += 1
-            position = entry.last_position
+                position = entry.last_position
         self._state.commit(write_sets, last_index, position)
         return Effects([r for r in replies if not is_awaited(r.answer)], pushes, sends)
 
@@ -162,7 +165,10 @@ class StreamProcessor:
         self._next_position = self._state.applied_position + 1
 
     def _keep(self, outcome: Outcome) -> bytes:
-        self._in_flight.append(_InFlight(outcome, []))
-        self._next_position = outcome.entry.last_position + 1
+        entry = outcome.entry
+        last = entry.last_position
+        owed = _InFlight(outcome.write_set, entry.replies, outcome.pushes, outcome.sends, last, [])
+        self._in_flight.append(owed)
+        self._next_position = last + 1
         self._has_pending = self._has_pending or outcome.has_pending
-        return encode_entry(outcome.entry)
+        return encode_entry(entry)

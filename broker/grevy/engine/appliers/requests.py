@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from grevy.engine.stores import Stores
@@ -10,15 +12,15 @@ from grevy.protocol.intents import INTENTS, ProcessInstanceCreationIntent, Rejec
 from grevy.protocol.record import Answer, Reply
 from grevy.protocol.values import VALUES, ProcessInstanceCreationValue
 
+# Looked up once, see step.py.
+_CREATE_WITH_AWAITING_RESULT: Final = ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
+
 
 def is_awaited(answer: Answer) -> bool:
     """Whether this only says that the request was taken and is answered when its instance
     completes.
     """
-    return (
-        answer.intent == ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
-        and answer.rejection_type is None
-    )
+    return answer.intent == _CREATE_WITH_AWAITING_RESULT and answer.rejection_type is None
 
 
 def apply_reply(stores: Stores, reply: Reply, now: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from grevy.bpmn.model import Job
@@ -12,6 +14,10 @@ from grevy.engine.step import Step
 from grevy.protocol.intents import JobBatchIntent, JobIntent
 from grevy.protocol.messages import ActivatedJob
 from grevy.protocol.values import JobBatchValue, JobValue
+
+# Looked up once, see step.py.
+_CREATED: Final = JobIntent.CREATED
+_BATCH_ACTIVATED: Final = JobBatchIntent.ACTIVATED
 
 
 def create_job(step: Step, here: Here, job: Job) -> None:
@@ -29,7 +35,7 @@ def create_job(step: Step, here: Here, job: Job) -> None:
         process_instance_key=value.process_instance_key,
     )
     key = step.next_key()
-    step.event(JobIntent.CREATED, key, record)
+    step.event(_CREATED, key, record)
     offer_job(step, key, record)
 
 
@@ -47,7 +53,7 @@ def offer_job(step: Step, key: int, job: JobValue) -> None:
         fetch_variables=taker.fetch_variables,
         deadline=step.now + taker.timeout,
     )
-    step.event(JobBatchIntent.ACTIVATED, step.next_key(), batch)
+    step.event(_BATCH_ACTIVATED, step.next_key(), batch)
     step.push(taker, (activated_job(step, key, taker.fetch_variables),))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from grevy.bpmn.model import Mapping
 from grevy.engine.behaviors.base import Here
@@ -25,6 +26,13 @@ from grevy.protocol.values import (
     ProcessInstanceValue,
     VariableValue,
 )
+
+# Looked up once, see step.py.
+_CREATED: Final = VariableIntent.CREATED
+_TRIGGERED: Final = ProcessEventIntent.TRIGGERED
+_BOUNDARY_EVENT: Final = BpmnElementType.BOUNDARY_EVENT
+_START_EVENT: Final = BpmnElementType.START_EVENT
+_EVENT_BASED_GATEWAY: Final = BpmnElementType.EVENT_BASED_GATEWAY
 
 
 def set_local(
@@ -81,7 +89,7 @@ def _write(
         bpmn_process_id=owner.bpmn_process_id,
     )
     if found is None:
-        step.event(VariableIntent.CREATED, step.next_key(), record)
+        step.event(_CREATED, step.next_key(), record)
     else:
         step.event(VariableIntent.UPDATED, found.key, record)
 
@@ -119,14 +127,11 @@ def apply_outputs(step: Step, here: Here) -> None:
 def _keeps_payload_local(here: Here) -> bool:
     """Whether the element's event left its variables in the element's own scope."""
     kind = here.value.bpmn_element_type
-    if kind is BpmnElementType.BOUNDARY_EVENT:
+    if kind is _BOUNDARY_EVENT:
         return here.value.bpmn_event_type is not BpmnEventType.ERROR  # what an error brings stays
-    if kind is BpmnElementType.START_EVENT:
+    if kind is _START_EVENT:
         return True
-    return any(
-        flow.source.element_type is BpmnElementType.EVENT_BASED_GATEWAY
-        for flow in here.element.incoming
-    )
+    return any(flow.source.element_type is _EVENT_BASED_GATEWAY for flow in here.element.incoming)
 
 
 def _take_trigger(step: Step, here: Here, key: int, element_id: str) -> None:
@@ -136,7 +141,7 @@ def _take_trigger(step: Step, here: Here, key: int, element_id: str) -> None:
         process_definition_key=here.value.process_definition_key,
         process_instance_key=here.value.process_instance_key,
     )
-    step.event(ProcessEventIntent.TRIGGERED, key, value)
+    step.event(_TRIGGERED, key, value)
 
 
 def _none(_name: str) -> bytes | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from grevy.engine.behaviors.documents import BadDocument, checked, split
@@ -18,6 +20,11 @@ from grevy.protocol.values import (
     ProcessInstanceCreationValue,
     ProcessValue,
 )
+
+# Looked up once, see step.py.
+_CREATED: Final = ProcessInstanceCreationIntent.CREATED
+_CREATE_WITH_AWAITING_RESULT: Final = ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
+_ACTIVATE_ELEMENT: Final = ProcessInstanceIntent.ACTIVATE_ELEMENT
 
 
 def create_instance(step: Step, command: Command) -> None:
@@ -38,7 +45,7 @@ def create_instance(step: Step, command: Command) -> None:
     key = step.next_key()
     root = root_value(process, key)
     set_local(step, key, root, split(document))
-    step.follow_up(ProcessInstanceIntent.ACTIVATE_ELEMENT, key, root)
+    step.follow_up(_ACTIVATE_ELEMENT, key, root)
     created = ProcessInstanceCreationValue(
         bpmn_process_id=process.bpmn_process_id,
         process_definition_key=process.process_definition_key,
@@ -47,12 +54,12 @@ def create_instance(step: Step, command: Command) -> None:
         variables=document,
     )
     creation = step.next_key()
-    step.event(ProcessInstanceCreationIntent.CREATED, creation, created)
-    if command.intent is ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT:
+    step.event(_CREATED, creation, created)
+    if command.intent is _CREATE_WITH_AWAITING_RESULT:
         step.await_result(key, value.fetch_variables)
     else:
         answer = replace(created, variables=EMPTY_DOCUMENT)
-        step.answer(ProcessInstanceCreationIntent.CREATED, creation, answer)
+        step.answer(_CREATED, creation, answer)
 
 
 def cancel_instance(step: Step, command: Command) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from grevy.engine.behaviors.base import Here, Stuck
@@ -34,6 +36,12 @@ from grevy.protocol.values import (
     JobValue,
     ProcessEventValue,
 )
+
+# Looked up once, see step.py.
+_COMPLETED: Final = JobIntent.COMPLETED
+_TRIGGERING: Final = ProcessEventIntent.TRIGGERING
+_COMPLETE_ELEMENT: Final = ProcessInstanceIntent.COMPLETE_ELEMENT
+_AT_REST: Final = frozenset({JobState.FAILED, JobState.ERROR_THROWN})
 
 
 def activate_jobs(step: Step, command: Command) -> None:
@@ -76,8 +84,8 @@ def complete_job(step: Step, command: Command) -> None:
     if job is None or variables is None:
         return
     done = replace(job.value, variables=variables)
-    step.event(JobIntent.COMPLETED, command.key, done)
-    step.answer(JobIntent.COMPLETED, command.key)
+    step.event(_COMPLETED, command.key, done)
+    step.answer(_COMPLETED, command.key)
     instance = step.views.elements.get(job.value.element_instance_key)
     if instance is None or not step.views.elements.is_active_scope(instance.value.flow_scope_key):
         return
@@ -88,8 +96,8 @@ def complete_job(step: Step, command: Command) -> None:
         process_definition_key=job.value.process_definition_key,
         process_instance_key=job.value.process_instance_key,
     )
-    step.event(ProcessEventIntent.TRIGGERING, step.next_key(), event)
-    step.follow_up(ProcessInstanceIntent.COMPLETE_ELEMENT, instance.key, instance.value)
+    step.event(_TRIGGERING, step.next_key(), event)
+    step.follow_up(_COMPLETE_ELEMENT, instance.key, instance.value)
 
 
 def fail_job(step: Step, command: Command) -> None:
@@ -237,7 +245,7 @@ def _workable(step: Step, command: Command, verb: str) -> StoredJob | None:
     if job is None:
         _reject_missing(step, command, verb)
         return None
-    if job.state in (JobState.FAILED, JobState.ERROR_THROWN):
+    if job.state in _AT_REST:
         state = "failed" if job.state is JobState.FAILED else "in the state of a thrown error"
         reason = f"Expected to {verb} job {command.key}, but it is {state}"
         step.reject(command, RejectionType.INVALID_STATE, reason)
