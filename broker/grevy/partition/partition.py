@@ -115,6 +115,7 @@ class Partition:
         """Lets what is in flight commit, and closes the log."""
         if self._timer is not None:
             self._timer.cancel()
+        self._propose()
         await self._pipeline.stop()
         await self._checkpoints.stop()
         self._storage.close()
@@ -140,11 +141,15 @@ class Partition:
     def on_drained(self) -> None:
         """The turn's requests are processed: they are appended and flushed together."""
         if self._stream.has_pending:
-            for payload in self._stream.go_on(self._now()):
-                self._pipeline.propose(payload)
+            self._stream.go_on(self._now())
             if self._stream.has_pending:
                 self._loop.call_soon(self.on_drained)
+        self._propose()
         self._pipeline.advance()
+
+    def _propose(self) -> None:
+        for payload in self._stream.take_entries():
+            self._pipeline.propose(payload)
 
     def on_vanished(self, peer: Peer) -> None:
         """A client is gone: its jobs go back at once."""
@@ -186,7 +191,7 @@ class Partition:
         if request.intent in _LEASE_ENDS:
             self._leases.release(request.key)
         command = Command(request.intent, request.key, request.value)
-        self._pipeline.propose(self._stream.submit(command, self._now(), identity))
+        self._stream.submit(command, self._now(), identity)
 
     def _refusal(self, request: CommandRequest) -> ErrorReply | None:
         number, intent = request.number, request.intent
@@ -241,7 +246,7 @@ class Partition:
             fetch_variables=subscription.fetch_variables,
         )
         command = Command(JobBatchIntent.ACTIVATE, -1, value)
-        self._pipeline.propose(self._stream.submit(command, self._now(), taker=subscription))
+        self._stream.submit(command, self._now(), taker=subscription)
 
     def _open_records(self, peer: Peer, request: OpenRecordSubscription) -> None:
         exporter = None
@@ -275,13 +280,14 @@ class Partition:
 
     def _take_back(self, subscription: JobSubscription) -> None:
         for command in self._leases.take_back(subscription):
-            self._pipeline.propose(self._stream.submit(command, self._now()))
+            self._stream.submit(command, self._now())
 
     # ── commits ───────────────────────────────────────────────────────────────────────────────────
 
     def _on_committed(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
         effects = self._stream.commit(payloads, last_index)
         self._give_out(effects)
+        self._propose()
         if is_settled and not self._is_ready.is_set():
             self._stream.begin()
             self._is_ready.set()
@@ -330,8 +336,7 @@ class Partition:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        for payload in self._stream.run_schedule(self._now()):
-            self._pipeline.propose(payload)
+        self._stream.run_schedule(self._now())
         self._checkpoints.run_if_due(self._clock.monotonic_ns())
         self.on_drained()
 

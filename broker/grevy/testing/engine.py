@@ -301,9 +301,11 @@ class InProcessEngine:
         """
         if request is not None and self._processor.recall(request) is not None:
             return
-        self._commit([self._processor.submit(command, self.clock.now_ms(), request)])
+        self._processor.submit(command, self.clock.now_ms(), request)
+        self._commit()
         while self._processor.has_pending:
-            self._commit(self._processor.go_on(self.clock.now_ms()))
+            self._processor.go_on(self.clock.now_ms())
+            self._commit()
 
     def answer_to(self, request: RequestId) -> Answer | None:
         """The answer to a request, if it has one yet."""
@@ -324,7 +326,8 @@ class InProcessEngine:
         self._requests += 1
         return RequestId(_CLIENT, self._requests)
 
-    def _commit(self, payloads: list[bytes]) -> None:
+    def _commit(self) -> None:
+        payloads = self._processor.take_entries()
         self._index += len(payloads)
         effects = self._processor.commit(payloads, self._index)
         self.entries.extend(payloads)
@@ -340,9 +343,11 @@ class InProcessEngine:
         """Processes what is due now; whether any of it had an effect."""
         before = len(self.records)
         now = self.clock.now_ms()
-        self._commit(self._processor.run_schedule(now))
+        self._processor.run_schedule(now)
+        self._commit()
         while self._processor.has_pending:
-            self._commit(self._processor.go_on(now))
+            self._processor.go_on(now)
+            self._commit()
         return any(r.record_type is RecordType.EVENT for r in self.records[before:])
 
     def _next_due(self, until: int) -> int | None:
