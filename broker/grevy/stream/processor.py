@@ -163,7 +163,8 @@ class StreamProcessor:
                 self._next_position = entry.last_position + 1
                 self.entries_replayed += 1
                 position = entry.last_position
-        self._state.commit(write_sets, last_index, position)
+        size = sum(map(len, payloads))
+        self._state.commit(write_sets, last_index, position, entry_bytes=size)
         return Effects([r for r in replies if not is_awaited(r.answer)], pushes, sends)
 
     def abandon(self) -> None:

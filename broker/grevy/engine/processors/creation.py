@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from grevy.engine.behaviors.documents import BadDocument, checked, split
+from grevy.engine.behaviors.documents import BadDocument, split, variables_of
 from grevy.engine.behaviors.process_starts import root_value
 from grevy.engine.behaviors.variables import set_local
 from grevy.engine.step import Command, Step
@@ -35,7 +35,7 @@ def create_instance(step: Step, command: Command) -> None:
     if process is None:
         return
     try:
-        document = checked(value.variables)
+        document = variables_of(step, command)
     except BadDocument as error:
         reason = (
             f"Expected to create an instance of process '{process.bpmn_process_id}', but {error}"

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from grevy.engine.behaviors.base import Here, Stuck
-from grevy.engine.behaviors.documents import BadDocument, checked, split
+from grevy.engine.behaviors.documents import BadDocument, split, variables_of
 from grevy.engine.behaviors.error_events import find_catch
 from grevy.engine.behaviors.events import instance_accepts, trigger
 from grevy.engine.behaviors.incidents import raise_incident
@@ -261,11 +261,10 @@ def _workable(step: Step, command: Command, verb: str) -> StoredJob | None:
 
 
 def _document(step: Step, command: Command, verb: str) -> Document | None:
-    variables = _value(command).variables
-    if variables == EMPTY_DOCUMENT:
+    if _value(command).variables == EMPTY_DOCUMENT:
         return EMPTY_DOCUMENT
     try:
-        return checked(variables)
+        return variables_of(step, command)
     except BadDocument as error:
         reason = f"Expected to {verb} job {command.key}, but {error}"
         step.reject(command, RejectionType.INVALID_ARGUMENT, reason)
