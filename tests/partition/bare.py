@@ -63,6 +63,12 @@ class BarePartition:
             self._node.propose(self._stream.submit(command, NOW))
             self._settle()
 
+    def run_nothing(self, count: int) -> None:
+        """Commit entries without records, as each new term begins with one."""
+        for _ in range(count):
+            self._node.propose(b"")
+        self._settle()
+
     def checkpoint(self) -> str:
         """Write a checkpoint; its directory."""
         handle = self.state.checkpoint_handle()

@@ -127,6 +127,8 @@ class CommitPipeline:
             self._idle.set()
 
     def _fail(self, error: Exception) -> None:
+        if self._has_failed:
+            return
         self._has_failed = True
         self._idle.set()
         self._on_failed(error)
