@@ -1,10 +1,10 @@
 """The engine with one-task instances: create, push the job, complete, to the end of the process.
 
 Every round takes a group of instances through both of their commands, each group of commands with
-one commit, as one turn of a broker's loop does. `test_one_task` is `Engine.process` with the state
-beneath it; `test_one_task_with_entries` adds what the stream processor does, which is mostly the
-encoding of entries; `test_replay` applies such entries, as a start and a follower do. Times are of
-a group: divide by its size. No sockets, no log, no fsync.
+one commit, as one turn of a broker's loop does. `test_one_task` is `Engine.process`, which encodes
+the entry too, with the state beneath it; `test_one_task_in_a_stream` adds what the stream processor
+keeps until the commit; `test_replay` applies such entries, as a start and a follower do. Times are
+of a group: divide by its size. No sockets, no log, no fsync.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Partition:
         self.engine = Engine(state, 1, topics=topics)
         self._index = 0
         self.entries: list[bytes] = []
-        """What `submit_encoded` has made."""
+        """What `submit_to_stream` has made."""
         self.submit([(DEPLOY, RequestId(CLIENT_ID, 1 << 40))])
         self.processor = StreamProcessor(self.engine, state)
 
@@ -89,10 +89,10 @@ class Partition:
         state.commit([outcome.write_set for outcome in outcomes], self._index, position - 1)
         return [(j.key, j.activation) for o in outcomes for push in o.pushes for j in push.jobs]
 
-    def submit_encoded(
+    def submit_to_stream(
         self, commands: Sequence[tuple[Command, RequestId]]
     ) -> list[tuple[int, int]]:
-        """The same through the stream processor: entries are encoded, effects are collected."""
+        """The same through the stream processor, which collects the effects."""
         submit = self.processor.submit
         payloads = [submit(command, NOW, request) for command, request in commands]
         self.entries += payloads
@@ -141,11 +141,9 @@ def test_one_task(benchmark: BenchmarkFixture, partition: Partition, size: int) 
 
 
 @pytest.mark.parametrize("size", [GROUP])
-def test_one_task_with_entries(
-    benchmark: BenchmarkFixture, partition: Partition, size: int
-) -> None:
+def test_one_task_in_a_stream(benchmark: BenchmarkFixture, partition: Partition, size: int) -> None:
     numbers = count(1)
-    measure(benchmark, lambda: instances(size, partition.submit_encoded, numbers))
+    measure(benchmark, lambda: instances(size, partition.submit_to_stream, numbers))
 
 
 @pytest.mark.parametrize("size", [GROUP])
@@ -153,7 +151,7 @@ def test_replay(benchmark: BenchmarkFixture, partition: Partition, size: int) ->
     numbers = count(1)
     leader = Partition(State(MemoryBackend()))
     for _ in range(ROUNDS + WARM_UP):
-        instances(size, leader.submit_encoded, numbers)
+        instances(size, leader.submit_to_stream, numbers)
     entries = iter([decode_entry(payload) for payload in leader.entries])
 
     def replay() -> None:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from grevy.engine import Command, Engine, JobTaker, Outcome, PushedJobs, SentCommand
 from grevy.engine.appliers.requests import is_awaited, recalled
-from grevy.protocol.codec import decode_entry, encode_entry
+from grevy.protocol.codec import decode_entry
 from grevy.protocol.limits import DUE_COMMANDS_MAX, PENDING_ENTRIES_MAX
 from grevy.protocol.record import Answer, Reply, RequestId
 from grevy.state import State, WriteSet
@@ -165,4 +165,4 @@ class StreamProcessor:
         self._in_flight.append(_InFlight(outcome, []))
         self._next_position = outcome.entry.last_position + 1
         self._has_pending = self._has_pending or outcome.has_pending
-        return encode_entry(outcome.entry)
+        return outcome.payload
