@@ -19,7 +19,7 @@ import uvloop
 
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
-from grevy.broker.system import OsDisk, SystemClock
+from grevy.broker.system import DataLock, OsDisk, SystemClock
 from grevy.exporting import check_exporter
 from grevy.partition import Partition, PartitionStorage, StorageOptions
 from grevy.protocol.errors import GrevyError
@@ -160,12 +160,13 @@ class Broker:
 
 async def serve(config: BrokerConfig, announce: Callable[[Broker], None]) -> int:
     """Runs a broker until it is told to stop; the exit code."""
-    broker = Broker(config, asyncio.get_running_loop())
-    await broker.start()
-    _spare_the_collector()
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    announce(broker)
-    return await broker.run_until_stopped()
+    with DataLock(config.data):
+        broker = Broker(config, asyncio.get_running_loop())
+        await broker.start()
+        _spare_the_collector()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        announce(broker)
+        return await broker.run_until_stopped()
 
 
 def _spare_the_collector() -> None:

@@ -1,10 +1,55 @@
-"""The real clock, disk and entropy: the only place that asks the operating system for them."""
+"""The real clock, disk, entropy and lock: the only place that asks the operating system for
+them.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from grevy.protocol.errors import GrevyError
+
+LOCK_FILE: Final = "lock"
+
+
+class DataInUse(GrevyError):
+    """Another process has the broker's folder open."""
+
+
+class DataLock:
+    """Holds a broker's folder for one process; the system lets go of it when the process ends.
+
+    Opening a log repairs it, which nobody may do while another one writes to it.
+    """
+
+    def __init__(self, data: Path) -> None:
+        """Takes the folder, which is made when it is missing; raises `DataInUse`, or `OSError`."""
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._fd = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._fd)
+            raise DataInUse(f"{data} is in use by a running broker") from None
+
+    def release(self) -> None:
+        """Lets go of the folder."""
+        os.close(self._fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
 
 
 class SystemClock:
@@ -114,6 +159,10 @@ class OsDisk:
     def mkdir(self, path: str) -> None:
         """Make a directory and its parents, durably."""
         self._make_durably(self._at(path))
+
+    def rmdir(self, path: str) -> None:
+        """Take an empty directory away."""
+        self._at(path).rmdir()
 
     def fsync_dir(self, path: str) -> None:
         """Make the names in a directory durable."""

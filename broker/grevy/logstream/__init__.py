@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grevy.journal import Journal
-from grevy.protocol.codec import entry_positions
+from grevy.protocol.codec import decode_entry, entry_positions
 
 __all__ = ["LogStream"]
 
@@ -46,6 +46,18 @@ class LogStream:
         if found == end:
             return None
         return entry_positions(self._journal.read(found, 1)[0].payload)[0]
+
+    def last_timestamp(self) -> int:
+        """The time of the newest entry with records, in epoch milliseconds; 0 where there is none.
+
+        Entries that only begin a term have no records. There is one for each start of the broker,
+        so few of them follow each other.
+        """
+        for index in range(self._journal.last_index, self._journal.first_index - 1, -1):
+            payload = self._journal.read(index, 1)[0].payload
+            if payload:
+                return decode_entry(payload).timestamp
+        return 0
 
     def read(self, from_index: int, max_bytes: int) -> Iterator[tuple[int, bytes]]:
         """Entries from an index on: index and payload (empty for a leader's first entry), at most

@@ -86,8 +86,10 @@ class Partition:
         self._feed = RecordFeed(storage.log)
         self._peers: dict[bytes, Peer] = {}
         self._outbox: Outbox | None = None
-        self._last_ms = 0
-        self._is_ready = asyncio.Event()
+        self._last_ms = storage.log.last_timestamp()
+        self._is_serving = False
+        self._failure: BaseException | None = None
+        self._settled = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._on_failed = on_failed
         self._pipeline = CommitPipeline(
@@ -97,7 +99,7 @@ class Partition:
             on_committed=self._on_committed,
             on_failed=self._fail,
         )
-        self._checkpoints = Checkpoints(loop, storage)
+        self._checkpoints = Checkpoints(loop, storage, on_failed=self._fail)
 
     @property
     def term(self) -> int:
@@ -105,10 +107,15 @@ class Partition:
         return self._pipeline.term
 
     async def start(self, outbox: Outbox) -> None:
-        """Takes the lead, replays what the checkpoint does not have, and is ready for requests."""
+        """Takes the lead, replays what the checkpoint does not have, and is ready for requests.
+
+        Raises what made the partition fail, if that comes first.
+        """
         self._outbox = outbox
         self._pipeline.start()
-        await self._is_ready.wait()
+        await self._settled.wait()
+        if self._failure is not None:
+            raise self._failure
         self._timer = self._loop.call_later(TICK_S, self._tick)
 
     async def stop(self) -> None:
@@ -140,6 +147,8 @@ class Partition:
 
     def on_drained(self) -> None:
         """The turn's requests are processed: they are appended and flushed together."""
+        if self._failure is not None:
+            return
         if self._stream.has_pending:
             self._stream.go_on(self._now())
             if self._stream.has_pending:
@@ -195,8 +204,9 @@ class Partition:
 
     def _refusal(self, request: CommandRequest) -> ErrorReply | None:
         number, intent = request.number, request.intent
-        if not self._is_ready.is_set():
-            text = f"partition {self.partition_id} is not ready yet"
+        if not self._is_serving:
+            why = "is not ready yet" if self._failure is None else "has failed"
+            text = f"partition {self.partition_id} {why}"
             return ErrorReply(number, ErrorCode.UNAVAILABLE, text, RETRY_AFTER_MS)
         if intent not in CLIENT_COMMANDS:
             text = f"{intent.value_type.name} {intent.name} is not a command of clients"
@@ -234,7 +244,7 @@ class Partition:
 
     def _push_existing(self, subscription: JobSubscription) -> None:
         """Jobs that were there before the credit: no polling beside the subscription."""
-        if not self._is_ready.is_set() or subscription.credit == 0:
+        if not self._is_serving or subscription.credit == 0:
             return
         if not self._engine.views.jobs.activatable(subscription.job_type, 1):
             return
@@ -288,9 +298,10 @@ class Partition:
         effects = self._stream.commit(payloads, last_index)
         self._give_out(effects)
         self._propose()
-        if is_settled and not self._is_ready.is_set():
+        if is_settled and not self._is_serving and self._failure is None:
             self._stream.begin()
-            self._is_ready.set()
+            self._is_serving = True
+            self._settled.set()
         if not self._feed.is_empty:
             self._pump()
 
@@ -341,10 +352,16 @@ class Partition:
         self.on_drained()
 
     def _now(self) -> int:
-        """The log's time never goes back, whatever the machine's does."""
+        """The log's time never goes back, whatever the machine's does, also while it was down."""
         self._last_ms = max(self._last_ms, self._clock.now_ms())
         return self._last_ms
 
     def _fail(self, error: BaseException) -> None:
-        _log.critical("partition %d has failed: %s", self.partition_id, error)
+        """The partition does nothing more: what it would say is not known to be on the disk."""
+        _log.critical("partition %d has failed: %s", self.partition_id, error, exc_info=error)
+        self._is_serving = False
+        self._failure = error
+        self._settled.set()
+        if self._timer is not None:
+            self._timer.cancel()
         self._on_failed(error)

@@ -11,13 +11,15 @@ import typer
 from rich.progress import Progress
 
 from grevy.broker.cli.output import DEFAULT_ADDRESS, Output, with_client
-from grevy.broker.system import OsDisk
+from grevy.broker.system import DataInUse, DataLock, OsDisk
 from grevy.client import Client
 from grevy.journal import Journal, JournalEntry, JournalError, JournalOptions
+from grevy.partition.storage import checkpoint_directories
 from grevy.protocol.codec import decode_entry
 from grevy.protocol.errors import GrevyError
 from grevy.protocol.json_form import record_json
 from grevy.protocol.record import Entry
+from grevy.state import CheckpointCorrupted, read_manifest, verified_image
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -71,7 +73,9 @@ def dump(data: Data = Path("grevy-data")) -> None:
 
 @app.command()
 def verify(data: Data = Path("grevy-data"), *, as_json: Json = False) -> None:
-    """Check every checksum, index and position of the log in a broker's folder."""
+    """Check every checksum, index and position of the log and the checkpoints in a broker's
+    folder.
+    """
     output = Output(as_json=as_json)
     entries = records = 0
     position = 0
@@ -93,10 +97,15 @@ def verify(data: Data = Path("grevy-data"), *, as_json: Json = False) -> None:
                 )
             position = entry.last_position
             records += len(entry.records)
-    values = {"entries": entries, "records": records, "last_position": position}
-    output.result(
-        values, f"{entries} entries with {records} records are whole, up to position {position}"
-    )
+    checkpoints = _check_checkpoints(data, output)
+    values = {
+        "entries": entries,
+        "records": records,
+        "last_position": position,
+        "checkpoints": checkpoints,
+    }
+    text = f"{entries} entries with {records} records are whole, up to position {position}"
+    output.result(values, f"{text}, and {checkpoints} checkpoints")
 
 
 def _shown(entry: Entry, *, as_json: bool) -> Iterator[str]:
@@ -117,17 +126,32 @@ def _read(data: Path, output: Output) -> Iterator[JournalEntry]:
     if not (folder / "journal").is_dir():
         raise output.fail(f"{data}: no log of partition 1 is in there")
     try:
-        journal = Journal.open(OsDisk(folder), 1, JournalOptions())
-    except JournalError as error:
+        with DataLock(data):
+            yield from _entries(OsDisk(folder))
+    except (DataInUse, JournalError) as error:
         raise output.fail(str(error)) from None
+
+
+def _entries(disk: OsDisk) -> Iterator[JournalEntry]:
+    journal = Journal.open(disk, 1, JournalOptions())
     try:
         index = journal.first_index
         while index <= journal.last_index:
-            try:
-                entries = journal.read(index, READ_BYTES)
-            except JournalError as error:
-                raise output.fail(str(error)) from None
+            entries = journal.read(index, READ_BYTES)
             yield from entries
             index = entries[-1].index + 1
     finally:
         journal.close()
+
+
+def _check_checkpoints(data: Path, output: Output) -> int:
+    """Look at every byte of every checkpoint; how many there are."""
+    disk = OsDisk(data / "partitions" / "1")
+    directories = checkpoint_directories(disk)
+    for _, directory in directories:
+        try:
+            for _ in verified_image(disk, directory, read_manifest(disk, directory)):
+                pass
+        except CheckpointCorrupted as error:
+            raise output.fail(str(error)) from None
+    return len(directories)

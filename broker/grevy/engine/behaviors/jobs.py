@@ -10,6 +10,7 @@ from grevy.bpmn.model import Job
 from grevy.engine.behaviors.base import Here
 from grevy.engine.behaviors.documents import join
 from grevy.engine.behaviors.expressions import evaluate_integer, evaluate_text
+from grevy.engine.moments import moment
 from grevy.engine.step import Step
 from grevy.protocol.intents import JobBatchIntent, JobIntent
 from grevy.protocol.messages import ActivatedJob
@@ -51,7 +52,7 @@ def offer_job(step: Step, key: int, job: JobValue) -> None:
         max_jobs_to_activate=1,
         job_keys=(key,),
         fetch_variables=taker.fetch_variables,
-        deadline=step.now + taker.timeout,
+        deadline=moment(step.now + taker.timeout),
     )
     step.event(_BATCH_ACTIVATED, step.next_key(), batch)
     step.push(taker, (activated_job(step, key, taker.fetch_variables),))

@@ -13,6 +13,7 @@ from grevy.engine.behaviors.events import instance_accepts, trigger
 from grevy.engine.behaviors.incidents import raise_incident
 from grevy.engine.behaviors.jobs import activated_job, offer_job
 from grevy.engine.behaviors.variables import set_local
+from grevy.engine.moments import moment
 from grevy.engine.step import Command, Step
 from grevy.engine.tables import NO_CATCH_EVENT, ElementInstance, JobState, StoredJob
 from grevy.protocol.intents import (
@@ -54,7 +55,7 @@ def activate_jobs(step: Step, command: Command) -> None:
         step.reject(command, RejectionType.INVALID_ARGUMENT, reason)
         return
     limit = min(value.max_jobs_to_activate, JOBS_PER_ACTIVATION_MAX)
-    deadline = step.now + value.timeout
+    deadline = moment(step.now + value.timeout)
     jobs: list[ActivatedJob] = []
     size = 0
     is_truncated = False
@@ -115,7 +116,7 @@ def fail_job(step: Step, command: Command) -> None:
         retries=value.retries,
         error_message=value.error_message[:ERROR_MESSAGE_CHARS_MAX],
         retry_backoff=value.retry_backoff,
-        recurring_time=step.now + value.retry_backoff if has_backoff else -1,
+        recurring_time=moment(step.now + value.retry_backoff) if has_backoff else -1,
     )
     step.event(JobIntent.FAILED, command.key, failed)
     instance = step.views.elements.get(job.value.element_instance_key)
@@ -191,7 +192,8 @@ def update_timeout(step: Step, command: Command) -> None:
         reason = f"Expected to update the time-out of job {command.key}, but it is not activated"
         step.reject(command, RejectionType.INVALID_STATE, reason)
         return
-    updated = replace(job.value, deadline=step.now + value.timeout, timeout=value.timeout)
+    deadline = moment(step.now + value.timeout)
+    updated = replace(job.value, deadline=deadline, timeout=value.timeout)
     step.event(JobIntent.TIMEOUT_UPDATED, command.key, updated)
     step.answer(JobIntent.TIMEOUT_UPDATED, command.key)
 

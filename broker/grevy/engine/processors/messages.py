@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from grevy.engine.behaviors.documents import BadDocument, variables_of
 from grevy.engine.behaviors.start_messages import can_start, start_by_message
+from grevy.engine.moments import moment
 from grevy.engine.step import Command, Step
 from grevy.engine.tables import StoredMessage, StoredMessageSubscription
 from grevy.protocol.intents import (
@@ -47,7 +48,7 @@ def publish_message(step: Step, command: Command) -> None:
         )
         step.reject(command, RejectionType.ALREADY_EXISTS, reason)
         return
-    deadline = step.now + value.time_to_live if value.time_to_live > 0 else -1
+    deadline = moment(step.now + value.time_to_live) if value.time_to_live > 0 else -1
     published = replace(value, variables=variables, deadline=deadline)
     key = step.next_key()
     step.event(MessageIntent.PUBLISHED, key, published)
