@@ -17,6 +17,7 @@ from grevy.protocol.intents import MessageIntent
 from grevy.protocol.values import MessageValue
 from grevy.raft import RaftConfig, RawNode
 from grevy.stream import StreamProcessor
+from grevy.testing.entropy import SeededEntropy
 
 OPTIONS: Final = StorageOptions(segment_bytes=4096)
 NOW: Final = 1_700_000_000_000
@@ -44,7 +45,7 @@ class BarePartition:
         """Index of the checkpoint that the start began with; 0 for the log's beginning."""
         self.found = self.storage.journal.last_index
         """Index of the newest entry that was there."""
-        engine = self.storage.make_engine(1, NoTopics())
+        engine = self.storage.make_engine(1, NoTopics(), SeededEntropy(0))
         self._stream = StreamProcessor(engine, self.state)
         journal = self.storage.journal
         self._node = RawNode(

@@ -24,6 +24,7 @@ from grevy.partition.storage import checkpoint_directories
 from grevy.protocol.codec import decode_entry
 from grevy.protocol.messages import CommandReply, CommandRequest, ErrorCode, ErrorReply, ServerItem
 from grevy.testing.clock import START_MS, VirtualClock
+from grevy.testing.entropy import SeededEntropy
 from grevy.transport import Peer
 
 PATIENCE_S: Final = 20
@@ -71,7 +72,14 @@ class Rig:
         self.failed = asyncio.Event()
         self.storage = PartitionStorage.open(disk, folder, 1, OPTIONS)
         loop = asyncio.get_running_loop()
-        self.partition = Partition(1, loop, self.clock, self.storage, on_failed=self._on_failed)
+        self.partition = Partition(
+            1,
+            loop,
+            self.clock,
+            self.storage,
+            entropy=SeededEntropy(0),
+            on_failed=self._on_failed,
+        )
         self.client = Client(self.partition, self.clock.now_ms().to_bytes(16))
 
     def _on_failed(self, error: BaseException) -> None:

@@ -128,12 +128,12 @@ class Player:
         self._engine.complete(self._job(step), step.get("variables"))
 
     def _do_fail(self, step: Step) -> None:
+        """Without the variables: the gateway of the recordings did not pass them on."""
         self._engine.fail(
             self._job(step),
             retries=step.get("retries", 0),
             backoff_ms=step.get("backoff", 0),
             message=step.get("message", "broken"),
-            variables=step.get("variables"),
         )
 
     def _do_throw(self, step: Step) -> None:

@@ -66,12 +66,12 @@ class Script:
 
 @dataclass(slots=True, frozen=True)
 class Mapping:
-    """One input or output mapping: `source` to the variable (or path into it) `target`, at least
-    one name long.
+    """What one variable, or one entry of an object, is made of: a value, or the entries that
+    mappings put into it.
     """
 
-    source: Text
-    target: tuple[str, ...]
+    target: str
+    source: Text | tuple[Mapping, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -91,9 +91,10 @@ class Element:
 
     What an element does not have is None or empty. `error_code` of a catch event: None means any;
     of a throw event it is a Text. `boundary_events` and `outgoing` are in document order;
-    `children` holds the direct flow nodes of a scope, and `event_targets` the catch events behind
-    an event-based gateway. `messages` and `timers` of the boundary events belong to those events,
-    not to the activity.
+    `inputs` and `outputs` have one mapping for each variable, in the order in which the model names
+    them first. `children` holds the direct flow nodes of a scope, and `event_targets` the catch
+    events behind an event-based gateway. `messages` and `timers` of the boundary events belong to
+    those events, not to the activity.
     """
 
     id: str

@@ -19,7 +19,7 @@ import uvloop
 
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
-from grevy.broker.system import DataLock, OsDisk, SystemClock
+from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock
 from grevy.exporting import check_exporter
 from grevy.partition import Partition, PartitionStorage, StorageOptions
 from grevy.protocol.errors import GrevyError
@@ -71,7 +71,9 @@ class Broker:
         )
         folder = config.data / "partitions" / "1"
         storage = PartitionStorage.open(OsDisk(folder), folder, 1, options)
-        self._partition = Partition(1, loop, clock, storage, on_failed=self._on_failed)
+        self._partition = Partition(
+            1, loop, clock, storage, entropy=OsEntropy(), on_failed=self._on_failed
+        )
         self._server = Server(loop, f"tcp://{config.host}:{config.port}", self)
         self._exporters = Exporters(config.exporters, self.endpoint)
 

@@ -17,6 +17,7 @@ from msgspec import Struct
 from grevy.engine.appliers import APPLIERS
 from grevy.engine.appliers.requests import apply_reply
 from grevy.engine.models import Models
+from grevy.engine.ordering import VariableOrder
 from grevy.engine.processors import PROCESSORS
 from grevy.engine.processors.failures import park
 from grevy.engine.schedule import due_commands
@@ -32,6 +33,7 @@ from grevy.engine.step import (
 from grevy.engine.stores import Stores
 from grevy.engine.tables import PendingCommand
 from grevy.engine.views import Views
+from grevy.ports.entropy import Entropy
 from grevy.protocol.codec import encode_entry
 from grevy.protocol.errors import LimitExceeded
 from grevy.protocol.intents import INTENTS, ErrorIntent, RecordType, RejectionType
@@ -78,7 +80,10 @@ class _Order(Struct, frozen=True, gc=False):
 
 
 class Engine:
-    """Processes and replays one partition."""
+    """Processes and replays one partition.
+
+    `entropy` is what expressions draw from. The effect is in the entry, so a replay needs none.
+    """
 
     def __init__(
         self,
@@ -87,12 +92,15 @@ class Engine:
         *,
         partition_count: int = 1,
         topics: JobTopics | None = None,
+        entropy: Entropy | None = None,
     ) -> None:
         self.views = Views(state)
         self._state = state
         self._stores = Stores(state)
         self._models = Models(self.views.processes)
         self._topics = topics if topics is not None else NoTopics()
+        self._entropy = entropy
+        self._variable_order = VariableOrder()
         self._partition_id = partition_id
         self._partition_count = partition_count
 
@@ -186,6 +194,8 @@ class Engine:
             stores=self._stores,
             models=self._models,
             topics=self._topics,
+            entropy=self._entropy,
+            variable_order=self._variable_order,
             partition_id=self._partition_id,
             partition_count=self._partition_count,
             now=order.now,

@@ -16,9 +16,11 @@ from msgspec import Struct
 from grevy.bpmn.model import Element
 from grevy.engine.appliers import APPLIERS
 from grevy.engine.models import Models
+from grevy.engine.ordering import VariableOrder
 from grevy.engine.stores import Stores
 from grevy.engine.tables import AwaitedResult
 from grevy.engine.views import Views
+from grevy.ports.entropy import Entropy
 from grevy.protocol.intents import (
     Intent,
     ProcessInstanceCreationIntent,
@@ -110,6 +112,7 @@ class Step:
         "_stores",
         "activations",
         "document_bytes",
+        "entropy",
         "models",
         "now",
         "partition_count",
@@ -122,6 +125,7 @@ class Step:
         "taken",
         "taker",
         "topics",
+        "variable_order",
         "views",
     )
 
@@ -132,6 +136,8 @@ class Step:
         stores: Stores,
         models: Models,
         topics: JobTopics,
+        entropy: Entropy | None,
+        variable_order: VariableOrder,
         partition_id: int,
         partition_count: int,
         now: int,
@@ -141,6 +147,8 @@ class Step:
         self.views = views
         self.models = models
         self.topics = topics
+        self.entropy = entropy
+        self.variable_order = variable_order
         self.now = now
         self.request = request
         self.taker = taker

@@ -19,7 +19,7 @@ from grevy.engine import CLIENT_COMMANDS, Command
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
 from grevy.partition.storage import PartitionStorage
-from grevy.ports import Clock
+from grevy.ports import Clock, Entropy
 from grevy.protocol.intents import JobBatchIntent, JobIntent
 from grevy.protocol.limits import IN_FLIGHT_MAX
 from grevy.protocol.messages import (
@@ -73,6 +73,7 @@ class Partition:
         clock: Clock,
         storage: PartitionStorage,
         *,
+        entropy: Entropy,
         on_failed: Callable[[BaseException], None],
     ) -> None:
         self.partition_id = partition_id
@@ -81,7 +82,7 @@ class Partition:
         self._storage = storage
         self._topics = Topics()
         self._leases = Leases()
-        self._engine = storage.make_engine(partition_id, self._topics)
+        self._engine = storage.make_engine(partition_id, self._topics, entropy)
         self._stream = StreamProcessor(self._engine, storage.state)
         self._feed = RecordFeed(storage.log)
         self._peers: dict[bytes, Peer] = {}

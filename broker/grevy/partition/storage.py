@@ -26,7 +26,7 @@ from grevy.journal import Journal, JournalOptions
 from grevy.logstream import LogStream
 from grevy.partition.errors import StorageFailed
 from grevy.partition.exporter_positions import ExporterPositions
-from grevy.ports import Disk
+from grevy.ports import Disk, Entropy
 from grevy.protocol.limits import SEGMENT_BYTES
 from grevy.raft import RaftStorage
 from grevy.state import (
@@ -94,9 +94,9 @@ class PartitionStorage:
         state = _open_state(disk, folder / RUNTIME, journal)
         return cls(disk, raft, exporters, state, options)
 
-    def make_engine(self, partition_id: int, topics: JobTopics) -> Engine:
+    def make_engine(self, partition_id: int, topics: JobTopics, entropy: Entropy) -> Engine:
         """The engine over this state."""
-        return Engine(self.state, partition_id, topics=topics)
+        return Engine(self.state, partition_id, topics=topics, entropy=entropy)
 
     def close(self) -> None:
         """Closes the files; the runtime state is thrown away at the next start."""

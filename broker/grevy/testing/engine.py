@@ -48,6 +48,7 @@ from grevy.protocol.values import (
 from grevy.state import MemoryBackend, State
 from grevy.stream import StreamProcessor
 from grevy.testing.clock import VirtualClock
+from grevy.testing.entropy import SeededEntropy
 from grevy.testing.errors import NoJob, NoResult, Rejected
 from grevy.testing.records import RecordLog
 
@@ -86,7 +87,8 @@ class AwaitedInstance:
 class InProcessEngine:
     """One partition, with its state in memory (or in the state that is given).
 
-    A refused command raises Rejected. `entries` is the log, as a broker would write it.
+    A refused command raises Rejected. `entries` is the log, as a broker would write it; `seed`
+    decides what `uuid()` and `random number()` give.
     """
 
     def __init__(
@@ -95,12 +97,13 @@ class InProcessEngine:
         state: State | None = None,
         clock: VirtualClock | None = None,
         topics: JobTopics | None = None,
+        seed: int = 0,
     ) -> None:
         self.state = state if state is not None else State(MemoryBackend())
         self.clock = clock if clock is not None else VirtualClock()
         self.records = RecordLog()
         self.entries: list[bytes] = []
-        self.core = Engine(self.state, 1, topics=topics)
+        self.core = Engine(self.state, 1, topics=topics, entropy=SeededEntropy(seed))
         self._processor = StreamProcessor(self.core, self.state)
         self._index = 0
         self._requests = 0

@@ -47,7 +47,6 @@ class PassThroughTask:
 
     def activate(self, step: Step, here: Here) -> None:
         """Goes on at once."""
-        apply_inputs(step, here)
         subscribe(step, here)
         activated(step, here)
         complete(step, here)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isinf
 from typing import Final
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from grevy.engine.step import Command, Step
+from grevy.feel import json_double
 from grevy.protocol.limits import JSON_DEPTH_MAX
 from grevy.protocol.values import (
     EMPTY_DOCUMENT,
@@ -29,6 +31,16 @@ _WITH_VARIABLES: Final = (
     VariableDocumentValue,
 )
 _SPLITTER: Final = msgspec.json.Decoder(dict[str, Raw])
+
+
+def _read_float(text: str) -> float | Raw:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return json_double(number)
+
+
+_READER: Final = msgspec.json.Decoder(float_hook=_read_float)
 
 
 class BadDocument(ValueError):
@@ -73,7 +85,7 @@ def checked(document: Document) -> Document:
     _check_depth(document)
     try:
         if b"\\" in document or b"e" in document or b"E" in document or b"." in document:
-            parsed = msgspec.json.decode(document)  # numbers and escapes have more than one form
+            parsed = _READER.decode(document)  # numbers and escapes have more than one form
             if not isinstance(parsed, dict):
                 raise BadDocument(f"the variables are no JSON object, but {_kind(parsed)}")
             encoded = msgspec.json.encode(parsed)

@@ -17,7 +17,7 @@ from grevy.engine.behaviors.transitions import (
     completed,
     terminate_children,
 )
-from grevy.engine.behaviors.variables import apply_inputs, apply_outputs
+from grevy.engine.behaviors.variables import apply_outputs
 from grevy.engine.step import Step
 from grevy.protocol.intents import BpmnElementType, ErrorType, ProcessInstanceIntent
 from grevy.protocol.values import EMPTY_DOCUMENT
@@ -91,14 +91,13 @@ class TerminateEndEvent:
 
 class ErrorEndEvent:
     """Throws an error to the nearest scope that catches it; it ends with the scope that the error
-    ends.
+    ends. Input mappings are not for it.
     """
 
     def activate(self, step: Step, here: Here) -> None:
         """Looks for who catches before it is activated; with nobody there it is stuck."""
         code = here.element.error_code
         assert code is not None, f"{here.element.id} has no error code"
-        apply_inputs(step, here)
         text = self._code(step, here, code)
         catch = find_catch(step, here.key, text)
         if catch is None:

@@ -47,10 +47,10 @@ class _Awaited(NamedTuple):
 
 def awaited_events(element: Element) -> tuple[Element, ...]:
     """The events that an instance of this element waits for: its own, those behind a gateway, those
-    on its boundary.
+    on its boundary; of several the last one of the document first, as in Zeebe.
     """
     own = (element,) if element.message is not None or element.timer is not None else ()
-    return own + element.event_targets + element.boundary_events
+    return own + element.event_targets[::-1] + element.boundary_events[::-1]
 
 
 def subscribe(step: Step, here: Here) -> None:
@@ -150,8 +150,11 @@ def _close_message(step: Step, key: int, value: ProcessMessageSubscriptionValue)
 
 
 def instance_accepts(instance: ElementInstance) -> bool:
-    """Whether an element instance is in a state that events may change."""
-    return instance.state is Lifecycle.ACTIVATED and not instance.is_interrupted
+    """Whether an element instance is in a state that events may change: nothing has happened to it
+    yet that ends its wait.
+    """
+    is_waiting = instance.triggers == 0 and not instance.is_interrupted
+    return is_waiting and instance.state is Lifecycle.ACTIVATED
 
 
 def trigger(step: Step, host: ElementInstance, event: Element, variables: Document) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Final
 
 from grevy.bpmn.model import Text
 from grevy.engine.behaviors.base import Stuck
 from grevy.engine.step import Step
-from grevy.feel import Evaluation, Expression, Lookup, Value, type_name
+from grevy.feel import Evaluation, Expression, Value, type_name
 from grevy.protocol.intents import ErrorType
+
+_INT32_END: Final = 2**31
 
 
 def evaluate(
@@ -16,12 +20,12 @@ def evaluate(
     expression: Expression,
     scope_key: int,
     error: ErrorType,
-    lookup: Lookup | None = None,
+    bindings: Mapping[str, Value] | None = None,
 ) -> Value:
-    """The value of an expression in a scope (or by a lookup of its own); raises `Stuck` when it has
-    none.
+    """The value of an expression in a scope, where `bindings` come before its variables; raises
+    `Stuck` when it has none.
     """
-    evaluation = expression.evaluate(lookup or step.lookup(scope_key), step.now)
+    evaluation = _evaluation(step, expression, scope_key, bindings)
     if evaluation.failure is not None:
         raise Stuck(error, _failed(expression, evaluation), scope_key=scope_key)
     return evaluation.value
@@ -55,13 +59,13 @@ def evaluate_text_or_number(step: Step, text: Text, scope_key: int) -> str:
 
 
 def evaluate_integer(step: Step, text: Text, scope_key: int) -> int:
-    """A whole number, such as a job's retries; static texts were checked at deployment."""
+    """A whole number, such as a job's retries: the low 32 bits of it, as in Zeebe."""
     if isinstance(text, str):
         return int(text)
     evaluation = _evaluated(step, text, scope_key, ErrorType.EXTRACT_VALUE_ERROR)
     value = evaluation.value
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return int(value)
+        return (int(value) + _INT32_END) % (2 * _INT32_END) - _INT32_END
     raise Stuck(
         ErrorType.EXTRACT_VALUE_ERROR, _mismatch(text, "NUMBER", evaluation), scope_key=scope_key
     )
@@ -90,10 +94,20 @@ def _typed(
 
 
 def _evaluated(step: Step, expression: Expression, scope_key: int, error: ErrorType) -> Evaluation:
-    evaluation = expression.evaluate(step.lookup(scope_key), step.now)
+    evaluation = _evaluation(step, expression, scope_key)
     if evaluation.failure is not None:
         raise Stuck(error, _failed(expression, evaluation), scope_key=scope_key)
     return evaluation
+
+
+def _evaluation(
+    step: Step,
+    expression: Expression,
+    scope_key: int,
+    bindings: Mapping[str, Value] | None = None,
+) -> Evaluation:
+    lookup = step.lookup(scope_key)
+    return expression.evaluate(lookup, step.now, bindings=bindings, entropy=step.entropy)
 
 
 def _mismatch(expression: Expression, wanted: str, evaluation: Evaluation) -> str:

@@ -16,7 +16,7 @@ from grevy.protocol.intents import (
     ProcessInstanceIntent,
     RejectionType,
 )
-from grevy.protocol.limits import ACTIVATIONS_MAX, BATCH_STEPS_MAX
+from grevy.protocol.limits import ACTIVATIONS_MAX
 from grevy.protocol.values import ProcessInstanceBatchValue, ProcessInstanceValue
 
 # Looked up once, see step.py.
@@ -98,18 +98,21 @@ def terminate_element(step: Step, command: Command) -> None:
 
 
 def terminate_batch(step: Step, command: Command) -> None:
-    """Terminates the children of an element, a piece at a time."""
+    """Terminates the children of an element, one after the other, as in Zeebe: what each one leads
+    to mixes with what the next one does.
+    """
     value = command.value
     assert isinstance(value, ProcessInstanceBatchValue), value
     parent = value.batch_element_instance_key
-    children = step.views.elements.children(parent, BATCH_STEPS_MAX, after=value.index)
-    for key in children:
-        child = step.views.elements.get(key)
-        assert child is not None, f"child {key} is not alive"
-        step.follow_up(ProcessInstanceIntent.TERMINATE_ELEMENT, key, child.value)
-    if len(children) == BATCH_STEPS_MAX:
+    children = step.views.elements.children(parent, 2, after=value.index)
+    if not children:
+        return
+    child = step.views.elements.get(children[0])
+    assert child is not None, f"child {children[0]} is not alive"
+    step.follow_up(ProcessInstanceIntent.TERMINATE_ELEMENT, child.key, child.value)
+    if len(children) > 1:
         rest = ProcessInstanceBatchValue(
-            value.process_instance_key, value.process_definition_key, parent, children[-1]
+            value.process_instance_key, value.process_definition_key, parent, child.key
         )
         step.follow_up(ProcessInstanceBatchIntent.TERMINATE, step.next_key(), rest)
 

@@ -103,7 +103,7 @@ def complete_job(step: Step, command: Command) -> None:
 
 def fail_job(step: Step, command: Command) -> None:
     """A worker could not do a job: it goes back, after its back-off; without retries it is an
-    incident.
+    incident. What the worker says of it stays with the element.
     """
     value = _value(command)
     job = _workable(step, command, "fail")
@@ -120,9 +120,9 @@ def fail_job(step: Step, command: Command) -> None:
     )
     step.event(JobIntent.FAILED, command.key, failed)
     instance = step.views.elements.get(job.value.element_instance_key)
+    if instance is not None:
+        set_local(step, instance.key, instance.value, split(variables))
     if value.retries <= 0:
-        if instance is not None:
-            set_local(step, instance.key, instance.value, split(variables))
         message = failed.error_message or "No more retries left."
         _raise(step, job, instance, Stuck(ErrorType.JOB_NO_RETRIES, message, job_key=job.key))
     elif not has_backoff:
@@ -286,7 +286,7 @@ def _reject_missing(step: Step, command: Command, verb: str) -> None:
 
 
 def _batch_fault(value: JobBatchValue) -> str:
-    if not value.type.strip():
+    if not value.type:
         return "no type is given"
     if value.timeout < 1:
         return f"the time-out must be at least 1 ms, and is {value.timeout}"

@@ -163,7 +163,7 @@ def reject_correlation(step: Step, command: Command) -> None:
     if known is None:
         _reject_missing(step, command, "reject the correlation of")
         return
-    step.event(MessageSubscriptionIntent.REJECTED, known.key, known.value)
+    step.event(MessageSubscriptionIntent.REJECTED, command.key, value)
     message = step.views.messages.get(value.message_key)
     if message is None or message.value.deadline <= step.now:
         return

@@ -59,6 +59,7 @@ def confirm_closed(step: Step, command: Command) -> None:
 def _answer(
     step: Step, value: ProcessMessageSubscriptionValue, intent: MessageSubscriptionIntent
 ) -> None:
+    is_taken = intent is MessageSubscriptionIntent.CORRELATE
     answer = MessageSubscriptionValue(
         process_instance_key=value.process_instance_key,
         element_instance_key=value.element_instance_key,
@@ -67,7 +68,7 @@ def _answer(
         message_name=value.message_name,
         correlation_key=value.correlation_key,
         message_key=value.message_key,
-        interrupting=value.interrupting,
+        interrupting=is_taken and value.interrupting,
     )
     step.send(value.subscription_partition_id, intent, -1, answer)
 

@@ -31,7 +31,13 @@ class ElementsView:
         """Keys of at most `limit` live children with keys above `after`, oldest first."""
         if after <= 0:
             return self._children.scan(key, limit=limit)
-        return [child for child in self._children.scan(key) if child > after][:limit]
+        pages = 1  # most of those before `after` are gone
+        while True:
+            pages *= 2
+            page = self._children.scan(key, limit=pages * limit)
+            found = [child for child in page if child > after]
+            if len(found) >= limit or len(page) < pages * limit:
+                return found[:limit]
 
     def tokens_at(self, scope_key: int, gateway_id: str) -> int:
         """How many incoming flows of a joining gateway have a token that waits."""
