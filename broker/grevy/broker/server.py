@@ -19,7 +19,7 @@ import uvloop
 
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
-from grevy.broker.system import FolderLock, OsDisk, SystemClock, process_usage
+from grevy.broker.system import DataLock, OsDisk, SystemClock, process_usage
 from grevy.exporting import check_exporter
 from grevy.partition import Partition, PartitionStorage, StorageOptions
 from grevy.protocol.errors import GrevyError
@@ -56,7 +56,7 @@ class Broker:
     """One broker: its partition, its socket, its exporters."""
 
     def __init__(self, config: BrokerConfig, loop: asyncio.AbstractEventLoop) -> None:
-        """Takes the folder and the port, then opens the log. Raises `GrevyError`s and `OSError`."""
+        """Takes the port, then opens the log. Raises `GrevyError`s and `OSError`."""
         self._config = config
         self._loop = loop
         self._stopped = asyncio.Event()
@@ -66,7 +66,6 @@ class Broker:
         self._started_ns = clock.monotonic_ns()
         for exporter in config.exporters:
             check_exporter(exporter, clock)
-        self._lock = FolderLock(config.data)
         self._server = self._listen()
         options = StorageOptions(
             checkpoint_period_s=config.checkpoint_period_s,
@@ -102,7 +101,6 @@ class Broker:
         self._server.close()
         if self._failure is None:
             await self._partition.stop()
-        self._lock.release()
 
     # ── what the transport asks for ───────────────────────────────────────────────────────────────
 
@@ -178,11 +176,12 @@ class Broker:
 
 async def serve(config: BrokerConfig, announce: Callable[[Broker], None]) -> int:
     """Runs a broker until it is told to stop; the exit code."""
-    broker = Broker(config, asyncio.get_running_loop())
-    await broker.start()
-    _spare_the_collector()
-    announce(broker)
-    return await broker.run_until_stopped()
+    with DataLock(config.data):
+        broker = Broker(config, asyncio.get_running_loop())
+        await broker.start()
+        _spare_the_collector()
+        announce(broker)
+        return await broker.run_until_stopped()
 
 
 def _spare_the_collector() -> None:

@@ -7,11 +7,11 @@ import os
 import resource
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from grevy.protocol.errors import GrevyError
 
-LOCK_NAME: Final = "broker.lock"
+LOCK_FILE: Final = "lock"
 
 
 class SystemClock:
@@ -157,32 +157,41 @@ class OsDisk:
         _fsync_directory(directory.parent)
 
 
-class FolderInUse(GrevyError):
-    """Another process works in the folder."""
+class DataInUse(GrevyError):
+    """Another process has the broker's folder open."""
 
 
-class FolderLock:
-    """Keeps a folder to this process; the system lets go of it when the process ends, however."""
+class DataLock:
+    """Holds a broker's folder for one process; the system lets go of it when the process ends.
 
-    def __init__(self, folder: Path) -> None:
-        """Makes the folder when it is missing. Raises `FolderInUse`."""
-        OsDisk(folder)
-        self._fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    Opening a log repairs it, which nobody may do while another one writes to it.
+    """
+
+    def __init__(self, data: Path) -> None:
+        """Takes the folder, which is made when it is missing; raises `DataInUse`, or `OSError`."""
+        OsDisk(data)
+        self._fd = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(self._fd, 20, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._fd)
-            raise FolderInUse(
-                f"{folder} is in use by another broker, process {holder}; "
+            raise DataInUse(
+                f"{data} is in use by a running broker, process {holder}; "
                 "every broker needs a folder of its own"
             ) from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Lets others have the folder. The file stays: removing it would let two in at once."""
+        """Lets go of the folder. The file stays: without it two could come in at once."""
         os.close(self._fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
 
 
 def _fsync_directory(directory: Path) -> None:
