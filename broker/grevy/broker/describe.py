@@ -65,6 +65,8 @@ def _job(job: JobValue) -> str:
 
 
 def _incident(incident: IncidentValue) -> str:
+    if not incident.element_id:
+        return ""  # a command names its incident by key
     job = f" (job {incident.job_key})" if incident.job_key > 0 else ""
     kind = words(incident.error_type.name)
     return f"{incident.element_id}{job}: {kind}: {incident.error_message}"
