@@ -168,12 +168,6 @@ def _lines(entry: Entry, from_position: int, *, as_json: bool) -> Iterator[str]:
         for place in range(first, len(entry.records)):
             yield record_json(entry, place).decode()
         return
-    from grevy.broker.describe import about, clock_time
+    from grevy.protocol.text_form import entry_lines
 
-    time = clock_time(entry.timestamp)
-    for place, record in enumerate(entry.records[first:], first):
-        yield (
-            f"{entry.first_position + place:>8} {time} {record.record_type.name[:9]:<9} "
-            f"{record.value_type.name:<28} {record.intent.name:<20} {record.key:>19} "
-            f"{about(record)}"
-        )
+    yield from entry_lines(entry, first)

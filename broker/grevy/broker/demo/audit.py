@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from grevy.broker.demo.trail import element_of
-from grevy.broker.describe import about, words
 from grevy.protocol.intents import IncidentIntent, JobIntent, RecordType, ValueType
 from grevy.protocol.record import Entry, Record
+from grevy.protocol.text_form import about, words
 from grevy.protocol.values import JobBatchValue, ProcessInstanceCreationValue, VariableValue
 
 _STYLES = {

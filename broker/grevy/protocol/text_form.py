@@ -1,12 +1,16 @@
-"""A record in a line, for people: what `grevy log tail` and the demo show."""
+"""Records as lines for people: what `grevy log tail`, the demo and failing tests show.
+
+Not a contract, unlike `json_form`: it may say more tomorrow.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 from grevy.protocol.intents import BpmnElementType, RecordType
-from grevy.protocol.record import Record
+from grevy.protocol.record import Entry, Record
 from grevy.protocol.values import (
     EMPTY_DOCUMENT,
     DeploymentValue,
@@ -33,10 +37,16 @@ TEXT_CHARS_MAX: Final = 200
 """Of a variable or a message; the rest stands in the record."""
 
 
-def clock_time(timestamp_ms: int) -> str:
-    """The local time of day, with milliseconds."""
-    moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC).astimezone()
-    return moment.strftime("%H:%M:%S.") + f"{timestamp_ms % 1000:03}"
+def entry_lines(entry: Entry, from_place: int = 0) -> Iterator[str]:
+    """A line for each record of an entry, from one of them on, in columns."""
+    moment = datetime.fromtimestamp(entry.timestamp / 1000, UTC).astimezone()
+    time = moment.strftime("%H:%M:%S.") + f"{entry.timestamp % 1000:03}"
+    for place, record in enumerate(entry.records[from_place:], from_place):
+        yield (
+            f"{entry.first_position + place:>8} {time} {record.record_type.name[:9]:<9} "
+            f"{record.value_type.name:<28} {record.intent.name:<20} {record.key:>19} "
+            f"{about(record)}"
+        )
 
 
 def words(name: str) -> str:
