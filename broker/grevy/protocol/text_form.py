@@ -37,13 +37,20 @@ TEXT_CHARS_MAX: Final = 200
 """Of a variable or a message; the rest stands in the record."""
 
 
+_KINDS: Final = {
+    RecordType.EVENT: "event",
+    RecordType.COMMAND: "command",
+    RecordType.COMMAND_REJECTION: "rejection",
+}
+
+
 def entry_lines(entry: Entry, from_place: int = 0) -> Iterator[str]:
     """A line for each record of an entry, from one of them on, in columns."""
     moment = datetime.fromtimestamp(entry.timestamp / 1000, UTC).astimezone()
     time = moment.strftime("%H:%M:%S.") + f"{entry.timestamp % 1000:03}"
     for place, record in enumerate(entry.records[from_place:], from_place):
         yield (
-            f"{entry.first_position + place:>8} {time} {record.record_type.name[:9]:<9} "
+            f"{entry.first_position + place:>8} {time} {_KINDS[record.record_type]:<9} "
             f"{record.value_type.name:<28} {record.intent.name:<20} {record.key:>19} "
             f"{about(record)}"
         )

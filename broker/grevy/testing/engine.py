@@ -125,20 +125,10 @@ class InProcessEngine:
         return answer.value
 
     def create(
-        self,
-        process_id: str,
-        variables: Variables | None = None,
-        *,
-        version: int = -1,
-        start_before: Sequence[str] = (),
+        self, process_id: str, variables: Variables | None = None, *, version: int = -1
     ) -> int:
-        """Creates an instance of a process (its newest version); its key.
-
-        `start_before` names elements to start at, instead of the start event.
-        """
-        value = msgspec.structs.replace(
-            _creation(process_id, variables, version), start_instructions=tuple(start_before)
-        )
+        """Creates an instance of a process (its newest version); its key."""
+        value = _creation(process_id, variables, version)
         answer = self.execute(ProcessInstanceCreationIntent.CREATE, -1, value)
         return _created(answer)
 
