@@ -1,15 +1,13 @@
-"""A broker as a process, used as a new user would: command line, exporter, restart, bad input."""
+"""A broker as a process: exporter, restart, bad input."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.broker.processes import BrokerProcess, wait_until
 
 from grevy.client import InvalidArgument, NotFound, SyncClient, TooLarge
 
@@ -23,59 +21,22 @@ MODEL = b"""<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/
 <bpmn:sequenceFlow id="f2" sourceRef="t" targetRef="e"/>
 </bpmn:process></bpmn:definitions>"""
 
-DEADLINE_S = 30.0
 
-
-class Broker:
-    """A broker process in a folder, with a JSON-lines exporter."""
+class Broker(BrokerProcess):
+    """A broker with a JSON-lines exporter."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self.exported = folder / "records"
-        config = folder / "grevy.toml"
-        config.write_text(
-            f'data = "{folder / "data"}"\nport = 0\n'
-            '[[exporters]]\nid = "lines"\nexporter = "json-lines"\n'
-            f'args = {{ path = "{self.exported}" }}\n',
-            encoding="utf-8",
-        )
-        self._command = [sys.executable, "-m", "grevy.broker"]
-        self._start = [*self._command, "broker", "--config", str(config), "--json"]
-        self.process: subprocess.Popen[str] | None = None
-        self.address = ""
-
-    def start(self) -> str:
-        """Starts it; its address."""
-        self.process = subprocess.Popen(self._start, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.address = str(json.loads(self.process.stdout.readline())["endpoint"])
-        return self.address
-
-    def stop(self) -> None:
-        """Stops it politely."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            assert self.process.wait() == 0
-        if self.process is not None and self.process.stdout is not None:
-            self.process.stdout.close()
-
-    def grevy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command of the command line."""
-        return subprocess.run(
-            [*self._command, *arguments], capture_output=True, text=True, check=False, timeout=60
-        )
+        super().__init__(folder, [("lines", "json-lines", {"path": str(self.exported)})])
 
     def wait_exported(self, text: str) -> list[dict[str, object]]:
         """The exported records, when one of them holds the text."""
-        end = time.monotonic() + DEADLINE_S
-        while time.monotonic() < end:
-            files = sorted(self.exported.rglob("*.jsonl"))
-            found = "".join(file.read_text("utf-8") for file in files)
-            if text in found:
-                lines = found[: found.rindex("\n") + 1].splitlines()
-                return [json.loads(line) for line in lines]
-            time.sleep(0.05)  # files tell nobody that they have grown
-        raise AssertionError(f"{text} was not exported within {DEADLINE_S} s")
+        wait_until(lambda: text in self._text())
+        lines = self._text().rpartition("\n")[0].splitlines()
+        return [json.loads(line) for line in lines]
+
+    def _text(self) -> str:
+        return "".join(file.read_text("utf-8") for file in sorted(self.exported.rglob("*.jsonl")))
 
 
 @pytest.fixture
@@ -86,25 +47,6 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
         yield made
     finally:
         made.stop()
-
-
-def test_command_line_and_exporter(broker: Broker, tmp_path: Path) -> None:
-    (tmp_path / "p.bpmn").write_bytes(MODEL)
-    address = ("--address", broker.address, "--json")
-    deployed = broker.grevy("deploy", str(tmp_path / "p.bpmn"), *address)
-    assert json.loads(deployed.stdout)["process"] == "p", deployed.stderr
-    created = broker.grevy("create", "p", "-v", '{"n": 1}', "--result", *address)
-    result = json.loads(created.stdout)
-    assert result["variables"] == {"n": 1}
-    missing = broker.grevy("cancel", "99", *address)
-    assert missing.returncode == 1
-    assert "99" in json.loads(missing.stderr)["error"]
-    assert json.loads(broker.grevy("status", *address).stdout)["role"] == "leader"
-    records = broker.wait_exported('"PROCESS_INSTANCE_CREATION"')
-    assert records[0]["position"] == 1
-    broker.stop()
-    verified = broker.grevy("log", "verify", "--data", str(broker.folder / "data"), "--json")
-    assert json.loads(verified.stdout)["last_position"] >= len(records), verified.stderr
 
 
 def test_restart_goes_on_where_it_was(broker: Broker) -> None:

@@ -134,7 +134,7 @@ async def test_what_is_said_of_jobs(connected: Any) -> None:
         await client.fail_job(mine, retries=2, error_message="no", retry_backoff=1.5)
         await client.throw_error(mine, "E1", "why", {"x": 1})
         await client.update_job_retries(key, 4)
-        await client.update_job_timeout(mine, 500)
+        await client.update_job_timeout(mine, 0.5)
         assert [command.value for command in broker.commands] == [
             JobValue(variables=b'{"r":1}', activation=5),
             JobValue(),

@@ -171,10 +171,19 @@ class Partition:
             del self._peers[peer.client_id]
         self.on_drained()
 
+    def exporter_positions(self) -> dict[str, int]:
+        """What each exporter has acknowledged."""
+        return self._storage.exporters.positions()
+
+    @property
+    def last_position(self) -> int:
+        """The position of the newest record."""
+        return self._stream.next_position - 1
+
     def statistics(self) -> dict[str, object]:
         """Figures for people and dashboards."""
         return {
-            "records": self._stream.next_position - 1,
+            "records": self.last_position,
             "in_flight": self._stream.in_flight,
             "commands_processed": self._stream.commands_processed,
             "entries_replayed": self._stream.entries_replayed,

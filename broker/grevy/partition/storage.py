@@ -114,10 +114,6 @@ class PartitionStorage:
             "log_last_index": journal.last_index,
             "log_flushes": journal.flushes,
             "state_applied_index": self.state.applied_index,
-            **{
-                f"exporter {name}": position
-                for name, position in self.exporters.positions().items()
-            },
         }
 
 

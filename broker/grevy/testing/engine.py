@@ -50,7 +50,7 @@ from grevy.stream import StreamProcessor
 from grevy.testing.clock import VirtualClock
 from grevy.testing.entropy import SeededEntropy
 from grevy.testing.errors import NoJob, NoResult, Rejected
-from grevy.testing.records import RecordLog
+from grevy.testing.records import Incident, RecordLog
 
 Variables: TypeAlias = Mapping[str, object]
 """Variables of a command, by name; the values are what JSON can say."""
@@ -264,9 +264,17 @@ class InProcessEngine:
         )
         self.execute(VariableDocumentIntent.UPDATE, -1, value)
 
-    def resolve_incident(self, incident_key: int) -> None:
-        """Tries again what was stuck."""
-        self.execute(IncidentIntent.RESOLVE, incident_key, IncidentValue())
+    def incidents(self, process_instance_key: int | None = None) -> list[Incident]:
+        """The incidents (of an instance) that nobody has resolved yet, oldest first."""
+        return self.records.incidents(process_instance_key)
+
+    def resolve_incident(self, incident: int | Incident, *, retries: int = 0) -> None:
+        """Tries again what was stuck; `retries` are given to its job before, if it has one."""
+        if isinstance(incident, Incident):
+            if retries > 0:
+                self.update_retries(incident.job_key, retries)
+            incident = incident.key
+        self.execute(IncidentIntent.RESOLVE, incident, IncidentValue())
 
     def increase_time(self, by: float | timedelta, *, at_once: bool = False) -> None:
         """Moves the clock (seconds); what becomes due happens in its order, each at its own time.
@@ -285,9 +293,10 @@ class InProcessEngine:
             pass
 
     def variables(self, scope_key: int) -> dict[str, object]:
-        """The variables of a live element instance's (or process instance's) own scope."""
-        found = self.core.views.variables.locals(scope_key)
-        return {variable.name: msgspec.json.decode(variable.value) for variable in found}
+        """The variables of a process instance's or element instance's own scope: as they are, or
+        as they were when it ended.
+        """
+        return self.records.variables(scope_key)
 
     def execute(self, intent: Intent, key: int, value: Value) -> Answer:
         """Sends any command and returns its answer; raises Rejected."""

@@ -40,7 +40,7 @@ async def main(console: Console) -> None:
             console.print(errors.read_text(encoding="utf-8"))
             raise SystemExit(1)
         address = str(json.loads(line)["endpoint"])
-        console.print(f"[bold]A broker[/bold] listens at {address} and keeps its log in {folder}")
+        console.print(f"[bold]a broker[/bold] listens at {address}, its log is in {folder}")
         client = await Client.connect(address)
         try:
             await tell(client, console)
