@@ -13,6 +13,7 @@ from grevy.protocol.record import Answer, Reply
 from grevy.protocol.values import VALUES, ProcessInstanceCreationValue
 
 # Looked up once, see step.py.
+_encode: Final = msgspec.msgpack.Encoder().encode
 _CREATE_WITH_AWAITING_RESULT: Final = ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
 
 
@@ -38,7 +39,7 @@ def apply_reply(stores: Stores, reply: Reply, now: int) -> None:
 
 def _remembered(number: int, answer: Answer) -> RememberedAnswer:
     rejection = -1 if answer.rejection_type is None else int(answer.rejection_type)
-    value = b"" if answer.value is None else msgspec.msgpack.encode(answer.value)
+    value = b"" if answer.value is None else _encode(answer.value)
     return RememberedAnswer(
         number, False, answer.intent, answer.key, rejection, answer.rejection_reason, value
     )
