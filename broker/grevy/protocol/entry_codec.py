@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from grevy.protocol import wire
 from grevy.protocol.errors import MalformedFrame
 from grevy.protocol.frame import FrameCodec
 from grevy.protocol.intents import INTENTS, RecordType, RejectionType
+from grevy.protocol.layout import Fields, Layout
 from grevy.protocol.limits import ENTRY_BYTES_MAX
 from grevy.protocol.record import Answer, Entry, Record, Reply
-from grevy.protocol.schemas import SCHEMAS, Builder, Field, Reader
+from grevy.protocol.schemas import SCHEMAS, Field, Reader
 from grevy.protocol.struct_codec import StructCodec, check_count
 from grevy.protocol.tables import TableReader, TableWriter
 from grevy.protocol.values_codec import KIND_OF_INTENT
@@ -35,6 +37,7 @@ _SCALARS: Final = tuple(
 )  # fmt: skip
 _COLUMNS: Final = tuple(_ENTRY[name] for name in ("recordTypes", "intents", "keys", "valueIndexes"))
 _VALUE_TYPES: Final = _ENTRY["valueTypes"]
+_REJECTION_LAYOUT: Final = Layout(SCHEMAS["Rejection"])
 _REJECTIONS: Final = _ENTRY["rejections"]
 _REPLIES: Final = _ENTRY["replies"]
 _REJECTION: Final[dict[str, Field]] = SCHEMAS["Rejection"].schema.fields
@@ -47,55 +50,46 @@ _REPLY_CODEC: Final = StructCodec(Reply)
 _ANSWER_CODEC: Final = StructCodec(Answer)
 
 
-def _write_entry(builder: Builder, entry: Entry, tables: TableWriter) -> None:
-    set_field = builder._set_by_field
-    scalars = (
-        entry.partition_id,
-        entry.timestamp,
-        entry.first_position,
-        entry.command_position,
-        entry.key_counter,
-        entry.activations,
-    )
-    for field, number in zip(_SCALARS, scalars, strict=True):
-        set_field(field, number)
-    set_field(_VALUE_TYPES, _write_columns(builder, entry.records, tables))
-    rejected = [(i, r) for i, r in enumerate(entry.records) if r.rejection_type is not None]
-    if rejected:
-        _write_rejections(builder, rejected)
-    if entry.replies:
-        check_count(entry.replies)
-        slots = builder._init_by_field(_REPLIES, len(entry.replies))
-        for place, reply in enumerate(entry.replies):
-            _REPLY_CODEC.write(slots[place], reply, tables)
-
-
-def _write_columns(builder: Builder, records: tuple[Record, ...], tables: TableWriter) -> int:
-    """Write the records but for their rejections; the mask of their value types."""
+def _write_entry(entry: Entry, tables: TableWriter) -> Fields:
+    records = entry.records
     check_count(records)
-    # pycapnp takes nothing but plain ints; `real` is the one inside an IntEnum.
-    intents = [record.intent.real for record in records]
+    intents = [record.intent for record in records]
     values = [record.value for record in records]
     assert list(map(type, values)) == [KIND_OF_INTENT[intent] for intent in intents], intents
-    set_list = builder._set
-    set_list("recordTypes", [record.record_type.real for record in records])
-    set_list("intents", intents)
-    set_list("keys", [record.key for record in records])
-    set_list("valueIndexes", list(map(tables.value, values)))
     mask = 0
     for intent in set(intents):
         mask |= 1 << (intent >> 8)
-    return mask
+    rejected = [(i, r) for i, r in enumerate(records) if r.rejection_type is not None]
+    return {
+        "partitionId": entry.partition_id,
+        "timestamp": entry.timestamp,
+        "firstPosition": entry.first_position,
+        "commandPosition": entry.command_position,
+        "keyCounter": entry.key_counter,
+        "activations": entry.activations,
+        "valueTypes": mask,
+        "recordTypes": wire.numbers("B", [record.record_type for record in records]),
+        "intents": wire.numbers("H", intents),
+        "keys": wire.numbers("q", [record.key for record in records]),
+        "valueIndexes": wire.numbers("I", list(map(tables.value, values))),
+        "rejections": _write_rejections(rejected) if rejected else wire.NULL,
+        "replies": _write_replies(entry.replies, tables) if entry.replies else wire.NULL,
+    }
 
 
-def _write_rejections(builder: Builder, rejected: list[tuple[int, Record]]) -> None:
-    slots = builder._init_by_field(_REJECTIONS, len(rejected))
-    for i, (place, record) in enumerate(rejected):
+def _write_rejections(rejected: list[tuple[int, Record]]) -> wire.Pointer:
+    parts = []
+    for place, record in rejected:
         assert record.rejection_type is not None
-        set_field = slots[i]._set_by_field
-        set_field(_RECORD, place)
-        set_field(_TYPE, record.rejection_type.real)
-        set_field(_REASON, record.rejection_reason)
+        numbers = {"record": place, "type": record.rejection_type}
+        body = _REJECTION_LAYOUT.pack([numbers[name] for name, _ in _REJECTION_LAYOUT.numbers])
+        parts.append((body, (wire.text(record.rejection_reason),)))
+    return wire.structs(parts)
+
+
+def _write_replies(replies: tuple[Reply, ...], tables: TableWriter) -> wire.Pointer:
+    check_count(replies)
+    return wire.structs([_REPLY_CODEC.parts(reply, tables) for reply in replies])
 
 
 def _read_entry(reader: Reader, tables: TableReader) -> Entry:
@@ -147,8 +141,8 @@ def _read_rejections(reader: Reader) -> dict[int, tuple[RejectionType, str]]:
     return by_place
 
 
-def _write_answer(builder: Builder, answer: Answer, tables: TableWriter) -> None:
-    _ANSWER_CODEC.write(builder._init_by_field(_ANSWER), answer, tables)
+def _write_answer(answer: Answer, tables: TableWriter) -> Fields:
+    return {"answer": _ANSWER_CODEC.encode(answer, tables)}
 
 
 def _read_answer(reader: Reader, tables: TableReader) -> Answer:

@@ -91,6 +91,11 @@ REQUESTS_REMEMBERED: Final = 8_192
 CLIENTS_REMEMBERED: Final = 10_000
 """Clients whose answers are kept; beyond that the longest silent one is forgotten."""
 
+CODEC_TEXTS_CACHED: Final = 1_024
+"""Combinations of texts (ids of processes and elements, job types), for each kind of struct, that
+the codec keeps encoded; larger ones than so many bytes are not kept.
+"""
+
 JSON_DEPTH_MAX: Final = 200
 """Arrays and objects inside each other in a variable document; deeper ones break the recursion of
 many readers.

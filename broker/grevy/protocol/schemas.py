@@ -7,7 +7,6 @@ import, and not by name in every call: measured, a read costs 0.13 µs instead o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +19,6 @@ __all__ = [
     "Builder",
     "Field",
     "KjException",
-    "ListBuilder",
     "Reader",
     "StructSchema",
     "schema_folder",
@@ -47,26 +45,10 @@ class Reader(Protocol):
         """The name of the member that a union holds."""
 
 
-class ListBuilder(Protocol):
-    """A list to write."""
-
-    def __getitem__(self, index: int) -> Builder: ...
-
-    def __iter__(self) -> Iterator[Builder]: ...
-
-
 class Builder(Protocol):
-    """A struct to write."""
-
-    def _set_by_field(self, field: Field, value: int | str | bytes) -> None: ...
-
-    def _init_by_field(self, field: Field, size: int | None = None) -> Any: ...
-
-    def _set(self, name: str, value: Iterable[int] | Iterable[str] | Iterable[bytes]) -> None: ...
+    """A struct that nothing was written to: its defaults can be read."""
 
     def as_reader(self) -> Reader: ...
-
-    def to_bytes(self) -> bytes: ...
 
 
 class StructSchema(Protocol):

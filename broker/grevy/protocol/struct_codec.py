@@ -1,10 +1,9 @@
 """The codec of one struct: a Python struct and its Cap'n Proto twin, paired field by field.
 
-The pairs are made once, at import, from the type hints of the one and the schema of the other. Most
-fields (numbers, texts, flags) go over as they are, enumerations as their numbers; the few others
-(documents, lists, structs) have a `_Form`, which says how. A field at its default is not written,
-and the default is what the schema gives for a field that was not written: the two cannot drift
-apart.
+The pairs are made once, at import, from the type hints of the one and the schema of the other.
+Numbers, flags and enumerations lie in a struct's data words, all packed in one call; texts, bytes,
+lists and structs lie behind pointers. A field's default is the same on both sides: that is checked
+at import, so that the two cannot drift apart.
 """
 
 from __future__ import annotations
@@ -17,10 +16,12 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import astuple
 from msgspec.structs import fields as struct_fields
 
+from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded
 from grevy.protocol.intents import INTENTS, Intent
-from grevy.protocol.limits import LIST_ITEMS_MAX
-from grevy.protocol.schemas import SCHEMAS, Builder, Field, Reader
+from grevy.protocol.layout import Layout
+from grevy.protocol.limits import CODEC_TEXTS_CACHED, LIST_ITEMS_MAX
+from grevy.protocol.schemas import SCHEMAS, Field, Reader
 from grevy.protocol.tables import NOTHING, TableReader, TableWriter
 from grevy.protocol.values import Value
 
@@ -29,21 +30,38 @@ __all__ = ["StructCodec", "check_count", "field_name"]
 S = TypeVar("S", bound=Struct)
 
 
-class _Form(NamedTuple):
-    """How a field that does not go over as it is is written and read."""
+class _Number(NamedTuple):
+    """How a field in the data words is written and read, where its number is not itself."""
 
-    write: Callable[[Builder, Field, Any, TableWriter], None]
+    write: Callable[[Any, TableWriter], int] | None
     read: Callable[[Any, TableReader], Any]
+
+
+class _Link(NamedTuple):
+    """How a field behind a pointer is written and read; `is_text`: it is made of texts alone."""
+
+    write: Callable[[Any, TableWriter], wire.Pointer]
+    read: Callable[[Any, TableReader], Any] | None
+    is_text: bool = False
 
 
 class StructCodec(Generic[S]):
     """Writes and reads one kind of struct.
 
-    `write` and `read` know nothing of frames: who calls them turns what pycapnp raises into our own
-    errors (`frame.py`).
+    `encode`, `parts` and `read` know nothing of frames: who calls them turns what they and pycapnp
+    raise into our own errors (`frame.py`).
     """
 
-    __slots__ = ("_enums", "_fields", "_kind", "_plain", "_specials")
+    __slots__ = (
+        "_fields",
+        "_kind",
+        "_layout",
+        "_links",
+        "_numbers",
+        "_reads",
+        "_tails",
+        "_transforms",
+    )
 
     def __init__(self, kind: type[S]) -> None:
         self._kind: Final = kind
@@ -52,58 +70,80 @@ class StructCodec(Generic[S]):
         names = [field_name(name) for name in kind.__struct_fields__]
         assert set(names) == set(lookup), f"{kind.__name__}: {set(names) ^ set(lookup)}"
         self._fields: Final[tuple[Field, ...]] = tuple(lookup[name] for name in names)
+        self._layout: Final = Layout(schema)
 
         unset = schema.new_message().as_reader()._get_by_field
         hints = get_type_hints(kind)
-        plain: list[tuple[int, Field, object]] = []
-        enums: list[tuple[int, Field, object, dict[int, Any]]] = []
-        specials: list[tuple[int, Field, object, _Form]] = []
+        links: dict[str, tuple[int, _Link]] = {}
+        reads: list[tuple[int, Callable[[Any, TableReader], Any]]] = []
+        transforms: list[tuple[int, Callable[[Any, TableWriter], int]]] = []
         for place, (info, field) in enumerate(zip(struct_fields(kind), self._fields, strict=True)):
-            hint = hints[info.name]
-            default = unset(field)
-            if members := _members(hint, field):
-                default = members[default]
-                enums.append((place, field, default, members))
-            elif form := _form_of(hint, field, b"" if info.default is NODEFAULT else info.default):
-                always = form is _VALUE or _type_of(field) == "struct"
-                default = _ALWAYS if always else form.read(default, NOTHING)
-                specials.append((place, field, default, form))
+            hint, name = hints[info.name], names[place]
+            form: _Number | _Link | None
+            if name in self._layout.pointers:
+                form = _link(hint, field)
+                links[name] = (place, form)
             else:
-                plain.append((place, field, default))
+                form = _number(hint, field, b"" if info.default is NODEFAULT else info.default)
+                if form is not None and form.write is not None:
+                    transforms.append((place, form.write))
+            default = unset(field)
+            if form is not None and form.read is not None:
+                reads.append((place, form.read))
+                always = form is _VALUE or _type_of(field) == "struct"
+                default = NODEFAULT if always else form.read(default, NOTHING)
             assert info.default in (NODEFAULT, default), f"{kind.__name__}.{info.name}: {default}"
-        self._plain: Final = tuple(plain)
-        self._enums: Final = tuple(enums)
-        self._specials: Final = tuple(specials)
+        places = {name: place for place, name in enumerate(names)}
+        self._numbers: Final = tuple(
+            (places[name], default) for name, default in self._layout.numbers
+        )
+        self._links: Final = tuple(links[name] for name in self._layout.pointers)
+        self._transforms: Final = tuple(transforms)
+        self._reads: Final = tuple(reads)
+        is_text = all(link.is_text for _, link in self._links)
+        self._tails: Final[dict[tuple[object, ...], bytes] | None] = {} if is_text else None
 
-    def write(self, builder: Builder, struct: S, tables: TableWriter) -> None:
-        """Write a struct into its twin."""
-        set_field = builder._set_by_field
+    def encode(self, struct: S, tables: TableWriter) -> wire.Pointer:
+        """A struct, for a pointer to it."""
         items = astuple(struct)
-        for place, field, default in self._plain:
-            item = items[place]
-            if item != default:
-                set_field(field, item)
-        for place, field, default, _ in self._enums:
-            item = items[place]
-            if item != default:
-                set_field(field, item.real)  # pycapnp takes nothing but plain ints
-        for place, field, default, form in self._specials:
-            item = items[place]
-            if item != default:
-                form.write(builder, field, item, tables)
+        body = self._body(items, tables)
+        tails = self._tails
+        if tails is None:
+            tail = wire.tail([link.write(items[place], tables) for place, link in self._links])
+            return self._layout.tag, body + tail
+        # The same names come again and again: what is behind the pointers is put together once.
+        texts = tuple([items[place] for place, _ in self._links])
+        tail_of_texts = tails.get(texts)
+        if tail_of_texts is None:
+            tail_of_texts = wire.tail(
+                [link.write(items[place], tables) for place, link in self._links]
+            )
+            if len(tails) >= CODEC_TEXTS_CACHED:
+                tails.clear()
+            if len(tail_of_texts) <= CODEC_TEXTS_CACHED:
+                tails[texts] = tail_of_texts
+        return self._layout.tag, body + tail_of_texts
+
+    def parts(self, struct: S, tables: TableWriter) -> tuple[bytes, list[wire.Pointer]]:
+        """A struct, for a list of its kind."""
+        items = astuple(struct)
+        links = [link.write(items[place], tables) for place, link in self._links]
+        return self._body(items, tables), links
 
     def read(self, reader: Reader, tables: TableReader) -> S:
         """A struct from its twin, all copied."""
         items = list(map(reader._get_by_field, self._fields))
-        for place, _, _, members in self._enums:
-            items[place] = members[items[place]]
-        for place, _, _, form in self._specials:
-            items[place] = form.read(items[place], tables)
+        for place, read in self._reads:
+            items[place] = read(items[place], tables)
         return self._kind(*items)
 
-
-_ALWAYS: Final = object()
-"""A default that no field has: what must be there is always written."""
+    def _body(self, items: Sequence[Any], tables: TableWriter) -> bytes:
+        """The data words: a number is written as what makes it of its default, bit by bit."""
+        if self._transforms:
+            items = list(items)
+            for place, write in self._transforms:
+                items[place] = write(items[place], tables)
+        return self._layout.pack([items[place] ^ default for place, default in self._numbers])
 
 
 def field_name(name: str) -> str:
@@ -133,38 +173,51 @@ def _members(hint: Any, field: Field) -> dict[int, Any] | None:
     return members if kind is hint else members | {-1: None}
 
 
-def _form_of(hint: Any, field: Field, default: object) -> _Form | None:
-    """The form of a field with this type hint; None for what goes over as it is."""
-    if get_origin(hint) is tuple:
-        return _list_form(get_args(hint)[0], field)
-    kind = _without_none(hint)
-    if kind is Value:
-        return _VALUE if kind is hint else _OPTIONAL_VALUE
-    if issubclass(kind, Struct):
-        return _struct_form(StructCodec(kind))
-    if kind is bytes and _type_of(field) == "uint32":
-        return _document_form(default)
-    assert kind in (int, str, bool, bytes), kind
-    return None
-
-
 def _without_none(hint: Any) -> Any:
     """The `T` of `T | None`."""
     return get_args(hint)[0] if type(None) in get_args(hint) else hint
 
 
-def _document_form(default: object) -> _Form:
-    def write(builder: Builder, field: Field, item: bytes, tables: TableWriter) -> None:
-        builder._set_by_field(field, tables.document(item))
+def _number(hint: Any, field: Field, default: object) -> _Number | None:
+    """The form of a field in the data words; None for what is a number or a flag itself."""
+    members = _members(hint, field)
+    if members is not None:
+        return _enum(members)
+    kind = _without_none(hint)
+    if kind is Value:
+        return _VALUE if kind is hint else _OPTIONAL_VALUE
+    if kind is bytes:
+        return _document(default)
+    assert kind in (int, bool), kind
+    return None
+
+
+def _enum(members: dict[int, Any]) -> _Number:
+    def write(item: int | None, _tables: TableWriter) -> int:
+        return -1 if item is None else item
+
+    def read(raw: int, _tables: TableReader) -> object:
+        return members[raw]
+
+    return _Number(write if -1 in members and members[-1] is None else None, read)
+
+
+def _document(default: object) -> _Number:
+    def write(item: bytes, tables: TableWriter) -> int:
+        return 0 if item == default else tables.document(item)
 
     def read(raw: int, tables: TableReader) -> object:
         return tables.documents[raw - 1] if raw else default
 
-    return _Form(write, read)
+    return _Number(write, read)
 
 
-def _write_value(builder: Builder, field: Field, item: Value, tables: TableWriter) -> None:
-    builder._set_by_field(field, tables.value(item))
+def _write_value(item: Value, tables: TableWriter) -> int:
+    return tables.value(item)
+
+
+def _write_optional_value(item: Value | None, tables: TableWriter) -> int:
+    return 0 if item is None else tables.value(item)
 
 
 def _read_value(raw: int, tables: TableReader) -> Value:
@@ -175,28 +228,36 @@ def _read_optional_value(raw: int, tables: TableReader) -> Value | None:
     return tables.value(raw) if raw else None
 
 
-_VALUE: Final = _Form(_write_value, _read_value)
-_OPTIONAL_VALUE: Final = _Form(_write_value, _read_optional_value)
+_VALUE: Final = _Number(_write_value, _read_value)
+_OPTIONAL_VALUE: Final = _Number(_write_optional_value, _read_optional_value)
 
 
-def _struct_form(codec: StructCodec[Struct]) -> _Form:
-    def write(builder: Builder, field: Field, item: Struct, tables: TableWriter) -> None:
-        codec.write(builder._init_by_field(field), item, tables)
+def _link(hint: Any, field: Field) -> _Link:
+    """The form of a field behind a pointer."""
+    if get_origin(hint) is tuple:
+        return _list(get_args(hint)[0], field)
+    if hint is str:
+        return _TEXT
+    if hint is bytes:
+        return _DATA
+    return _struct(StructCodec(hint))
 
-    return _Form(write, codec.read)
+
+_TEXT: Final = _Link(lambda item, _tables: wire.text(item), None, is_text=True)
+_DATA: Final = _Link(lambda item, _tables: wire.data(item), None)
 
 
-def _list_form(item_hint: Any, field: Field) -> _Form:
+def _struct(codec: StructCodec[Struct]) -> _Link:
+    return _Link(codec.encode, codec.read)
+
+
+def _list(item_hint: Any, field: Field) -> _Link:
     if issubclass(item_hint, Struct):
-        return _struct_list_form(StructCodec(item_hint))
+        return _struct_list(StructCodec(item_hint))
+    kind = str(field.proto.slot.type.list.elementType.which())
     members = _members(item_hint, field)
-    name: str = field.proto.name
 
-    def write(builder: Builder, field: Field, items: Sequence[Any], tables: TableWriter) -> None:
-        check_count(items)
-        builder._set(name, list(map(int, items)) if members else list(items))
-
-    def read(raw: Sequence[Any], tables: TableReader) -> tuple[object, ...]:
+    def read(raw: Sequence[Any], _tables: TableReader) -> tuple[object, ...]:
         if not len(raw):
             return ()
         check_count(raw)
@@ -204,18 +265,30 @@ def _list_form(item_hint: Any, field: Field) -> _Form:
             return tuple(raw)
         return tuple(members[item] for item in raw)
 
-    return _Form(write, read)
+    if kind in ("text", "data"):
+        write_item = wire.text if kind == "text" else wire.data
 
+        def write(items: Sequence[Any], _tables: TableWriter) -> wire.Pointer:
+            check_count(items)
+            return wire.pointers([write_item(item) for item in items])
 
-def _struct_list_form(codec: StructCodec[Struct]) -> _Form:
-    def write(builder: Builder, field: Field, items: Sequence[Struct], tables: TableWriter) -> None:
+        return _Link(write, read, is_text=kind == "text")
+    letter = Layout.LETTERS[kind]
+
+    def write_numbers(items: Sequence[int], _tables: TableWriter) -> wire.Pointer:
         check_count(items)
-        slots = builder._init_by_field(field, len(items))
-        for place, item in enumerate(items):
-            codec.write(slots[place], item, tables)
+        return wire.numbers(letter, items)
+
+    return _Link(write_numbers, read)
+
+
+def _struct_list(codec: StructCodec[Struct]) -> _Link:
+    def write(items: Sequence[Struct], tables: TableWriter) -> wire.Pointer:
+        check_count(items)
+        return wire.structs([codec.parts(item, tables) for item in items])
 
     def read(raw: Sequence[Reader], tables: TableReader) -> tuple[Struct, ...]:
         check_count(raw)
         return tuple(codec.read(item, tables) for item in raw)
 
-    return _Form(write, read)
+    return _Link(write, read)
