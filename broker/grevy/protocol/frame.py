@@ -1,7 +1,8 @@
 """The door: frames become structs here, and what pycapnp says of bad ones ends here.
 
 A frame is one Cap'n Proto message, unpacked, with its segment table. Cap'n Proto has no checksum:
-the journal and the links carry one outside. A frame is read once, whole, into frozen structs.
+the journal and the links carry one outside. A frame is read once, whole, into frozen structs, by
+pycapnp; it is written by `frame_writer.py`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ import struct
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
-from grevy.protocol.layout import Fields, Layout
+from grevy.protocol.forms import check_count
+from grevy.protocol.frame_writer import FrameWriter
 from grevy.protocol.schemas import Field, KjException, Reader, StructSchema
-from grevy.protocol.struct_codec import check_count
-from grevy.protocol.tables import TableReader, TableWriter
+from grevy.protocol.tables import TableReader
 from grevy.protocol.values_codec import VALUE_CODEC
 
 __all__ = ["FrameCodec"]
@@ -37,19 +37,10 @@ _BAD_STRUCT: Final = (struct.error, OverflowError, UnicodeEncodeError)
 class FrameCodec(Generic[T]):
     """Turns one kind of frame to and from structs; `name` is what errors call it.
 
-    `write` and `read` do the work between the tables: the root's own fields.
+    `writer` writes it; `read` reads what is between the tables: the root's own fields.
     """
 
-    __slots__ = (
-        "_bytes_max",
-        "_documents",
-        "_layout",
-        "_name",
-        "_read",
-        "_schema",
-        "_values",
-        "_write",
-    )
+    __slots__ = ("_bytes_max", "_documents", "_name", "_read", "_schema", "_values", "_writer")
 
     def __init__(
         self,
@@ -57,27 +48,21 @@ class FrameCodec(Generic[T]):
         schema: StructSchema,
         bytes_max: int,
         *,
-        write: Callable[[T, TableWriter], Fields],
+        writer: FrameWriter[T],
         read: Callable[[Reader, TableReader], T],
     ) -> None:
         self._name: Final = name
         self._schema: Final = schema
         self._bytes_max: Final = bytes_max
-        self._write: Final = write
+        self._writer: Final = writer
         self._read: Final = read
-        self._layout: Final = Layout(schema)
         self._documents: Final[Field] = schema.schema.fields["documents"]
         self._values: Final[Field] = schema.schema.fields["values"]
 
     def encode(self, content: T) -> bytes:
         """A struct as a frame; `LimitExceeded` when a part or the whole of it is too large."""
         try:
-            tables = TableWriter()
-            fields = self._write(content, tables)
-            fields["values"] = VALUE_CODEC.write(tables.values, tables)
-            check_count(tables.documents)
-            fields["documents"] = wire.pointers([wire.data(item) for item in tables.documents])
-            frame = wire.frame(self._layout.record(fields))
+            frame = self._writer.write(content)
         except _BAD_STRUCT:
             raise LimitExceeded(f"{self._name} holds what its schema cannot") from None
         self._check_size(frame)
@@ -106,7 +91,7 @@ class FrameCodec(Generic[T]):
         values = reader._get_by_field(self._values)
         check_count(values)
         tables = TableReader(
-            tables.documents, tuple(VALUE_CODEC.read(value, tables) for value in values)
+            tables.documents, tuple([VALUE_CODEC.read(value, tables) for value in values])
         )
         return self._read(reader, tables)
 

@@ -9,9 +9,11 @@ from msgspec import Struct
 
 from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
+from grevy.protocol.forms import check_count
 from grevy.protocol.frame import FrameCodec
-from grevy.protocol.layout import Fields
+from grevy.protocol.frame_writer import Drafts, Fields, FrameWriter, Split
 from grevy.protocol.limits import (
+    CODEC_WHOLE_ITEMS_MAX,
     DOCUMENT_BYTES_MAX,
     MESSAGE_BYTES_MAX,
     RESOURCE_BYTES_MAX,
@@ -25,12 +27,14 @@ from grevy.protocol.messages import (
     ServerMessage,
 )
 from grevy.protocol.schemas import SCHEMAS, Field, Reader
-from grevy.protocol.struct_codec import check_count
+from grevy.protocol.shape import Content
 from grevy.protocol.tables import TableReader, TableWriter
 from grevy.protocol.values import DeploymentValue, Value
 from grevy.protocol.values_codec import KIND_OF_INTENT, UnionCodec
 
 __all__ = [
+    "CLIENT_MESSAGE_WRITER",
+    "SERVER_MESSAGE_WRITER",
     "decode_client_message",
     "decode_server_message",
     "encode_client_message",
@@ -61,12 +65,34 @@ def _read_items(
 ) -> tuple[Item, ...]:
     items: Sequence[Reader] = reader._get_by_field(field)
     check_count(items)
-    return tuple(codec.read(item, tables) for item in items)
+    return tuple([codec.read(item, tables) for item in items])
 
 
-def _write_client_message(message: ClientMessage, tables: TableWriter) -> Fields:
-    requests = _REQUEST_CODEC.write(message.requests, tables)
-    return {"clientId": wire.data(message.client_id), "requests": requests}
+class ClientMessageWriter(FrameWriter[ClientMessage]):
+    """Writes clients' messages."""
+
+    NUMBERS = ("clientId", "documents")
+
+    def _split(
+        self,
+        content: ClientMessage,
+        tables: TableWriter,
+        numbers: list[int],
+        contents: list[Content],
+    ) -> Split | None:
+        if not 0 < len(content.requests) <= CODEC_WHOLE_ITEMS_MAX:
+            return None
+        tag, block = wire.data(content.client_id)
+        contents.append((0, block))
+        numbers += (tag, 0)
+        return None, _REQUEST_CODEC.writer.split(content.requests, tables, numbers, contents)
+
+    def _draft(self, content: ClientMessage, split: Split) -> Drafts:
+        return {"requests": _REQUEST_CODEC.writer.draft(split[1], content.requests)}
+
+    def _fields(self, content: ClientMessage, tables: TableWriter) -> Fields:
+        requests = _REQUEST_CODEC.writer.write(content.requests, tables)
+        return {"clientId": wire.data(content.client_id), "requests": requests}
 
 
 def _read_client_message(reader: Reader, tables: TableReader) -> ClientMessage:
@@ -105,26 +131,49 @@ def _check_size(name: str, document: bytes, bytes_max: int) -> None:
         raise LimitExceeded(f"{name} of {len(document)} bytes; at most {bytes_max}")
 
 
-def _write_server_message(message: ServerMessage, tables: TableWriter) -> Fields:
-    return {"items": _ITEM_CODEC.write(message.items, tables)}
+class ServerMessageWriter(FrameWriter[ServerMessage]):
+    """Writes brokers' messages."""
+
+    NUMBERS = ("documents",)
+
+    def _split(
+        self,
+        content: ServerMessage,
+        tables: TableWriter,
+        numbers: list[int],
+        contents: list[Content],
+    ) -> Split | None:
+        if not 0 < len(content.items) <= CODEC_WHOLE_ITEMS_MAX:
+            return None
+        numbers.append(0)
+        return None, _ITEM_CODEC.writer.split(content.items, tables, numbers, contents)
+
+    def _draft(self, content: ServerMessage, split: Split) -> Drafts:
+        return {"items": _ITEM_CODEC.writer.draft(split[1], content.items)}
+
+    def _fields(self, content: ServerMessage, tables: TableWriter) -> Fields:
+        return {"items": _ITEM_CODEC.writer.write(content.items, tables)}
 
 
 def _read_server_message(reader: Reader, tables: TableReader) -> ServerMessage:
     return ServerMessage(_read_items(reader, _ITEMS, _ITEM_CODEC, tables))
 
 
+CLIENT_MESSAGE_WRITER: Final = ClientMessageWriter(SCHEMAS["ClientMessage"])
+SERVER_MESSAGE_WRITER: Final = ServerMessageWriter(SCHEMAS["ServerMessage"])
+
 _CLIENT_MESSAGES: Final = FrameCodec(
     "a client's message",
     SCHEMAS["ClientMessage"],
     MESSAGE_BYTES_MAX,
-    write=_write_client_message,
+    writer=CLIENT_MESSAGE_WRITER,
     read=_read_client_message,
 )
 _SERVER_MESSAGES: Final = FrameCodec(
     "a broker's message",
     SCHEMAS["ServerMessage"],
     SERVER_MESSAGE_BYTES_MAX,
-    write=_write_server_message,
+    writer=SERVER_MESSAGE_WRITER,
     read=_read_server_message,
 )
 

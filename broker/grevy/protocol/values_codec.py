@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from struct import pack
+from collections.abc import Mapping
 from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
-from grevy.protocol import wire
 from grevy.protocol.intents import INTENTS
+from grevy.protocol.list_writer import UnionListWriter
 from grevy.protocol.schemas import SCHEMAS, Field, Reader
-from grevy.protocol.struct_codec import StructCodec, check_count, field_name
-from grevy.protocol.tables import TableReader, TableWriter
+from grevy.protocol.struct_codec import StructCodec, field_name
+from grevy.protocol.struct_writer import StructWriter
+from grevy.protocol.tables import TableReader
 from grevy.protocol.values import VALUES, Value
 
 __all__ = ["KIND_OF_INTENT", "VALUE_CODEC", "UnionCodec"]
@@ -23,7 +23,7 @@ Member = TypeVar("Member", bound=Struct)
 class UnionCodec(Generic[Member]):
     """The codec of lists whose items are a struct with nothing but a union of structs."""
 
-    __slots__ = ("_by_kind", "_by_name")
+    __slots__ = ("_by_name", "writer")
 
     def __init__(self, union: str, kinds: Mapping[str, type[Member]]) -> None:
         """`kinds`: the members by their names in the schema's struct `union`."""
@@ -32,21 +32,13 @@ class UnionCodec(Generic[Member]):
         assert set(kinds) == set(fields), set(kinds) ^ set(fields)
         node = schema.node.struct
         assert (node.dataWordCount, node.pointerCount, node.discriminantOffset) == (1, 1, 0), union
-        self._by_kind: Final[dict[type[Member], tuple[bytes, StructCodec[Member]]]] = {}
+        writers: dict[type[Member], tuple[int, StructWriter[Member]]] = {}
         self._by_name: Final[dict[str, tuple[Field, StructCodec[Member]]]] = {}
         for name, kind in kinds.items():
             field, codec = fields[name], StructCodec(kind)
-            self._by_kind[kind] = (pack("<Q", field.proto.discriminantValue), codec)
+            writers[kind] = (field.proto.discriminantValue, codec.writer)
             self._by_name[name] = (field, codec)
-
-    def write(self, items: Sequence[Member], tables: TableWriter) -> wire.Pointer:
-        """The list of some items; `tables` may grow, `items` too when they are its values."""
-        parts = []
-        for item in items:
-            body, codec = self._by_kind[type(item)]
-            parts.append((body, (codec.encode(item, tables),)))
-        check_count(parts)
-        return wire.structs(parts)
+        self.writer: Final = UnionListWriter(writers)
 
     def read(self, reader: Reader, tables: TableReader) -> Member:
         """One item."""

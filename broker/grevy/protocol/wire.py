@@ -2,7 +2,8 @@
 
     frame    = u32 0 (one segment), u32 its words, the segment
     segment  = the root pointer, then what it points at
-    struct   = its data words, its pointer words; what they point at comes right behind it
+    struct   = its data words, its pointer words
+    list     = its items, then what they point at
     pointer  = one word; NULL is 0
 
       lsb                      struct pointer                       msb
@@ -11,37 +12,43 @@
       | 1 (2) | offset (30)   | item size (3)   | items (29)         |
 
 An offset counts the words between the pointer and its target. So bytes with all that they point at
-behind them mean the same wherever they stand, and a frame is put together from the inside out, each
-struct in two or three calls. pycapnp, which reads what this room writes, sets field by field:
-measured on the entries of one-task processes, that takes twice as long.
+behind them, a *block*, mean the same wherever they stand, and a frame is put together from the
+inside out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from struct import Struct, pack
 from typing import Final, TypeAlias
 
 __all__ = [
     "NULL",
+    "UNION_TAG",
+    "UNION_WORDS",
+    "WORD",
+    "WORD_BITS",
     "Pointer",
     "data",
-    "frame",
+    "documents",
     "numbers",
+    "offset",
     "pointers",
-    "record",
-    "structs",
-    "tail",
+    "row",
+    "struct_list",
+    "struct_tag",
     "text",
 ]
 
 Pointer: TypeAlias = tuple[int, bytes]
-"""The word of a pointer whose offset is 0, and what it points at, in whole words."""
+"""The word of a pointer whose offset is 0, and the block that it points at, in whole words."""
 
 NULL: Final[Pointer] = (0, b"")
 """A pointer to nothing: the field has its default."""
 
 WORD: Final = 8
+WORD_BITS: Final = 64
 
 _LIST: Final = 1
 _SIZE_SHIFT: Final = 32
@@ -52,7 +59,21 @@ _POINTER_ITEMS: Final = 6
 _STRUCT_ITEMS: Final = 7
 _BYTES_TAG: Final = _LIST | _ITEM_SIZES["B"] << _SIZE_SHIFT
 _PADDING: Final = tuple(bytes(count) for count in range(WORD))
-_HEADER: Final = Struct("<IIQ")
+
+
+def struct_tag(data_words: int, pointer_words: int) -> int:
+    """The word of a pointer to a struct."""
+    return data_words << _SIZE_SHIFT | pointer_words << _POINTERS_SHIFT
+
+
+UNION_TAG: Final = struct_tag(1, 1)
+UNION_WORDS: Final = 2
+"""A struct that is a union of structs and nothing else: the member's number, the pointer to it."""
+
+
+def offset(words: int) -> int:
+    """So many words between a pointer and its target, to be added to the pointer."""
+    return words << 2
 
 
 def data(item: bytes) -> Pointer:
@@ -66,73 +87,69 @@ def text(item: str) -> Pointer:
     return data(item.encode() + b"\x00") if item else NULL
 
 
-def numbers(form: str, items: Sequence[int]) -> Pointer:
-    """A list of numbers; `form` is their letter in the module `struct`. Raises `struct.error` for a
+def numbers(letter: str, items: Sequence[int]) -> Pointer:
+    """A list of numbers; `letter` is theirs in the module `struct`. Raises `struct.error` for a
     number that it cannot hold.
     """
     if not items:
         return NULL
-    content = pack(f"<{len(items)}{form}", *items)
-    tag = _LIST | _ITEM_SIZES[form] << _SIZE_SHIFT | len(items) << _COUNT_SHIFT
-    return tag, content + _PADDING[-len(content) % WORD]
+    tag, packer = _number_list(letter, len(items))
+    return tag, packer.pack(*items)
+
+
+@lru_cache(maxsize=1024)
+def _number_list(letter: str, count: int) -> tuple[int, Struct]:
+    packer = Struct(f"<{count}{letter}")
+    packer = Struct(f"{packer.format}{-packer.size % WORD}x")
+    return _LIST | _ITEM_SIZES[letter] << _SIZE_SHIFT | count << _COUNT_SHIFT, packer
 
 
 def pointers(items: Sequence[Pointer]) -> Pointer:
     """A list of texts, bytes or lists."""
     if not items:
         return NULL
-    return _LIST | _POINTER_ITEMS << _SIZE_SHIFT | len(items) << _COUNT_SHIFT, tail(items)
+    words, blocks = row(items)
+    tag = _LIST | _POINTER_ITEMS << _SIZE_SHIFT | len(items) << _COUNT_SHIFT
+    return tag, b"".join([pack(f"<{len(items)}Q", *words), *blocks])
 
 
-def record(body: bytes, items: Sequence[Pointer]) -> Pointer:
-    """A struct of its data words and its pointers."""
-    tag = len(body) // WORD << _SIZE_SHIFT | len(items) << _POINTERS_SHIFT
-    return tag, body + tail(items)
+def row(items: Sequence[Pointer]) -> tuple[list[int], list[bytes]]:
+    """Pointers in a row, and the blocks that come right behind them."""
+    offset = len(items) - 1
+    words: list[int] = []
+    blocks: list[bytes] = []
+    for tag, block in items:
+        if tag:
+            words.append(tag + (offset << 2))
+            blocks.append(block)
+            offset += (len(block) >> 3) - 1
+        else:
+            words.append(0)
+            offset -= 1
+    return words, blocks
 
 
-def structs(items: Sequence[tuple[bytes, Sequence[Pointer]]]) -> Pointer:
-    """A list of structs of one kind, each of its data words and its pointers."""
+def struct_list(tag: int, count: int, words: int) -> tuple[int, int]:
+    """A list of `count` structs of so many words each; `tag` is the pointer to one of them: the
+    pointer to the list, and its head, a word that comes before the structs.
+    """
+    pointer = _LIST | _STRUCT_ITEMS << _SIZE_SHIFT | count * words << _COUNT_SHIFT
+    return pointer, count << 2 | tag
+
+
+def documents(items: Collection[bytes]) -> Pointer:
+    """A list of bytes; what `pointers` would make of them, faster."""
     if not items:
         return NULL
-    body, links = items[0]
-    words, count = len(body) // WORD, len(links)
-    size = words + count
-    total = len(items) * size
-    parts = [pack("<Q", len(items) << 2 | words << _SIZE_SHIFT | count << _POINTERS_SHIFT)]
-    contents: list[bytes] = []
-    target, at = total, 0
-    for body, links in items:
-        at += words
-        row = []
-        for tag, content in links:
-            at += 1
-            row.append(tag + (target - at << 2) if tag else 0)
-            if content:
-                contents.append(content)
-                target += len(content) // WORD
-        parts.append(body)
-        parts.append(pack(f"<{count}Q", *row))
-    tag = _LIST | _STRUCT_ITEMS << _SIZE_SHIFT | total << _COUNT_SHIFT
-    return tag, b"".join(parts + contents)
-
-
-def tail(items: Sequence[Pointer]) -> bytes:
-    """Pointers in a row, and what they point at behind them."""
-    target = count = len(items)
-    row = []
-    parts = [b""]
-    for at, (tag, content) in enumerate(items, 1):
-        if tag:
-            row.append(tag + (target - at << 2))
-            parts.append(content)
-            target += len(content) >> 3
-        else:
-            row.append(0)
-    parts[0] = pack(f"<{count}Q", *row)
-    return b"".join(parts)
-
-
-def frame(root: Pointer) -> bytes:
-    """A message of one segment."""
-    tag, content = root
-    return _HEADER.pack(0, 1 + len(content) // WORD, tag) + content
+    distance = len(items) - 1
+    words: list[int] = []
+    blocks: list[bytes] = [b""]
+    for item in items:
+        size = len(item)
+        words.append(_BYTES_TAG + (size << _COUNT_SHIFT) + (distance << 2))
+        blocks.append(item)
+        blocks.append(_PADDING[-size & 7])
+        distance += (size + 7 >> 3) - 1
+    blocks[0] = pack(f"<{len(items)}Q", *words)
+    tag = _LIST | _POINTER_ITEMS << _SIZE_SHIFT | len(items) << _COUNT_SHIFT
+    return tag, b"".join(blocks)
