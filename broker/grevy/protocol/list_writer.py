@@ -93,8 +93,11 @@ class ListWriter(ABC, Generic[S]):
         numbers: list[int] = []
         contents: list[Content] = []
         shapes = self.split(items, tables, numbers, contents)
-        if len(items) == 1 or shapes in self._molds or self._molds.is_worth(shapes):
-            pieces.append(_Piece(self._mold(shapes, items), numbers, contents))
+        mold = self._molds.get(shapes)
+        if mold is None and (len(items) == 1 or self._molds.is_worth(shapes)):
+            mold = self._new_mold(shapes, items)
+        if mold is not None:
+            pieces.append(_Piece(mold, numbers, contents))
             return
         blocks = dict(contents)
         start = 0
@@ -102,15 +105,14 @@ class ListWriter(ABC, Generic[S]):
             ranks = [rank for rank, _ in shape.contents if start + rank in blocks]
             own = [(rank, blocks[start + rank]) for rank in ranks]
             end = start + shape.numbers
-            pieces.append(_Piece(self._mold((shape,), (item,)), numbers[start:end], own))
+            mold = self._molds.get((shape,)) or self._new_mold((shape,), (item,))
+            pieces.append(_Piece(mold, numbers[start:end], own))
             start = end
 
-    def _mold(self, shapes: tuple[Shape, ...], items: Sequence[S]) -> Mold:
-        mold = self._molds.get(shapes)
-        if mold is None:
-            mold = Mold(self._draft(shapes, items))
-            if all(shape.is_kept for shape in shapes):
-                self._molds.keep(shapes, mold)
+    def _new_mold(self, shapes: tuple[Shape, ...], items: Sequence[S]) -> Mold:
+        mold = Mold(self._draft(shapes, items))
+        if all(shape.is_kept for shape in shapes):
+            self._molds.keep(shapes, mold)
         return mold
 
 
