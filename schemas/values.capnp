@@ -81,6 +81,7 @@ struct ProcessInstanceCreationValue {
   variables @4 :Document;
   startInstructions @5 :List(Text);  # element ids
   fetchVariables @6 :List(Text);
+  startScopes @7 :List(Key);
 }
 
 struct ProcessInstanceValue {

@@ -33,7 +33,7 @@ def job_task(element_type: BpmnElementType) -> Reader:
 
 
 def plain_task(element_type: BpmnElementType) -> Reader:
-    """The reader of an activity that does nothing. Mappings at it are checked and have no effect,
+    """The reader of an activity that does nothing. Mappings at it are checked; they have no effect,
     as in Zeebe.
     """
 

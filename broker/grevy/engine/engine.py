@@ -20,13 +20,14 @@ from grevy.engine.models import Models
 from grevy.engine.ordering import VariableOrder
 from grevy.engine.processors import PROCESSORS
 from grevy.engine.processors.failures import park
-from grevy.engine.schedule import due_commands
+from grevy.engine.schedule import Schedule
 from grevy.engine.step import (
     Command,
     JobTaker,
     JobTopics,
     NoTopics,
     PushedJobs,
+    Refused,
     SentCommand,
     Step,
 )
@@ -95,6 +96,7 @@ class Engine:
         entropy: Entropy | None = None,
     ) -> None:
         self.views = Views(state)
+        self.schedule = Schedule(self.views)
         self._state = state
         self._stores = Stores(state)
         self._models = Models(self.views.processes)
@@ -137,7 +139,7 @@ class Engine:
 
     def due(self, now: int, limit: int) -> list[Command]:
         """Commands of the schedule whose time has come: timers, time-outs, back-offs, expiries."""
-        return due_commands(self.views, now, limit)
+        return self.schedule.due(now, limit)
 
     def apply(self, entry: Entry) -> WriteSet:
         """Replays an entry; no processor runs."""
@@ -176,6 +178,10 @@ class Engine:
             except AssertionError:
                 self._drop(step)
                 raise
+            except Refused as refused:
+                self._drop(step)
+                step = self._begin(order)
+                step.reject(order.command, refused.rejection_type, refused.reason)
             except Exception as error:  # noqa: BLE001 - whatever a processor raises is told, not lost
                 self._drop(step)
                 if isinstance(error, LimitExceeded):

@@ -48,6 +48,17 @@ class Command(Struct, frozen=True, gc=False):
     value: Value
 
 
+class Refused(Exception):
+    """A client's command cannot be followed after all: its step is dropped, and the command
+    rejected.
+    """
+
+    def __init__(self, rejection_type: RejectionType, reason: str) -> None:
+        super().__init__(reason)
+        self.rejection_type = rejection_type
+        self.reason = reason
+
+
 class JobTaker(Protocol):
     """A worker's subscription that has credit for a job."""
 

@@ -222,6 +222,11 @@ bounded.
 DUE_COMMANDS_MAX: Final = 100
 """Scheduled commands of each kind in one turn, so that clients get theirs too."""
 
+MESSAGE_EXPIRY_PERIOD_MS: Final = 60_000
+"""How often buffered messages are looked through for expired ones, as in Zeebe. None is correlated
+after its time, looked through or not.
+"""
+
 PENDING_ENTRIES_MAX: Final = 100
 """Continued batches in one turn, for the same reason."""
 

@@ -104,6 +104,7 @@ class InProcessEngine:
         self.records = RecordLog()
         self.entries: list[bytes] = []
         self.core = Engine(self.state, 1, topics=topics, entropy=SeededEntropy(seed))
+        self.core.due(self.clock.now_ms(), 0)  # the schedule begins now
         self._processor = StreamProcessor(self.core, self.state)
         self._index = 0
         self._requests = 0
@@ -128,10 +129,18 @@ class InProcessEngine:
         return answer.value
 
     def create(
-        self, process_id: str, variables: Variables | None = None, *, version: int = -1
+        self,
+        process_id: str,
+        variables: Variables | None = None,
+        *,
+        version: int = -1,
+        start_before: Sequence[str] = (),
     ) -> int:
-        """Creates an instance of a process (its newest version); its key."""
-        value = _creation(process_id, variables, version)
+        """Creates an instance of a process (its newest version); its key.
+
+        It starts at its none start event, or before some elements.
+        """
+        value = _creation(process_id, variables, version, start_before)
         answer = self.execute(ProcessInstanceCreationIntent.CREATE, -1, value)
         return _created(answer)
 
@@ -142,14 +151,14 @@ class InProcessEngine:
         *,
         version: int = -1,
         fetch_variables: Sequence[str] = (),
+        start_before: Sequence[str] = (),
     ) -> AwaitedInstance:
         """Creates an instance whose result is awaited.
 
         Its variables at its end, all or those named.
         """
-        value = msgspec.structs.replace(
-            _creation(process_id, variables, version), fetch_variables=tuple(fetch_variables)
-        )
+        creation = _creation(process_id, variables, version, start_before)
+        value = msgspec.structs.replace(creation, fetch_variables=tuple(fetch_variables))
         before = len(self.records)
         request = self._next_request()
         intent = ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
@@ -372,7 +381,8 @@ class InProcessEngine:
         dues = [timer.value.due_date for timer in views.timers.due(until, 1)]
         dues += [job.value.deadline for job in timed_out]
         dues += [job.value.recurring_time for job in backed_off]
-        dues += [message.value.deadline for message in expired]
+        check = self.core.schedule.expiry_check_at
+        dues += [max(message.value.deadline, check) for message in expired if check <= until]
         return min(dues, default=None)
 
 
@@ -381,10 +391,13 @@ def _document(variables: Variables | None) -> Document:
 
 
 def _creation(
-    process_id: str, variables: Variables | None, version: int
+    process_id: str, variables: Variables | None, version: int, start_before: Sequence[str]
 ) -> ProcessInstanceCreationValue:
     return ProcessInstanceCreationValue(
-        bpmn_process_id=process_id, version=version, variables=_document(variables)
+        bpmn_process_id=process_id,
+        version=version,
+        variables=_document(variables),
+        start_instructions=tuple(start_before),
     )
 
 

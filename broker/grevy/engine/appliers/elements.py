@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from grevy.engine.stores import Stores
 from grevy.engine.tables import ElementInstance, Lifecycle
 from grevy.protocol.intents import BpmnElementType, BpmnEventType
-from grevy.protocol.values import ProcessInstanceValue
+from grevy.protocol.values import ProcessInstanceCreationValue, ProcessInstanceValue
 
 _WITHOUT_TOKEN: Final = frozenset(
     {BpmnElementType.PROCESS, BpmnElementType.START_EVENT, BpmnElementType.BOUNDARY_EVENT}
@@ -22,9 +22,16 @@ _ACTIVATED: Final = Lifecycle.ACTIVATED
 _COMPLETING: Final = Lifecycle.COMPLETING
 _COMPLETED: Final = Lifecycle.COMPLETED
 _PROCESS: Final = BpmnElementType.PROCESS
+_SUB_PROCESS: Final = BpmnElementType.SUB_PROCESS
 _PARALLEL_GATEWAY: Final = BpmnElementType.PARALLEL_GATEWAY
 _EVENT_BASED_GATEWAY: Final = BpmnElementType.EVENT_BASED_GATEWAY
 _TERMINATE: Final = BpmnEventType.TERMINATE
+
+
+def apply_instance_created(stores: Stores, _key: int, value: ProcessInstanceCreationValue) -> None:
+    """Where start instructions begin a path, a token stands before its first element."""
+    for scope in value.start_scopes:
+        stores.elements.count(scope, 0, 1)
 
 
 def apply_sequence_flow_taken(stores: Stores, _key: int, value: ProcessInstanceValue) -> None:
@@ -41,6 +48,8 @@ def apply_element_activating(stores: Stores, key: int, value: ProcessInstanceVal
     tokens = 0 if kind in _WITHOUT_TOKEN else 1
     if kind is _PARALLEL_GATEWAY:
         tokens = elements.consume_flows(scope, value.element_id)
+    elif kind is _SUB_PROCESS and not elements.has_active_flows(scope):
+        tokens = 0  # around the element that a start instruction names
     # A process has had its variables before it begins, if it has any.
     instance = ElementInstance(key, value, _ACTIVATING, has_variables=kind is _PROCESS)
     elements.create(instance, scope, tokens)

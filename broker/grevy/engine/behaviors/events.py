@@ -149,12 +149,16 @@ def _close_message(step: Step, key: int, value: ProcessMessageSubscriptionValue)
     step.send(partition, MessageSubscriptionIntent.DELETE, -1, delete)
 
 
-def instance_accepts(instance: ElementInstance) -> bool:
-    """Whether an element instance is in a state that events may change: nothing has happened to it
-    yet that ends its wait.
+def instance_accepts(step: Step, instance: ElementInstance) -> bool:
+    """Whether an element instance is in a state that events may change: at work, and no other event
+    has ended its wait. What it has waited for itself does not count, as in Zeebe.
     """
-    is_waiting = instance.triggers == 0 and not instance.is_interrupted
-    return is_waiting and instance.state is Lifecycle.ACTIVATED
+    if instance.state is not Lifecycle.ACTIVATED or instance.is_interrupted:
+        return False
+    if instance.triggers == 0:
+        return True
+    triggers = step.views.events.triggers(instance.key)
+    return all(trigger.element_id == instance.value.element_id for trigger in triggers)
 
 
 def trigger(step: Step, host: ElementInstance, event: Element, variables: Document) -> None:

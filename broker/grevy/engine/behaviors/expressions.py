@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from grevy.bpmn.model import Text
 from grevy.engine.behaviors.base import Stuck
 from grevy.engine.step import Step
 from grevy.feel import Evaluation, Expression, Value, type_name
+from grevy.feel.decimals import to_json_number
 from grevy.protocol.intents import ErrorType
 
 _INT32_END: Final = 2**31
@@ -41,7 +42,7 @@ def evaluate_text(step: Step, text: Text, scope_key: int) -> str:
 
 
 def evaluate_text_or_number(step: Step, text: Text, scope_key: int) -> str:
-    """A correlation key: a text, or a number as text."""
+    """A correlation key: a text, or a number as text: its whole part, as in Zeebe."""
     if isinstance(text, str):
         return text
     evaluation = _evaluated(step, text, scope_key, ErrorType.EXTRACT_VALUE_ERROR)
@@ -49,7 +50,7 @@ def evaluate_text_or_number(step: Step, text: Text, scope_key: int) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return _number_text(value)
+        return str(_whole(value))
     reason = (
         f"Failed to extract the correlation key for '{text.text}': "
         "The value must be either a string or a number, "
@@ -65,7 +66,7 @@ def evaluate_integer(step: Step, text: Text, scope_key: int) -> int:
     evaluation = _evaluated(step, text, scope_key, ErrorType.EXTRACT_VALUE_ERROR)
     value = evaluation.value
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return (int(value) + _INT32_END) % (2 * _INT32_END) - _INT32_END
+        return (_whole(value) + _INT32_END) % (2 * _INT32_END) - _INT32_END
     raise Stuck(
         ErrorType.EXTRACT_VALUE_ERROR, _mismatch(text, "NUMBER", evaluation), scope_key=scope_key
     )
@@ -129,7 +130,9 @@ def _warnings(evaluation: Evaluation) -> str:
     return f" The evaluation reported the following warnings:{lines}"
 
 
-def _number_text(value: int | Decimal) -> str:
-    if isinstance(value, int) or value == value.to_integral_value():
-        return str(int(value))
-    return format(value.normalize(), "f")
+def _whole(value: int | Decimal) -> int:
+    """The low 64 bits of the whole part."""
+    whole = value if isinstance(value, int) else value.to_integral_value(ROUND_DOWN)
+    number = to_json_number(whole)
+    assert isinstance(number, int), "a whole number is exported as one"
+    return number

@@ -21,10 +21,10 @@ _CREATED: Final = JobIntent.CREATED
 _BATCH_ACTIVATED: Final = JobBatchIntent.ACTIVATED
 
 
-def create_job(step: Step, here: Here, job: Job) -> None:
-    """Makes the job of an element, and offers it to a worker that waits."""
+def new_job(step: Step, here: Here, job: Job) -> JobValue:
+    """The job of an element, its expressions evaluated."""
     value = here.value
-    record = JobValue(
+    return JobValue(
         type=evaluate_text(step, job.type, here.key),
         retries=evaluate_integer(step, job.retries, here.key),
         custom_headers=job.headers,
@@ -35,9 +35,13 @@ def create_job(step: Step, here: Here, job: Job) -> None:
         process_definition_key=value.process_definition_key,
         process_instance_key=value.process_instance_key,
     )
+
+
+def create_job(step: Step, job: JobValue) -> None:
+    """A job is there, and offered to a worker that waits."""
     key = step.next_key()
-    step.event(_CREATED, key, record)
-    offer_job(step, key, record)
+    step.event(_CREATED, key, job)
+    offer_job(step, key, job)
 
 
 def offer_job(step: Step, key: int, job: JobValue) -> None:

@@ -128,7 +128,8 @@ def _may_activate(step: Step, command: Command, value: ProcessInstanceValue, inc
         )
         step.reject(command, RejectionType.INVALID_STATE, reason)
         return False
-    if incoming > 1 and value.bpmn_element_type is _PARALLEL_GATEWAY:
+    is_reached = command.key <= 0  # over a flow; else a client asks for it
+    if incoming > 1 and value.bpmn_element_type is _PARALLEL_GATEWAY and is_reached:
         waiting = step.views.elements.tokens_at(scope_key, value.element_id)
         if waiting < incoming:
             reason = (
@@ -158,7 +159,7 @@ def _value(command: Command) -> ProcessInstanceValue:
 
 def _reject_gone(step: Step, command: Command, verb: str) -> None:
     reason = f"Expected to {verb} the element instance with key {command.key}, but it is not alive"
-    step.reject(command, RejectionType.NOT_FOUND, reason)
+    step.reject(command, RejectionType.INVALID_STATE, reason)
 
 
 def _reject_state(step: Step, command: Command, verb: str, state: Lifecycle) -> None:

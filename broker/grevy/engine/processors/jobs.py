@@ -150,7 +150,7 @@ def throw_error(step: Step, command: Command) -> None:
     step.event(JobIntent.ERROR_THROWN, command.key, thrown)
     instance = step.views.elements.get(job.value.element_instance_key)
     if catch is not None:
-        if instance_accepts(catch.host):
+        if instance_accepts(step, catch.host):
             trigger(step, catch.host, catch.event, variables)
     else:
         message = (

@@ -34,7 +34,7 @@ def correlate(step: Step, command: Command) -> None:
         _reject(step, command, "correlate a message to", known is None)
         _answer(step, value, MessageSubscriptionIntent.REJECT)
         return
-    if not instance_accepts(instance):
+    if not instance_accepts(step, instance):
         _reject(step, command, "correlate a message to", is_missing=False)
         _answer(step, value, MessageSubscriptionIntent.REJECT)
         return

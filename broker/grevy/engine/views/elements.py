@@ -39,6 +39,11 @@ class ElementsView:
             if len(found) >= limit or len(page) < pages * limit:
                 return found[:limit]
 
+    def has_active_flows(self, key: int) -> bool:
+        """Whether tokens are on their way in a scope."""
+        scope = self._instances.get(key)
+        return scope is not None and scope.active_flows > 0
+
     def tokens_at(self, scope_key: int, gateway_id: str) -> int:
         """How many incoming flows of a joining gateway have a token that waits."""
         return len(self._flows_taken.scan(scope_key, gateway_id))
