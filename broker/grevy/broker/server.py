@@ -200,6 +200,7 @@ def _spare_the_collector() -> None:
     """
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 10, 10)
+    gc.enable()
 
 
 def run_broker(config: BrokerConfig, announce: Callable[[Broker], None]) -> int:

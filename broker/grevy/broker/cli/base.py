@@ -70,5 +70,7 @@ def broker(
 
     try:
         raise typer.Exit(run_broker(settings, announce))
-    except (GrevyError, OSError) as error:
+    except GrevyError as error:
         raise output.fail(str(error)) from None
+    except OSError as error:
+        raise output.fail(f"{error.filename or settings.data}: {error.strerror}") from None

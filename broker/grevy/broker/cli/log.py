@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -47,15 +47,13 @@ def tail(
             assert isinstance(newest, int), newest
             start = max(newest - last + 1, 1)
         left = count or -1
-        async with client.subscribe_records(PARTITION, start) as subscription:
-            async for batch in subscription:
-                for entry in batch.entries:
-                    for line in _lines(entry, start, as_json=as_json):
-                        sys.stdout.write(line + "\n")
-                        left -= 1
-                        if left == 0:
-                            return
-                sys.stdout.flush()
+        async for entry in _committed(client, start, output):
+            for line in _lines(entry, start, as_json=as_json):
+                sys.stdout.write(line + "\n")
+                left -= 1
+                if left == 0:
+                    return
+            sys.stdout.flush()
 
     with_client(address, output, act, is_endless=True)
 
@@ -136,6 +134,21 @@ def _check_checkpoints(data: Path, output: Output) -> int:
             raise output.fail(f"{data}: {error}") from None
         count += 1
     return count
+
+
+async def _committed(client: Client, start: int, output: Output) -> AsyncIterator[Entry]:
+    """Entries of the log as they are committed; what it no longer has is noted and passed over."""
+    from grevy.client import RecordsMissing
+
+    async with client.subscribe_records(PARTITION, start) as subscription:
+        while True:
+            try:
+                batch = await anext(subscription)
+            except RecordsMissing as missing:
+                output.note(str(missing))
+                continue
+            for entry in batch.entries:
+                yield entry
 
 
 def _open(data: Path, output: Output) -> JournalInspection:
