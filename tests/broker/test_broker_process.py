@@ -1,17 +1,15 @@
-"""A broker as a process, used as a new user would: command line, exporter, restart, bad input."""
+"""A broker as a process, used as a new user would: command line, exporter, restart."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.broker.process import BrokerProcess
 
-from grevy.client import InvalidArgument, NotFound, SyncClient, TooLarge
+from grevy.client import SyncClient
 
 MODEL = b"""<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
  xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" id="d" targetNamespace="t">
@@ -23,64 +21,10 @@ MODEL = b"""<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/
 <bpmn:sequenceFlow id="f2" sourceRef="t" targetRef="e"/>
 </bpmn:process></bpmn:definitions>"""
 
-DEADLINE_S = 30.0
-
-
-class Broker:
-    """A broker process in a folder, with a JSON-lines exporter."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.exported = folder / "records"
-        config = folder / "grevy.toml"
-        config.write_text(
-            f'data = "{folder / "data"}"\nport = 0\n'
-            '[[exporters]]\nid = "lines"\nexporter = "json-lines"\n'
-            f'args = {{ path = "{self.exported}" }}\n',
-            encoding="utf-8",
-        )
-        self._command = [sys.executable, "-m", "grevy.broker"]
-        self._start = [*self._command, "broker", "--config", str(config), "--json"]
-        self.process: subprocess.Popen[str] | None = None
-        self.address = ""
-
-    def start(self) -> str:
-        """Starts it; its address."""
-        self.process = subprocess.Popen(self._start, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.address = str(json.loads(self.process.stdout.readline())["endpoint"])
-        return self.address
-
-    def stop(self) -> None:
-        """Stops it politely."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            assert self.process.wait() == 0
-        if self.process is not None and self.process.stdout is not None:
-            self.process.stdout.close()
-
-    def grevy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command of the command line."""
-        return subprocess.run(
-            [*self._command, *arguments], capture_output=True, text=True, check=False, timeout=60
-        )
-
-    def wait_exported(self, text: str) -> list[dict[str, object]]:
-        """The exported records, when one of them holds the text."""
-        end = time.monotonic() + DEADLINE_S
-        while time.monotonic() < end:
-            files = sorted(self.exported.rglob("*.jsonl"))
-            found = "".join(file.read_text("utf-8") for file in files)
-            if text in found:
-                lines = found[: found.rindex("\n") + 1].splitlines()
-                return [json.loads(line) for line in lines]
-            time.sleep(0.05)  # files tell nobody that they have grown
-        raise AssertionError(f"{text} was not exported within {DEADLINE_S} s")
-
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path)
+def broker(tmp_path: Path) -> Iterator[BrokerProcess]:
+    made = BrokerProcess(tmp_path, exports=True)
     made.start()
     try:
         yield made
@@ -88,7 +32,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
         made.stop()
 
 
-def test_command_line_and_exporter(broker: Broker, tmp_path: Path) -> None:
+def test_command_line_and_exporter(broker: BrokerProcess, tmp_path: Path) -> None:
     (tmp_path / "p.bpmn").write_bytes(MODEL)
     address = ("--address", broker.address, "--json")
     deployed = broker.grevy("deploy", str(tmp_path / "p.bpmn"), *address)
@@ -103,11 +47,11 @@ def test_command_line_and_exporter(broker: Broker, tmp_path: Path) -> None:
     records = broker.wait_exported('"PROCESS_INSTANCE_CREATION"')
     assert records[0]["position"] == 1
     broker.stop()
-    verified = broker.grevy("log", "verify", "--data", str(broker.folder / "data"), "--json")
+    verified = broker.grevy("log", "verify", "--data", str(broker.data), "--json")
     assert json.loads(verified.stdout)["last_position"] >= len(records), verified.stderr
 
 
-def test_restart_goes_on_where_it_was(broker: Broker) -> None:
+def test_restart_goes_on_where_it_was(broker: BrokerProcess) -> None:
     with SyncClient.connect(broker.address) as client:
         client.deploy(("p.bpmn", MODEL))
         first = client.create_instance_with_result("p", variables={"n": 1})
@@ -120,23 +64,3 @@ def test_restart_goes_on_where_it_was(broker: Broker) -> None:
     records = broker.wait_exported(str(second.key))
     positions = [record["position"] for record in records]
     assert len(set(positions)) == max(int(str(p)) for p in positions), "none is missing"
-
-
-def test_bad_input_is_told_and_harms_nothing(broker: Broker) -> None:
-    bomb = b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'
-    nested = b"<x>" * 200_000 + b"</x>" * 200_000
-    with SyncClient.connect(broker.address) as client:
-        for resource in (bomb, nested, b"", b"no xml", MODEL.replace(b"manualTask", b"wrong")):
-            with pytest.raises(InvalidArgument, match=r"bad\.bpmn"):
-                client.deploy(("bad.bpmn", resource))
-        client.deploy(("p.bpmn", MODEL))
-        with pytest.raises(TooLarge):
-            client.create_instance("p", variables={"x": "y" * 4 * 1024 * 1024})
-        for document in (b"[1]", b'{"x":', b"\xff", b'{"x":' + b"[" * 300 + b"]" * 300 + b"}"):
-            with pytest.raises(InvalidArgument):
-                client.create_instance("p", variables=document)
-        with pytest.raises(NotFound):
-            client.cancel_instance(99)
-        with pytest.raises(NotFound):
-            client.complete_job(2251799813685249)
-        assert client.create_instance_with_result("p", variables={"n": 1}).variables == {"n": 1}
