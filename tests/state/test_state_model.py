@@ -70,7 +70,7 @@ def play(state: State, steps: list[tuple[list[tuple[tuple[int, str], int | None]
     return committed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STEPS)
 def test_tables_are_dicts_on_both_backends(
     steps: list[tuple[list[tuple[tuple[int, str], int | None]], str]],
