@@ -178,6 +178,7 @@ class Partition:
             "commands_processed": self._stream.commands_processed,
             "entries_replayed": self._stream.entries_replayed,
             "jobs_leased": self._leases.count,
+            "checkpoints_taken": self._checkpoints.taken,
             **{f"credit of {topic}": n for topic, n in self._topics.statistics().items()},
             **self._pipeline.statistics(),
             **self._storage.statistics(),
