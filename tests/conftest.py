@@ -4,7 +4,13 @@ a failure printed beside it.
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("grevy", deadline=None, print_blob=True)
 settings.load_profile("grevy")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--rewrite`: take what transcripts say now for what they should say."""
+    parser.addoption("--rewrite", action="store_true", help="rewrite the transcripts of tests/raft")
