@@ -5,9 +5,11 @@ a failure printed beside it.
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("grevy", deadline=None, print_blob=True)
+settings.register_profile(
+    "grevy", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("grevy")
 
 

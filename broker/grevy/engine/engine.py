@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -39,8 +38,6 @@ from grevy.protocol.limits import BATCH_BYTES_MAX, BATCH_STEPS_MAX
 from grevy.protocol.record import Entry, Record, RequestId
 from grevy.protocol.values import VALUES, ErrorValue
 from grevy.state import State, WriteSet
-
-NO_POSITION: Final = -1
 
 
 class Outcome(Struct, frozen=True, gc=False):

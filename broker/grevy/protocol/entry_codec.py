@@ -1,4 +1,4 @@
-"""The codec of entries and of answers that stand alone."""
+"""The codec of entries."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from grevy.protocol.errors import MalformedFrame
 from grevy.protocol.frame import FrameCodec
 from grevy.protocol.intents import INTENTS, RecordType, RejectionType
 from grevy.protocol.limits import ENTRY_BYTES_MAX
-from grevy.protocol.record import Answer, Entry, Record, Reply
+from grevy.protocol.record import Entry, Record, Reply
 from grevy.protocol.schemas import SCHEMAS, Builder, Field, Reader
 from grevy.protocol.struct_codec import StructCodec, check_count
 from grevy.protocol.tables import TableReader, TableWriter
 from grevy.protocol.values_codec import KIND_OF_INTENT
 
 __all__ = [
-    "decode_answer",
     "decode_entry",
-    "encode_answer",
     "encode_entry",
     "entry_mask",
     "entry_positions",
@@ -41,10 +39,8 @@ _REJECTION: Final[dict[str, Field]] = SCHEMAS["Rejection"].schema.fields
 _RECORD: Final = _REJECTION["record"]
 _TYPE: Final = _REJECTION["type"]
 _REASON: Final = _REJECTION["reason"]
-_ANSWER: Final[Field] = SCHEMAS["AnswerFrame"].schema.fields["answer"]
 
 _REPLY_CODEC: Final = StructCodec(Reply)
-_ANSWER_CODEC: Final = StructCodec(Answer)
 
 
 def _write_entry(builder: Builder, entry: Entry, tables: TableWriter) -> None:
@@ -147,19 +143,8 @@ def _read_rejections(reader: Reader) -> dict[int, tuple[RejectionType, str]]:
     return by_place
 
 
-def _write_answer(builder: Builder, answer: Answer, tables: TableWriter) -> None:
-    _ANSWER_CODEC.write(builder._init_by_field(_ANSWER), answer, tables)
-
-
-def _read_answer(reader: Reader, tables: TableReader) -> Answer:
-    return _ANSWER_CODEC.read(reader._get_by_field(_ANSWER), tables)
-
-
 _ENTRIES: Final = FrameCodec(
     "an entry", SCHEMAS["Entry"], ENTRY_BYTES_MAX, write=_write_entry, read=_read_entry
-)
-_ANSWERS: Final = FrameCodec(
-    "an answer", SCHEMAS["AnswerFrame"], ENTRY_BYTES_MAX, write=_write_answer, read=_read_answer
 )
 
 
@@ -191,13 +176,3 @@ def entry_positions(frame: bytes) -> tuple[int, int]:
 def _read_positions(reader: Reader) -> tuple[int, int]:
     first: int = reader._get_by_field(_ENTRY["firstPosition"])
     return first, first + len(reader._get_by_field(_ENTRY["recordTypes"])) - 1
-
-
-def encode_answer(answer: Answer) -> bytes:
-    """An answer alone, as the state remembers it."""
-    return _ANSWERS.encode(answer)
-
-
-def decode_answer(frame: bytes) -> Answer:
-    """The answer of a frame; raises `MalformedFrame` or `LimitExceeded`."""
-    return _ANSWERS.decode(frame)
