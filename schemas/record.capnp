@@ -56,10 +56,3 @@ struct Answer {
   rejectionType @3 :Int8 = -1;    # Zeebe's number; -1: no rejection
   rejectionReason @4 :Text;
 }
-
-# An answer alone, as the state remembers it for a repeated request.
-struct AnswerFrame {
-  answer @0 :Answer;
-  values @1 :List(Value);
-  documents @2 :List(Data);
-}

@@ -203,8 +203,9 @@ def test_structs_with_bytes_of_their_own_in_a_list() -> None:
         ProcessMetadata(f"p{i % 3}", 1, i, "a.bpmn", bytes(i % 20), duplicate=i % 2 == 0)
         for i in range(MANY)
     )
-    answer = Answer(0x401, 1, DeploymentValue((), processes, 5))
-    assert codec.decode_answer(codec.encode_answer(answer)) == answer
+    deployed = DeploymentValue((), processes, 5)
+    items = (CommandReply(1, Answer(0x401, 1, deployed)),)
+    both_ways(ServerMessage(items), SERVER_MESSAGE_WRITER, codec.decode_server_message)
 
 
 @pytest.mark.parametrize("size", [1, CODEC_SHAPE_BYTES_MAX, 4 * CODEC_SHAPE_BYTES_MAX])

@@ -43,8 +43,6 @@ from grevy.protocol.record import Entry, Record, RequestId
 from grevy.protocol.values import VALUES, ErrorValue
 from grevy.state import State, WriteSet
 
-NO_POSITION: Final = -1
-
 # Looked up once, see step.py.
 _COMMAND: Final = RecordType.COMMAND
 _EVENT: Final = RecordType.EVENT

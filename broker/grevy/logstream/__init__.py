@@ -21,8 +21,11 @@ class LogStream:
         self._journal = journal
 
     def index_of(self, position: int) -> int:
-        """The index of the entry that holds a position; of the oldest entry for what is compacted,
-        else one past the end.
+        """The index from which reading on comes to a position first: that of the entry that holds
+        it, or of the first of the entries without records right before that one.
+
+        The oldest index for what is compacted; for what is still to come, where its entry could be
+        at the earliest.
         """
         low, high = self._journal.first_index, self._journal.last_index + 1
         while low < high:

@@ -18,10 +18,15 @@ from typing import Final, Protocol
 from grevy.engine import CLIENT_COMMANDS, Command
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
+from grevy.partition.requests import (
+    fault_of_acknowledgement,
+    fault_of_jobs,
+    fault_of_records,
+)
 from grevy.partition.storage import PartitionStorage
 from grevy.ports import Clock, Entropy
 from grevy.protocol.intents import JobBatchIntent, JobIntent
-from grevy.protocol.limits import IN_FLIGHT_MAX
+from grevy.protocol.limits import IN_FLIGHT_MAX, JOBS_PER_ACTIVATION_MAX
 from grevy.protocol.messages import (
     AcknowledgeRecords,
     AddCredit,
@@ -188,6 +193,7 @@ class Partition:
             "commands_processed": self._stream.commands_processed,
             "entries_replayed": self._stream.entries_replayed,
             "jobs_leased": self._leases.count,
+            "checkpoints_taken": self._checkpoints.taken,
             **{f"credit of {topic}": n for topic, n in self._topics.statistics().items()},
             **self._pipeline.statistics(),
             **self._storage.statistics(),
@@ -227,6 +233,8 @@ class Partition:
         return None
 
     def _open_jobs(self, peer: Peer, request: OpenJobSubscription) -> None:
+        if self._is_at_fault(peer, request.subscription, fault_of_jobs(request)):
+            return
         subscription = JobSubscription(
             peer,
             request.subscription,
@@ -262,13 +270,15 @@ class Partition:
             type=subscription.job_type,
             worker=subscription.worker,
             timeout=subscription.timeout,
-            max_jobs_to_activate=subscription.credit,
+            max_jobs_to_activate=min(subscription.credit, JOBS_PER_ACTIVATION_MAX),
             fetch_variables=subscription.fetch_variables,
         )
         command = Command(JobBatchIntent.ACTIVATE, -1, value)
         self._stream.submit(command, self._now(), taker=subscription)
 
     def _open_records(self, peer: Peer, request: OpenRecordSubscription) -> None:
+        if self._is_at_fault(peer, request.subscription, fault_of_records(request)):
+            return
         exporter = None
         if request.exporter_id:
             self._storage.exporters.register(request.exporter_id)
@@ -287,10 +297,20 @@ class Partition:
 
     def _acknowledge(self, peer: Peer, request: AcknowledgeRecords) -> None:
         subscription = self._feed.find(peer, request.subscription)
-        if subscription is not None and subscription.exporter_id:
+        if subscription is None or not subscription.exporter_id:
+            return
+        fault = fault_of_acknowledgement(request, self._storage.state.applied_position)
+        if not self._is_at_fault(peer, request.subscription, fault):
             self._storage.exporters.acknowledge(
                 subscription.exporter_id, request.position, request.metadata
             )
+
+    def _is_at_fault(self, peer: Peer, subscription: int, fault: str) -> bool:
+        """Ends a subscription that asks for what cannot be, and says so."""
+        if fault:
+            self._close_subscription(peer, subscription)
+            self._send(peer, SubscriptionClosed(subscription, ErrorCode.MALFORMED, fault))
+        return bool(fault)
 
     def _close_subscription(self, peer: Peer, number: int) -> None:
         subscription = self._topics.close(peer, number)
@@ -317,10 +337,6 @@ class Partition:
 
     def _give_out(self, effects: Effects) -> None:
         assert not effects.sends, "there is one partition, and nothing for others"
-        for reply in effects.replies:
-            peer = self._peers.get(reply.request.client_id)
-            if peer is not None:
-                self._send(peer, CommandReply(reply.request.number, reply.answer))
         for push in effects.pushes:
             taker = push.taker
             if isinstance(taker, RequestId):
@@ -335,6 +351,11 @@ class Partition:
                 self._send(taker.owner, JobPush(taker.number, push.jobs))
             else:
                 self._take_back(taker)
+        # Behind the pushes: with its answer a client forgets a request, and what it fetched.
+        for reply in effects.replies:
+            peer = self._peers.get(reply.request.client_id)
+            if peer is not None:
+                self._send(peer, CommandReply(reply.request.number, reply.answer))
 
     def _pump(self) -> None:
         for lost in self._feed.drop_overtaken():

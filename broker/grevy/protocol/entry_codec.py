@@ -1,4 +1,4 @@
-"""The codec of entries and of answers that stand alone."""
+"""The codec of entries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from grevy.protocol.intents import INTENTS, RecordType, RejectionType
 from grevy.protocol.limits import CODEC_PIECE_ITEMS_MAX, ENTRY_BYTES_MAX
 from grevy.protocol.list_writer import StructListWriter
 from grevy.protocol.mold import Draft
-from grevy.protocol.record import Answer, Entry, Record, Reply
+from grevy.protocol.record import Entry, Record, Reply
 from grevy.protocol.schemas import SCHEMAS, Field, Reader
 from grevy.protocol.shape import Content
 from grevy.protocol.struct_codec import StructCodec
@@ -26,9 +26,7 @@ from grevy.protocol.values_codec import KIND_OF_INTENT
 
 __all__ = [
     "ENTRY_WRITER",
-    "decode_answer",
     "decode_entry",
-    "encode_answer",
     "encode_entry",
     "entry_mask",
     "entry_positions",
@@ -56,11 +54,9 @@ _COLUMNS: Final = tuple(_ENTRY[name] for name in ("recordTypes", "intents", "key
 _VALUE_TYPES: Final = _ENTRY["valueTypes"]
 _REJECTIONS: Final = _ENTRY["rejections"]
 _REPLIES: Final = _ENTRY["replies"]
-_ANSWER: Final[Field] = SCHEMAS["AnswerFrame"].schema.fields["answer"]
 
 _REJECTION_CODEC: Final = StructCodec(Rejection)
 _REPLY_CODEC: Final = StructCodec(Reply)
-_ANSWER_CODEC: Final = StructCodec(Answer)
 _REJECTIONS_WRITER: Final = StructListWriter(_REJECTION_CODEC.writer)
 _REPLIES_WRITER: Final = StructListWriter(_REPLY_CODEC.writer)
 
@@ -219,29 +215,6 @@ def _read_rejections(reader: Reader) -> dict[int, tuple[RejectionType, str]]:
     return {rejection.record: (rejection.type, rejection.reason) for rejection in rejections}
 
 
-class AnswerWriter(FrameWriter[Answer]):
-    """Writes answers that stand alone."""
-
-    NUMBERS = ("documents",)
-
-    def _split(
-        self, content: Answer, tables: TableWriter, numbers: list[int], contents: list[Content]
-    ) -> Split | None:
-        numbers.append(0)
-        return None, (_ANSWER_CODEC.writer.split(content, tables, numbers, contents),)
-
-    def _draft(self, content: Answer, split: Split) -> Drafts:
-        writer = _ANSWER_CODEC.writer
-        return {"answer": (writer.tag, Draft.of_structs(split[1], writer.words))}
-
-    def _fields(self, content: Answer, tables: TableWriter) -> Fields:
-        return {"answer": _ANSWER_CODEC.write(content, tables)}
-
-
-def _read_answer(reader: Reader, tables: TableReader) -> Answer:
-    return _ANSWER_CODEC.read(reader._get_by_field(_ANSWER), tables)
-
-
 ENTRY_WRITER: Final = EntryWriter(SCHEMAS["Entry"])
 
 _ENTRIES: Final = FrameCodec(
@@ -250,13 +223,6 @@ _ENTRIES: Final = FrameCodec(
     ENTRY_BYTES_MAX,
     writer=ENTRY_WRITER,
     read=_read_entry,
-)
-_ANSWERS: Final = FrameCodec(
-    "an answer",
-    SCHEMAS["AnswerFrame"],
-    ENTRY_BYTES_MAX,
-    writer=AnswerWriter(SCHEMAS["AnswerFrame"]),
-    read=_read_answer,
 )
 
 
@@ -288,13 +254,3 @@ def entry_positions(frame: bytes) -> tuple[int, int]:
 def _read_positions(reader: Reader) -> tuple[int, int]:
     first: int = reader._get_by_field(_ENTRY["firstPosition"])
     return first, first + len(reader._get_by_field(_ENTRY["recordTypes"])) - 1
-
-
-def encode_answer(answer: Answer) -> bytes:
-    """An answer alone, as the state remembers it."""
-    return _ANSWERS.encode(answer)
-
-
-def decode_answer(frame: bytes) -> Answer:
-    """The answer of a frame; raises `MalformedFrame` or `LimitExceeded`."""
-    return _ANSWERS.decode(frame)

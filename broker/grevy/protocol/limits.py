@@ -50,9 +50,6 @@ ACTIVATIONS_MAX: Final = 10_000
 becomes an incident.
 """
 
-ELEMENT_DEPTH_MAX: Final = 100
-"""Scopes inside each other at run time."""
-
 JOBS_PER_ACTIVATION_MAX: Final = 1_000
 """Jobs that one activation hands out, whatever the worker asks for."""
 

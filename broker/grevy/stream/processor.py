@@ -73,6 +73,7 @@ class StreamProcessor:
     def begin(self) -> None:
         """All that the log holds is replayed: from now on this replica leads."""
         self._has_pending = self._engine.has_pending
+        self._newest_requests.clear()  # another leader may have answered newer ones
 
     def submit(
         self,

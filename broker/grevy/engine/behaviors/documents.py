@@ -84,6 +84,8 @@ def checked(document: Document) -> Document:
         return EMPTY_DOCUMENT
     _check_depth(document)
     try:
+        if not document.isascii():
+            document.decode()  # the splitter does not look into texts
         if b"\\" in document or b"e" in document or b"E" in document or b"." in document:
             parsed = _READER.decode(document)  # numbers and escapes have more than one form
             if not isinstance(parsed, dict):
@@ -96,7 +98,7 @@ def checked(document: Document) -> Document:
                 f"the variables are no JSON object, but {_kind(msgspec.json.decode(compact))}"
             )
         _SPLITTER.decode(compact)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadDocument(f"the variables are no valid JSON: {error}") from None
     except RecursionError:
         raise BadDocument(f"the variables are nested deeper than {JSON_DEPTH_MAX} levels") from None
