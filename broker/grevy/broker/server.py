@@ -77,7 +77,11 @@ class Broker:
             exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
         )
         folder = config.data / "partitions" / "1"
-        storage = PartitionStorage.open(OsDisk(folder), folder, 1, options)
+        try:
+            storage = PartitionStorage.open(OsDisk(folder), folder, 1, options)
+        except (GrevyError, OSError):
+            self._server.close()
+            raise
         self._partition = Partition(
             1, loop, clock, storage, entropy=OsEntropy(), on_failed=self._on_failed
         )
@@ -89,8 +93,12 @@ class Broker:
         return self._server.endpoint.removeprefix("tcp://")
 
     async def start(self) -> None:
-        """Ready for clients when it returns."""
-        await self._partition.start(self._server)
+        """Ready for clients when it returns; raises what made the partition fail."""
+        try:
+            await self._partition.start(self._server)
+        except Exception:
+            self._server.close()
+            raise
         self._server.start()
         self._exporters.start()
 

@@ -174,6 +174,7 @@ class Layers(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Set the value of a key. The value must not change afterwards, nor what it refers to."""
+        assert self._shared.is_open, "writes belong to a step"
         self._log((self, key, self._look(key, MISSING), value))
         self._live[key] = value
         if self._note is not None:
@@ -181,6 +182,7 @@ class Layers(Generic[K, V]):
 
     def delete(self, key: K) -> None:
         """Remove a key; one that is absent stays so."""
+        assert self._shared.is_open, "writes belong to a step"
         self._log((self, key, self._look(key, MISSING), None))
         self._live[key] = None
         if self._note is not None:
