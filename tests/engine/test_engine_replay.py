@@ -66,7 +66,7 @@ LASTING = {
 @random_walks
 @given(xml=processes(), data=st.data())
 def test_a_replica_has_the_same_state_after_every_step(xml: str, data: st.DataObject) -> None:
-    walk = Walk(xml)
+    walk = Walk(xml, starts_anywhere=True)
     replica = Replica(walk.engine)
     for _ in range(STEPS_MAX):
         walk.step(data.draw)
@@ -93,7 +93,7 @@ def test_ended_instances_leave_nothing_behind(xml: str, data: st.DataObject) -> 
 @random_walks
 @given(xml=processes(), data=st.data())
 def test_a_key_is_given_out_once(xml: str, data: st.DataObject) -> None:
-    walk = Walk(xml)
+    walk = Walk(xml, starts_anywhere=True)
     for _ in range(STEPS_MAX):
         walk.step(data.draw)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import pairwise
 from typing import Final
 
 from hypothesis import strategies as st
@@ -33,6 +35,7 @@ ROUNDS_MAX: Final = 40
 LONG_S: Final = 60
 """Longer than any timer of `randomly`."""
 
+_NODE_ID: Final = re.compile(r'<bpmn:(?!process|message|error|sequenceFlow)\w+ id="([^"]+)"')
 _JOB_ENDED: Final = (JobIntent.COMPLETED, JobIntent.CANCELED)
 _ENDED: Final = (ProcessInstanceIntent.ELEMENT_COMPLETED, ProcessInstanceIntent.ELEMENT_TERMINATED)
 
@@ -56,11 +59,22 @@ class Replica:
 
 
 class Walk:
-    """Drives instances of the process `p`; what it does next is drawn from what is open."""
+    """Drives instances of the process `p`; what it does next is drawn from what is open.
 
-    def __init__(self, xml: str, engine: InProcessEngine | None = None) -> None:
+    With `starts_anywhere` instances also begin before any elements: such may wait for ever, where
+    paths join.
+    """
+
+    def __init__(
+        self,
+        xml: str,
+        engine: InProcessEngine | None = None,
+        *,
+        starts_anywhere: bool = False,
+    ) -> None:
         self.engine = engine if engine is not None else InProcessEngine()
         self.engine.deploy("p.bpmn", xml)
+        self._starts = _NODE_ID.findall(xml) if starts_anywhere else []
 
     def step(self, draw: Callable[[st.SearchStrategy[Action]], Action]) -> None:
         """Does one thing that is drawn; being refused is as good as any other outcome."""
@@ -95,6 +109,9 @@ class Walk:
             partial(engine.increase_time, 5),
             partial(engine.increase_time, LONG_S),
         ]
+        for one, other in pairwise(self._starts):
+            actions.append(partial(engine.create, "p", {"x": 1}, start_before=[one]))
+            actions.append(partial(engine.create, "p", start_before=[other, one, one]))
         for key in self.alive():
             actions.append(partial(engine.set_variables, key, {"x": 2, "new": [1]}))
             actions.append(partial(engine.cancel, key))

@@ -175,7 +175,8 @@ def normalise(records: Iterable[tuple[int, Fields]]) -> list[Line]:
             lines.append((step, kind, intent, "REJECTION", fields))
         else:
             fields = _clean(record["value"], record["timestamp"])
-            lines.append((step, kind, intent, record["key"], fields))
+            key = record["key"] if record["key"] > 0 else None
+            lines.append((step, kind, intent, key, fields))
     return lines
 
 

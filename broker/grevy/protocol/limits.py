@@ -224,6 +224,11 @@ MESSAGE_EXPIRY_PERIOD_MS: Final = 60_000
 after its time, looked through or not.
 """
 
+REFUSED_TIMERS_PER_MS: Final = 10
+"""Timers that came due for elements stuck at their completion are passed again whenever timers are
+asked for; with ten thousand of them that is once a second.
+"""
+
 PENDING_ENTRIES_MAX: Final = 100
 """Continued batches in one turn, for the same reason."""
 

@@ -24,7 +24,6 @@ from grevy.protocol.intents import (
     MessageIntent,
     ProcessInstanceCreationIntent,
     ProcessInstanceIntent,
-    RecordType,
     VariableDocumentIntent,
     VariableDocumentUpdateSemantic,
 )
@@ -293,10 +292,10 @@ class InProcessEngine:
         """
         seconds = by.total_seconds() if isinstance(by, timedelta) else by
         until = self.clock.now_ms() + round(seconds * 1000)
-        while not at_once and (due := self._next_due(until)) is not None:
+        while not at_once and (due := self.core.schedule.next_due(until)) is not None:
             self.clock.move_to(max(due, self.clock.now_ms()))
             if not self._run_due():
-                break  # what is due is refused, and stays so
+                break
         self.clock.move_to(until)
         while self._run_due():
             pass
@@ -361,7 +360,7 @@ class InProcessEngine:
                 self._fetched.setdefault(push.taker, []).extend(push.jobs)
 
     def _run_due(self) -> bool:
-        """Processes what is due now; whether any of it had an effect."""
+        """Processes what is due now; whether there was any."""
         before = len(self.records)
         now = self.clock.now_ms()
         self._processor.run_schedule(now)
@@ -369,21 +368,7 @@ class InProcessEngine:
         while self._processor.has_pending:
             self._processor.go_on(now)
             self._commit()
-        return any(r.record_type is RecordType.EVENT for r in self.records[before:])
-
-    def _next_due(self, until: int) -> int | None:
-        """When the next thing is due, if that is not after `until`."""
-        views = self.core.views
-        jobs, messages = views.jobs, views.messages
-        timed_out = [found for key in jobs.timed_out(until, 1) if (found := jobs.get(key))]
-        backed_off = [found for key in jobs.backed_off(until, 1) if (found := jobs.get(key))]
-        expired = [m for key in messages.expired(until, 1) if (m := messages.get(key))]
-        dues = [timer.value.due_date for timer in views.timers.due(until, 1)]
-        dues += [job.value.deadline for job in timed_out]
-        dues += [job.value.recurring_time for job in backed_off]
-        check = self.core.schedule.expiry_check_at
-        dues += [max(message.value.deadline, check) for message in expired if check <= until]
-        return min(dues, default=None)
+        return len(self.records) > before
 
 
 def _document(variables: Variables | None) -> Document:
