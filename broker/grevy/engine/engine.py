@@ -180,6 +180,7 @@ class Engine:
                 self._drop(step)
                 step = self._begin(order)
                 step.reject(order.command, refused.rejection_type, refused.reason)
+                return self._finish(step, order)
             except Exception as error:  # noqa: BLE001 - whatever a processor raises is told, not lost
                 self._drop(step)
                 if isinstance(error, LimitExceeded):
