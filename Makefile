@@ -25,7 +25,7 @@ check: $(VENV)/ready
 	$(BIN)/python -m pytest tests/tidy -q
 
 sim: $(VENV)/ready
-	GREVY_FLIPS=all GREVY_SEED=$(SEED) $(BIN)/python -m pytest tests/crash tests/journal tests/sim tests/engine -q -n 2
+	GREVY_FLIPS=all GREVY_SEED=$(SEED) $(BIN)/python -m pytest tests/crash tests/journal tests/state tests/sim tests/engine -q -n 2
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest bench -q --benchmark-columns=min,median,ops

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from grevy.bpmn import InvalidModel, compile_processes
-from grevy.bpmn.model import Element, Process, TimerKind
+from grevy.bpmn.model import Element, Mapping, Process, TimerKind
 from grevy.feel import Expression
 from grevy.protocol.intents import BpmnElementType, BpmnEventType
 
@@ -216,26 +216,36 @@ def test_sub_process_is_a_scope(compiled: Compiled) -> None:
     assert process.elements["p"] is process.root
 
 
+def entries(mappings: tuple[Mapping, ...]) -> list[tuple[str, object]]:
+    """Mappings as they read in a model, those to paths as lists."""
+    return [
+        (m.target, entries(m.source) if isinstance(m.source, tuple) else source(m.source))
+        for m in mappings
+    ]
+
+
 def test_mappings(compiled: Compiled) -> None:
     mappings = (
         '<zeebe:output source="=1" target="o"/><zeebe:input source="text" target="a.b_1"/>'
         '<zeebe:input source="=x" target="c"/><zeebe:input source="=" target="d"/>'
         '<zeebe:input source=" = 1" target="f"/><zeebe:input source="" target="g"/>'
-        '<zeebe:input target="h"/>'
+        '<zeebe:input target="h"/><zeebe:input source="=c" target="a.i"/>'
+        '<zeebe:input source="=y" target="c"/><zeebe:input source="=z" target="d.j.k"/>'
     )
     extensions = (
-        f"<extensionElements><zeebe:ioMapping>{mappings}</zeebe:ioMapping></extensionElements>"
+        f'<extensionElements><zeebe:taskDefinition type="t"/>'
+        f"<zeebe:ioMapping>{mappings}</zeebe:ioMapping></extensionElements>"
     )
-    task = element(compiled(f'<task id="x">{extensions}</task>', "s>x>e"))
-    assert [(source(m.source), m.target) for m in task.inputs] == [
-        ("text", ("a", "b_1")),
-        ("=x", ("c",)),
-        ("=", ("d",)),
-        (" = 1", ("f",)),
-        ("=null", ("g",)),
-        ("=null", ("h",)),
+    task = element(compiled(f'<serviceTask id="x">{extensions}</serviceTask>', "s>x>e"))
+    assert entries(task.inputs) == [
+        ("a", [("b_1", "text"), ("i", "=c")]),
+        ("c", "=y"),
+        ("d", [("j", [("k", "=z")])]),
+        ("f", " = 1"),
+        ("g", "=null"),
+        ("h", "=null"),
     ]
-    assert [(source(m.source), m.target) for m in task.outputs] == [("=1", ("o",))]
+    assert entries(task.outputs) == [("o", "=1")]
 
 
 def test_mappings_without_effect_are_left_out(compiled: Compiled) -> None:
@@ -249,21 +259,27 @@ def test_mappings_without_effect_are_left_out(compiled: Compiled) -> None:
     assert [len(element(process).inputs), len(element(process).outputs)] == [0, 0]
 
 
-def test_what_the_engine_does_not_need_is_ignored(compiled: Compiled) -> None:
+def test_what_the_engine_does_not_need_is_ignored(document: Document) -> None:
     body = (
         '<extensionElements><zeebe:versionTag value="v1"/><zeebe:properties/></extensionElements>'
         '<laneSet id="ls"><lane id="l"><flowNodeRef>s</flowNodeRef></lane></laneSet>'
         '<dataObject id="do"/><dataObjectReference id="dr" dataObjectRef="do"/>'
-        '<dataStoreReference id="ds"/><group id="g"/><textAnnotation id="ta"><text>hi</text>'
-        '</textAnnotation><association id="as" sourceRef="s" targetRef="ta"/>'
+        '<dataStoreReference id="ds"/>'
         '<task id="x"><documentation>why</documentation><extensionElements><foo xmlns="u"/>'
         "</extensionElements><!-- a comment --><?and more?></task>"
+    )
+    artifacts = (
+        '<group id="g"/><textAnnotation id="ta"><text>hi</text></textAnnotation>'
+        '<association id="as" sourceRef="s" targetRef="ta"/>'
     )
     beside = (
         '<collaboration id="co"><participant id="pp" processRef="p"/></collaboration>'
         '<BPMNDiagram xmlns="http://www.omg.org/spec/BPMN/20100524/DI" id="x"/>'
     )
-    process = compiled(body, "s>x>e", beside=beside)
+    file = document(body, "s>x>e", beside=beside).replace(
+        b"</process>", f"{artifacts}</process>".encode()
+    )
+    (process,) = compile_processes("p.bpmn", file)
     assert set(process.elements) == {"p", "s", "x", "e"}
     assert process.version_tag == "v1"
 

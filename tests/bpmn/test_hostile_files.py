@@ -24,7 +24,10 @@ from grevy.protocol.limits import (
 
 MODEL = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 ZEEBE = "http://camunda.org/schema/zeebe/1.0"
-OPEN = f'<definitions xmlns="{MODEL}" xmlns:zeebe="{ZEEBE}"><process id="p" isExecutable="true">'
+OPEN = (
+    f'<definitions xmlns="{MODEL}" xmlns:zeebe="{ZEEBE}" targetNamespace="u">'
+    '<process id="p" isExecutable="true">'
+)
 CLOSE = "</process></definitions>"
 START = '<startEvent id="s"/>'
 GOOD = f"{OPEN}{START}{CLOSE}"
@@ -168,9 +171,13 @@ COMPILED: dict[str, bytes] = {
     "a thousand comments": (
         "<!-- <!DOCTYPE d> -->" * 1000 + GOOD.replace(START, START + "<!--x-->" * 9000)
     ).encode(),
-    "document type in a text": model("<documentation><![CDATA[<!DOCTYPE d>]]></documentation>"),
+    "document type in a text": model(
+        "<task id='x'><documentation><![CDATA[<!DOCTYPE d>]]></documentation></task>"
+    ),
     "include of a file": model(
-        f'<documentation><i:include xmlns:i="http://www.w3.org/2001/XInclude" href="{SECRET}"/></documentation>'
+        '<task id="x"><documentation>'
+        f'<i:include xmlns:i="http://www.w3.org/2001/XInclude" href="{SECRET}"/>'
+        "</documentation></task>"
     ),
     "location of a schema": GOOD.replace(
         "<definitions",
@@ -197,7 +204,7 @@ COMPILED: dict[str, bytes] = {
     ),
     "cron that never comes": timer("timeCycle", "0 0 0 30 2 *"),
     "two thousand processes": (
-        f'<definitions xmlns="{MODEL}">'
+        f'<definitions xmlns="{MODEL}" targetNamespace="u">'
         + "".join(
             f'<process id="p{n}" isExecutable="true"><startEvent id="s{n}"/></process>'
             for n in range(2_000)

@@ -39,6 +39,10 @@ def loops(found: list[tuple[str, str]]) -> list[str]:
         (SCRIPT, "x > h > g > x"),
         ('<intermediateThrowEvent id="x"/>', "x > h > g > x"),
         (
+            f'<intermediateThrowEvent id="x">{JOB}<messageEventDefinition/></intermediateThrowEvent>',
+            "x > h > g > x",
+        ),
+        (
             sub_process('<manualTask id="y"/><endEvent id="ie"/>', ("is", "y"), ("y", "ie")),
             "y > ie > h > g > x > is > y",
         ),
@@ -55,7 +59,6 @@ def test_refused(faults: Faults, inside: str, way: str) -> None:
         f'<serviceTask id="x">{JOB}</serviceTask>',
         f'<scriptTask id="x">{JOB}</scriptTask>',
         f'<intermediateCatchEvent id="x">{TIMER}</intermediateCatchEvent>',
-        f'<intermediateThrowEvent id="x">{JOB}<messageEventDefinition/></intermediateThrowEvent>',
         '<parallelGateway id="x"/>',
         sub_process('<endEvent id="ie"/>', ("is", "ie")),
         sub_process(
@@ -95,3 +98,31 @@ def test_nested_sub_processes(faults: Faults) -> None:
     outer = sub_process(innermost, ("is", "z"), ("z", "ie"))
     found = faults(f'{GATEWAYS}{outer}<manualTask id="m"/>', "s>g>x>m>h>g", "h>e:=a")
     assert loops(found) == ["m > h > g > x > is > z > zs > ze > ie > m"]
+
+
+def test_gateways_alone_are_a_loop_once_an_activity_leads_to_them(faults: Faults) -> None:
+    gateways = '<exclusiveGateway id="g"/><exclusiveGateway id="h" default="h_g"/>'
+    assert loops(faults(f'{gateways}<manualTask id="m"/>', "s>m>g>h>g", "h>e:=a")) == ["g > h > g"]
+    assert loops(faults(gateways, "s>g>h>g", "h>e:=a")) == []
+
+
+def test_a_sub_process_of_junctions_is_a_loop_behind_an_activity(faults: Faults) -> None:
+    empty = sub_process('<endEvent id="ie"/>', ("is", "ie"))
+    assert loops(faults(f'{empty}<manualTask id="m"/>', "s>m>x>x")) == ["x > is > ie > x"]
+    assert loops(faults(empty, "s>x>x")) == []
+
+
+@pytest.mark.parametrize("end", ["", "<messageEventDefinition/>", "<terminateEventDefinition/>"])
+def test_every_end_event_of_a_sub_process_is_passed(faults: Faults, end: str) -> None:
+    inside = f'<manualTask id="y"/><endEvent id="ie">{JOB}{end}</endEvent>'
+    body = sub_process(inside, ("is", "y"), ("y", "ie"))
+    assert loops(faults(GATEWAYS + body, *LOOP)) == ["y > ie > h > g > x > is > y"]
+
+
+def test_the_way_ends_with_a_sub_process_that_nothing_follows(faults: Faults) -> None:
+    inner = '<subProcess id="z"><startEvent id="zs"/></subProcess>'
+    followed = f'{inner}<manualTask id="m"/><endEvent id="ie"/>'
+    unfollowed = sub_process(f'{inner}<manualTask id="m"/>', ("is", "m"), ("m", "z"))
+    assert loops(faults(unfollowed, "s>x>x")) == []
+    body = sub_process(followed, ("is", "m"), ("m", "z"), ("z", "ie"))
+    assert loops(faults(body, "s>x>x")) == ["m > z > zs > ie > x > is > m"]

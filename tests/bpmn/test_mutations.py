@@ -20,7 +20,7 @@ BODY = """
 <extensionElements><zeebe:versionTag value="v"/></extensionElements>
 <serviceTask id="a" name="A"><extensionElements><zeebe:taskDefinition type="=t" retries="2"/>
 <zeebe:taskHeaders><zeebe:header key="k" value="v"/></zeebe:taskHeaders><zeebe:ioMapping>
-<zeebe:input source="=x + 1" target="y.z"/><zeebe:output source="lit" target="o"/></zeebe:ioMapping>
+<zeebe:input source="=x + 1" target="y.z"/><zeebe:output source="=lit" target="o"/></zeebe:ioMapping>
 </extensionElements></serviceTask>
 <boundaryEvent id="b" attachedToRef="a" cancelActivity="false"><timerEventDefinition><timeCycle>R3/PT10S
 </timeCycle></timerEventDefinition></boundaryEvent>

@@ -90,8 +90,7 @@ def test_without_the_port_there_is_no_chance(evaluate: Evaluate) -> None:
         ('date("2026" + "-02-30")', "Failed to parse date from '2026-02-30'"),
         ("sum(1, null)", "expected number but found 'null'"),
         ('min(1, "a")', '[1, "a"] is not comparable'),
-        ("modulo(1, 0)", "'1' has no remainder for '0'"),
-        ('substring("abc", 9)', "'\"abc\"' has no such part"),
+        ("sqrt(-1)", "'-1' is out of range"),
         ('date and time(@"2026-01-01T00:00:00", "../etc")', "'../etc' is no time zone"),
         ('cycle("a")',
          "cycle function expected an interval (duration) parameter, but found '\"a\"'"),
@@ -104,3 +103,28 @@ def test_a_builtin_that_cannot_says_why(evaluate: Evaluate, text: str, problem: 
     assert [(warning.kind, warning.message) for warning in evaluation.warnings] == [
         ("FUNCTION_INVOCATION_FAILURE", f"Failed to invoke function '{name}': {problem}")
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("modulo(1, 0)", "1 has no remainder for 0"),
+        ("modulo(0.5, 0.0)", "0.5 has no remainder for 0.0"),
+        ("log(0)", "log(0) is no number"),
+        ("log(-1)", "log(-1) is no number"),
+        ("exp(1000)", "exp(1000) is no number"),
+        ("stddev([1])", "a single number has no standard deviation"),
+        ('substring("abc", 5)', '"abc" has no such part'),
+        ('substring("abc", -4, 2)', '"abc" has no such part'),
+        ('substring("abc", 2, -1)', '"abc" has no such part'),
+    ],
+)
+def test_what_fails_in_zeebe_is_a_failure(evaluate: Evaluate, text: str, problem: str) -> None:
+    evaluation = evaluate(text)
+    assert evaluation.value is None
+    assert problem in (evaluation.failure or "")
+
+
+def test_a_replacement_matters_only_where_something_matches(evaluate: Evaluate) -> None:
+    assert evaluate('replace("abc", "z", "$1")').value == "abc"
+    assert evaluate('replace("abc", "b", "$1")').value is None

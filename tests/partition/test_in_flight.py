@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from grevy.broker.system import OsDisk, SystemClock
+from grevy.broker.system import OsDisk, OsEntropy, SystemClock
 from grevy.partition import Partition, PartitionStorage, StorageOptions
 from grevy.partition.partition import RETRY_AFTER_MS
 from grevy.protocol.intents import ProcessInstanceIntent
@@ -44,7 +44,9 @@ async def fill_and_drain(folder: Path) -> None:
     storage = PartitionStorage.open(OsDisk(folder), folder, 1, StorageOptions())
     failures: list[BaseException] = []
     loop = asyncio.get_running_loop()
-    partition = Partition(1, loop, SystemClock(), storage, on_failed=failures.append)
+    partition = Partition(
+        1, loop, SystemClock(), storage, entropy=OsEntropy(), on_failed=failures.append
+    )
     await partition.start(outbox)
     peer = Peer(b"peer", 1)
     peer.client_id = b"c" * 16

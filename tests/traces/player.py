@@ -12,13 +12,19 @@ from typing import Any, Final
 import msgspec
 
 from grevy.protocol.intents import (
+    DeploymentIntent,
     Intent,
-    ProcessInstanceCreationIntent,
     RejectionType,
     SignalIntent,
 )
 from grevy.protocol.messages import ActivatedJob
-from grevy.protocol.values import ProcessInstanceCreationValue, ProcessMetadata, SignalValue, Value
+from grevy.protocol.values import (
+    DeploymentValue,
+    ProcessMetadata,
+    ResourceFile,
+    SignalValue,
+    Value,
+)
 from grevy.testing import InProcessEngine, NoJob, NoResult, Rejected
 
 Answer = dict[str, Any]
@@ -89,28 +95,26 @@ class Player:
     # The steps, by the names that traces give them.
 
     def _do_deploy(self, step: Step) -> list[object]:
-        deployed = self._engine.deploy_files(
-            {name: self._files[name] for name in step["resources"]}
-        )
+        files = [ResourceFile(name, self._files[name].encode()) for name in step["resources"]]
+        command = DeploymentValue(tuple(files))
+        deployed = self._engine.execute(DeploymentIntent.CREATE, -1, command).value
+        assert isinstance(deployed, DeploymentValue), deployed
         return [["process", _deployed(process)] for process in deployed.processes_metadata]
 
     def _do_create(self, step: Step) -> object:
         process, variables = step["process"], step.get("variables")
-        version = step.get("version", -1)
-        if step.get("with_result"):
-            fetch = step.get("fetch") or ()
-            awaited = self._engine.create_with_result(
-                process, variables, version=version, fetch_variables=fetch
-            )
-            return {"variables": awaited.result()}
-        value = ProcessInstanceCreationValue(
-            bpmn_process_id=process,
+        version, start_before = step.get("version", -1), step.get("start_before") or ()
+        if not step.get("with_result"):
+            self._engine.create(process, variables, version=version, start_before=start_before)
+            return None
+        awaited = self._engine.create_with_result(
+            process,
+            variables,
             version=version,
-            variables=msgspec.json.encode(variables or {}),
-            start_instructions=tuple(step.get("start_before") or ()),
+            fetch_variables=step.get("fetch") or (),
+            start_before=start_before,
         )
-        self._execute(ProcessInstanceCreationIntent.CREATE, -1, value)
-        return None
+        return {"variables": awaited.result()}
 
     def _do_activate(self, step: Step) -> list[object]:
         jobs = self._activate(step, step.get("max", 32))
@@ -128,12 +132,12 @@ class Player:
         self._engine.complete(self._job(step), step.get("variables"))
 
     def _do_fail(self, step: Step) -> None:
+        """Without the variables: the gateway of the recordings did not pass them on."""
         self._engine.fail(
             self._job(step),
             retries=step.get("retries", 0),
             backoff_ms=step.get("backoff", 0),
             message=step.get("message", "broken"),
-            variables=step.get("variables"),
         )
 
     def _do_throw(self, step: Step) -> None:

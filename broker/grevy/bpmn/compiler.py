@@ -8,8 +8,9 @@ from grevy.bpmn.flows import connect
 from grevy.bpmn.loops import straight_through_loops
 from grevy.bpmn.model import Process
 from grevy.bpmn.reader import Node, read_xml
-from grevy.bpmn.reading import Faults, Reading
+from grevy.bpmn.reading import Reading
 from grevy.bpmn.scopes import Draft, read_process
+from grevy.bpmn.structure import check_structure
 from grevy.bpmn.validation import validate
 
 
@@ -40,7 +41,7 @@ def _read_file(root: Node, reading: Reading) -> list[Draft]:
     if not executable:
         reading.faults.add(root, "Must contain at least one executable process")
     read_definitions(root, reading)
-    _check_ids(root, reading.faults)
+    check_structure(root, reading.faults)
     drafts = [read_process(node, reading) for node in executable]
     for draft in drafts:
         connect(draft, reading)
@@ -52,16 +53,3 @@ def _read_file(root: Node, reading: Reading) -> list[Draft]:
                 f"A straight-through loop never waits and never ends: {way}",
             )
     return drafts
-
-
-def _check_ids(root: Node, faults: Faults) -> None:
-    """Ids are unique in the file; references would be ambiguous otherwise."""
-    seen: set[str] = set()
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        waiting.extend(reversed(node.children))
-        if node.id and node.name[0] != "{" and not node.name.startswith("zeebe:"):
-            if node.id in seen:
-                faults.add(node, f"The id '{quote(node.id)}' stands more than once in the file")
-            seen.add(node.id)

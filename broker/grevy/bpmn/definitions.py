@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grevy.bpmn.extensions import extension
 from grevy.bpmn.reader import Node
-from grevy.bpmn.reading import ErrorSpec, MessageSpec, Reading
+from grevy.bpmn.reading import ErrorSpec, MessageSpec, Reading, typed
 
 
 def read_definitions(root: Node, reading: Reading) -> None:
@@ -18,7 +18,7 @@ def read_definitions(root: Node, reading: Reading) -> None:
 
 def _read_message(node: Node, reading: Reading) -> MessageSpec:
     raw = node.get("name")
-    name = reading.name(node, raw, "The name of the message") if raw else ""
+    name = typed(reading.name(node, raw, "The name of the message")) if raw else ""
     subscription = extension(node, "zeebe:subscription", reading)
     if subscription is None:
         return MessageSpec(node, name, None, has_subscription=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from grevy.bpmn.errors import quote
 from grevy.bpmn.events import (
     read_boundary_event,
     read_catch_event,
@@ -13,8 +12,9 @@ from grevy.bpmn.events import (
     read_start_event,
     read_throw_event,
 )
+from grevy.bpmn.grammar import GRAMMAR
 from grevy.bpmn.model import Element
-from grevy.bpmn.nodes import SILENT, check_children, names
+from grevy.bpmn.nodes import names
 from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import Reading
 from grevy.bpmn.tasks import (
@@ -61,34 +61,19 @@ NEVER: Final = names(
 )
 """Flow nodes of BPMN that no engine of this kind executes."""
 
-IGNORED: Final = SILENT | names(
-    """
-    laneSet dataObject dataObjectReference dataStoreReference textAnnotation association group
-    correlationSubscription supports
-    """
-)
-"""Children of a scope that say nothing to the engine, or that are read with the scope itself."""
-
 
 def read_element(node: Node, reading: Reading) -> Element | None:
     """The flow node, or None for what is none.
 
-    What cannot be executed is a fault and becomes an element of type UNSPECIFIED, so that flows
-    from and to it are not at fault as well.
+    What cannot be executed, or is no element of BPMN, is a fault and becomes an element of type
+    UNSPECIFIED, so that flows from and to it are not at fault as well.
     """
     reader = READERS.get(node.name)
     if reader is not None:
-        if node.name != "subProcess":
-            check_children(node, reading)
         return reader(node, reading)
-    if node.name in IGNORED:
-        return None
-    if node.name.startswith("zeebe:"):
-        reading.faults.add(node, f"'{node.name}' must stand inside 'extensionElements'")
-        return None
     if node.name in NOT_YET | NEVER:
         yet = " yet" if node.name in NOT_YET else ""
         reading.faults.add(node, f"An element of type '{node.name}' is not supported{yet}")
-    else:
-        reading.faults.add(node, f"'{quote(node.name)}' is no element of BPMN in a process")
+    elif node.name in GRAMMAR["process"].children or node.name in GRAMMAR["subProcess"].children:
+        return None
     return Element(node.id, BpmnElementType.UNSPECIFIED)

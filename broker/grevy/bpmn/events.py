@@ -15,7 +15,7 @@ from grevy.bpmn.extensions import read_job
 from grevy.bpmn.model import Element, TimerKind
 from grevy.bpmn.nodes import event_definitions, new_element
 from grevy.bpmn.reader import Node
-from grevy.bpmn.reading import Reading, is_expression
+from grevy.bpmn.reading import Reading
 from grevy.bpmn.timers import read_timer
 from grevy.protocol.intents import BpmnElementType, BpmnEventType
 
@@ -127,7 +127,7 @@ def _catch_error(element: Element, node: Node, definition: Node, reading: Readin
     """An error without a code, or no error at all, catches all of them."""
     spec = reading.errors.get(definition.get("errorRef"))
     code = "" if spec is None else spec.code
-    if is_expression(code):
+    if code.startswith("="):
         reading.faults.add(node, "The error code of a catch event must not be an expression")
     element.error_code = code or None
 

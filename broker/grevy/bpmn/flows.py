@@ -53,10 +53,14 @@ def connect(draft: Draft, reading: Reading) -> None:
 def _read_flows(draft: Draft, reading: Reading) -> None:
     incoming: dict[str, list[SequenceFlow]] = {}
     outgoing: dict[str, list[SequenceFlow]] = {}
-    for order, (node, scope) in enumerate(draft.flow_nodes):
-        source = _end_of(node, "sourceRef", scope, (draft, reading))
-        target = _end_of(node, "targetRef", scope, (draft, reading))
+    for order, node in enumerate(draft.flow_nodes):
+        source = _end_of(node, "sourceRef", draft, reading)
+        target = _end_of(node, "targetRef", draft, reading)
         if source is None or target is None:
+            continue
+        if source.scope is not target.scope:
+            ways = f"'{source.id}' to '{target.id}'"
+            reading.faults.add(node, f"The flow from {ways} leads into another scope")
             continue
         flow = SequenceFlow(node.id, source, target, order)
         condition = node.first("conditionExpression")
@@ -71,20 +75,11 @@ def _read_flows(draft: Draft, reading: Reading) -> None:
         draft.process.elements[element_id].incoming = tuple(flows)
 
 
-def _end_of(
-    node: Node, attribute: str, scope: Element, where: tuple[Draft, Reading]
-) -> Element | None:
-    draft, reading = where
+def _end_of(node: Node, attribute: str, draft: Draft, reading: Reading) -> Element | None:
     element = draft.process.elements.get(node.get(attribute))
     if element is None or element is draft.process.root:
         wanted = f"'{quote(node.get(attribute))}', which is no flow node of this process"
         reading.faults.add(node, f"The {attribute} of the sequence flow is {wanted}")
-        return None
-    if element.scope is not scope:
-        reading.faults.add(
-            node,
-            f"The {attribute} of the sequence flow is '{element.id}', which is in another scope",
-        )
         return None
     return element
 

@@ -1,7 +1,10 @@
 """Finds straight-through loops: cycles in which nothing waits, so that an instance never rests.
 
-A cycle of gateways alone is let through, as in Zeebe: its conditions may end it, and the limit of
-activations ends the others. A loop through a job, a message or a timer waits.
+As in Zeebe, a cycle counts once an activity without a wait leads to it: one of gateways alone that
+only start events lead to is let through, and the limit of activations ends it. A loop through a
+job, a message or a timer waits; a throw or end event does not count as a wait even where a worker
+sends its message, which is as in Zeebe too. Where a path ends in a sub-process, one goes on behind
+that sub-process; if nothing is behind it, the way ends there, also inside another one.
 """
 
 from __future__ import annotations
@@ -10,27 +13,40 @@ from collections import deque
 from typing import Final
 
 from grevy.bpmn.model import Element, Process
-from grevy.protocol.intents import BpmnElementType, BpmnEventType
+from grevy.protocol.intents import BpmnElementType
 
 _Graph = dict[str, list[str]]
 
-_GATEWAYS: Final = (BpmnElementType.EXCLUSIVE_GATEWAY, BpmnElementType.PARALLEL_GATEWAY)
-_PASSED_ACTIVITIES: Final = (BpmnElementType.TASK, BpmnElementType.MANUAL_TASK)
+_PASSED: Final = (
+    BpmnElementType.TASK,
+    BpmnElementType.MANUAL_TASK,
+    BpmnElementType.INTERMEDIATE_THROW_EVENT,
+)
+_JUNCTIONS: Final = (
+    BpmnElementType.EXCLUSIVE_GATEWAY,
+    BpmnElementType.PARALLEL_GATEWAY,
+    BpmnElementType.START_EVENT,
+    BpmnElementType.END_EVENT,
+    BpmnElementType.SUB_PROCESS,
+)
 _EXIT: Final = " "
 """Before the id of a sub-process it names the place where one leaves it; no id begins so."""
 
 
 def straight_through_loops(process: Process) -> list[list[str]]:
-    """A shortest loop of each knot of them: ids from an activity back to it, such as a, g, a."""
+    """A shortest loop of each knot of them: ids from an activity back to it, such as a, g, a.
+
+    A knot without an activity is told from its first element on.
+    """
     graph = _passed_edges(process)
+    reached = _reached(graph, [i for i in graph if i[0] != _EXIT and _works(process.elements[i])])
+    place = {element_id: number for number, element_id in enumerate(process.elements)}
     loops = []
-    for knot in _knots(graph):
+    for knot in _knots({at: graph[at] for at in reached}):
         members = set(knot)
-        seed = next(
-            (i for i in process.elements if i in members and _works(process.elements[i])), None
-        )
-        if seed is not None:
-            loops.append([step for step in _way_back(graph, members, seed) if step[0] != _EXIT])
+        inside = sorted((i for i in knot if i[0] != _EXIT), key=place.__getitem__)
+        seed = next((i for i in inside if _works(process.elements[i])), inside[0])
+        loops.append([step for step in _way_back(graph, members, seed) if step[0] != _EXIT])
     return loops
 
 
@@ -38,16 +54,11 @@ def _works(element: Element) -> bool:
     """Whether the element is more than a junction, and passed without a wait."""
     if element.element_type is BpmnElementType.SCRIPT_TASK:
         return element.script is not None
-    if element.element_type is BpmnElementType.INTERMEDIATE_THROW_EVENT:
-        return element.job is None
-    return element.element_type in _PASSED_ACTIVITIES
+    return element.element_type in _PASSED
 
 
 def _is_passed(element: Element) -> bool:
-    if element.element_type is BpmnElementType.END_EVENT:
-        return element.event_type in (BpmnEventType.NONE, BpmnEventType.TERMINATE)
-    junctions = (*_GATEWAYS, BpmnElementType.START_EVENT, BpmnElementType.SUB_PROCESS)
-    return element.element_type in junctions or _works(element)
+    return element.element_type in _JUNCTIONS or _works(element)
 
 
 def _passed_edges(process: Process) -> _Graph:
@@ -57,13 +68,25 @@ def _passed_edges(process: Process) -> _Graph:
         if element is process.root or not _is_passed(element):
             continue
         behind = [flow.target.id for flow in element.outgoing]
-        if not behind and element.scope is not None and element.scope is not process.root:
-            behind = [_EXIT + element.scope.id]
         if element.element_type is BpmnElementType.SUB_PROCESS:
             graph[_EXIT + element.id] = behind
             behind = [event.id for event in element.start_events]
+        elif not behind and element.scope is not None and element.scope is not process.root:
+            behind = [_EXIT + element.scope.id]
         graph[element.id] = behind
     return {key: [to for to in ends if to in graph] for key, ends in graph.items()}
+
+
+def _reached(graph: _Graph, seeds: list[str]) -> list[str]:
+    """Where one gets from some places, these included."""
+    reached = dict.fromkeys(seeds)
+    waiting = list(seeds)
+    while waiting:
+        for end in graph[waiting.pop()]:
+            if end not in reached:
+                reached[end] = None
+                waiting.append(end)
+    return list(reached)
 
 
 def _knots(graph: _Graph) -> list[list[str]]:

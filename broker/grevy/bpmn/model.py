@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from grevy.feel import Expression
 from grevy.protocol.intents import BpmnElementType, BpmnEventType
@@ -66,12 +66,12 @@ class Script:
 
 @dataclass(slots=True, frozen=True)
 class Mapping:
-    """One input or output mapping: `source` to the variable (or path into it) `target`, at least
-    one name long.
+    """What one variable, or one entry of an object, is made of: a value, or the entries that
+    mappings put into it.
     """
 
-    source: Text
-    target: tuple[str, ...]
+    target: str
+    source: Text | tuple[Mapping, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -85,15 +85,19 @@ class SequenceFlow:
     condition: Expression | None = None
 
 
+_NONE: Final = BpmnEventType.NONE  # looked up once: it is asked for with every instance
+
+
 @dataclass(slots=True, eq=False)
 class Element:
     """A flow node, an embedded sub-process or the process itself.
 
     What an element does not have is None or empty. `error_code` of a catch event: None means any;
     of a throw event it is a Text. `boundary_events` and `outgoing` are in document order;
-    `children` holds the direct flow nodes of a scope, and `event_targets` the catch events behind
-    an event-based gateway. `messages` and `timers` of the boundary events belong to those events,
-    not to the activity.
+    `inputs` and `outputs` have one mapping for each variable, in the order in which the model names
+    them first. `children` holds the direct flow nodes of a scope, and `event_targets` the catch
+    events behind an event-based gateway. `messages` and `timers` of the boundary events belong to
+    those events, not to the activity.
     """
 
     id: str
@@ -122,7 +126,7 @@ class Element:
     def none_start_event(self) -> Element | None:
         """The start event without a trigger of a scope, if it has one."""
         for event in self.start_events:
-            if event.event_type is BpmnEventType.NONE:
+            if event.event_type is _NONE:
                 return event
         return None
 

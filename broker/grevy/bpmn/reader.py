@@ -46,7 +46,8 @@ class Node:
     """An element.
 
     `name` is the local name for BPMN, `zeebe:name` for Zeebe's, `{uri}name` for others (whose
-    content is left out). `attributes` are those without a namespace; `text` is its own text.
+    content is left out), `{}name` without a namespace. `attributes` are those without a namespace;
+    `text` is its own text, that between its children included.
     """
 
     name: str
@@ -164,6 +165,8 @@ def _tree(root: etree._Element) -> Node:
         for child in element:
             copy = _node(child, node)
             node.children.append(copy)
+            if child.tail is not None and not child.tail.isspace():
+                node.text += child.tail
             if len(child) and not copy.name.startswith("{"):
                 waiting.append((child, copy, depth + 1))
     return top
@@ -176,7 +179,7 @@ def _node(element: etree._Element, parent: Node | None) -> Node:
     elif tag.startswith(_ZEEBE):
         name = f"zeebe:{tag[len(_ZEEBE) :]}"
     else:
-        name = tag
+        name = tag if tag.startswith("{") else f"{{}}{tag}"
     line = element.sourceline or 0
     return Node(name, line, _attributes(element, line), element.text or "", parent)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
+
+import msgspec
 
 from grevy.bpmn.errors import Fault, quote
 from grevy.bpmn.model import Message, Text
@@ -15,7 +18,11 @@ from grevy.protocol.limits import MODEL_FEEL_CHARS_MAX, NAME_CHARS_MAX
 
 _ID: Final = re.compile(r"[^\W\d][\w.\-\u00b7]*")
 
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
+
 _FAULT_CHARS_MAX: Final = 600
+_NUMBER_CHARS_MAX: Final = 300
+_PLAIN_DIGITS_MAX: Final = 9
 
 
 class Faults:
@@ -84,6 +91,15 @@ class Reading:
             )
         return self.text(node, raw, what)
 
+    def number(self, node: Node, raw: str, what: str) -> Text:
+        """A number; a static one that is none is told when it is needed, as in Zeebe."""
+        if raw.isascii() and raw.isdigit() and len(raw) <= _PLAIN_DIGITS_MAX:
+            return raw
+        if is_expression(raw):
+            return self.text(node, raw, what)
+        value = typed(raw)
+        return literal(raw) if isinstance(value, str) else value
+
     def expression(self, node: Node, raw: str, what: str) -> Expression | None:
         """A text that has to be an expression, because a static one makes no sense there."""
         if not raw:
@@ -117,13 +133,8 @@ class Reading:
             self.faults.add(spec.node, "The name of the message must be present and not empty")
 
     def flag(self, node: Node, name: str, *, default: bool = False) -> bool:
-        """The value of a boolean attribute."""
-        value = node.attributes.get(name)
-        if value is None:
-            return default
-        if value not in ("true", "1", "false", "0"):
-            self.faults.add(node, f"'{name}' must be true or false, but is '{quote(value)}'")
-        return value in ("true", "1")
+        """The value of a boolean attribute; as in Zeebe, 1 is not true."""
+        return default if name not in node.attributes else node.get(name) == "true"
 
     def check_id(self, node: Node) -> bool:
         """Whether the element has an id that records and clients can name it by."""
@@ -159,6 +170,23 @@ class Reading:
             return parse_expression(raw[1:])
         except FeelSyntaxError as error:
             return error
+
+
+def typed(text: Text) -> Text:
+    """A static text that is a number in Zeebe's eyes as an expression that gives it: where a text
+    is wanted, it is the wrong type.
+    """
+    if not isinstance(text, str) or len(text) > _NUMBER_CHARS_MAX or not _NUMBER.fullmatch(text):
+        return text
+    number = Decimal(text)
+    if abs(number.adjusted()) > _NUMBER_CHARS_MAX:
+        return text
+    return parse_expression(format(number, "f"))
+
+
+def literal(text: str) -> Expression:
+    """An expression that gives a text."""
+    return parse_expression(msgspec.json.encode(text).decode())
 
 
 def is_expression(raw: str) -> bool:

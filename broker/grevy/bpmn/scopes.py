@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from grevy.bpmn.elements import read_element
-from grevy.bpmn.extensions import read_version_tag, refuse_not_yet
+from grevy.bpmn.extensions import check_extensions, read_version_tag
 from grevy.bpmn.model import Element, Process
 from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import Reading
@@ -19,8 +19,8 @@ class Draft:
 
     process: Process
     nodes: dict[str, Node] = field(default_factory=dict)
-    flow_nodes: list[tuple[Node, Element]] = field(default_factory=list)
-    """The `sequenceFlow` elements in document order within each scope, with that scope."""
+    flow_nodes: list[Node] = field(default_factory=list)
+    """The `sequenceFlow` elements in document order within each scope."""
 
     def scopes(self) -> list[Element]:
         """The process and its embedded sub-processes."""
@@ -31,7 +31,7 @@ class Draft:
 def read_process(node: Node, reading: Reading) -> Draft:
     """The draft of an executable process."""
     reading.check_id(node)
-    refuse_not_yet(node, reading)
+    check_extensions(node, reading)
     root = Element(node.id, BpmnElementType.PROCESS, name=node.get("name"))
     draft = Draft(Process(node.id, root, version_tag=read_version_tag(node, reading)))
     draft.process.elements[root.id] = root
@@ -53,7 +53,7 @@ def _read_scope(
     for node in scope_node.children:
         if node.name == "sequenceFlow":
             if reading.check_id(node):
-                draft.flow_nodes.append((node, scope))
+                draft.flow_nodes.append(node)
                 draft.nodes.setdefault(node.id, node)
             continue
         element = read_element(node, reading)

@@ -20,7 +20,8 @@ def job_task(element_type: BpmnElementType) -> Reader:
 
     def read(node: Node, reading: Reading) -> Element:
         element = _activity(node, reading, element_type)
-        if extensions(node, "zeebe:calledDecision"):
+        is_rule = element_type is BpmnElementType.BUSINESS_RULE_TASK
+        if is_rule and extensions(node, "zeebe:calledDecision"):
             reading.faults.add(
                 node, "A called decision (zeebe:calledDecision) is not supported yet"
             )
@@ -32,8 +33,16 @@ def job_task(element_type: BpmnElementType) -> Reader:
 
 
 def plain_task(element_type: BpmnElementType) -> Reader:
-    """The reader of an activity that has nothing to say of its own."""
-    return lambda node, reading: _activity(node, reading, element_type)
+    """The reader of an activity that does nothing. Mappings at it are checked; they have no effect,
+    as in Zeebe.
+    """
+
+    def read(node: Node, reading: Reading) -> Element:
+        element = _activity(node, reading, element_type)
+        element.inputs = element.outputs = ()
+        return element
+
+    return read
 
 
 def gateway(element_type: BpmnElementType) -> Reader:

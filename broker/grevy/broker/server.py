@@ -19,7 +19,7 @@ import uvloop
 
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
-from grevy.broker.system import DataLock, OsDisk, SystemClock, process_usage
+from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
 from grevy.exporting import check_exporter
 from grevy.partition import Partition, PartitionStorage, StorageOptions
 from grevy.protocol.errors import GrevyError
@@ -43,6 +43,11 @@ from grevy.transport import Peer, Server
 _log = logging.getLogger(__name__)
 
 EXIT_FAILED: Final = 1
+
+SWITCH_INTERVAL_S: Final = 0.000_5
+"""How long the loop may keep the interpreter's lock when the thread that flushes wants it: three
+times a flush, for some microseconds. With Python's 5 ms, waiting for it was most of a reply's time.
+"""
 
 GC_THRESHOLD: Final = 100_000
 """Tracked objects before the collector looks at the young ones: some thousand requests."""
@@ -72,8 +77,14 @@ class Broker:
             exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
         )
         folder = config.data / "partitions" / "1"
-        storage = PartitionStorage.open(OsDisk(folder), folder, 1, options)
-        self._partition = Partition(1, loop, clock, storage, on_failed=self._on_failed)
+        try:
+            storage = PartitionStorage.open(OsDisk(folder), folder, 1, options)
+        except (GrevyError, OSError):
+            self._server.close()
+            raise
+        self._partition = Partition(
+            1, loop, clock, storage, entropy=OsEntropy(), on_failed=self._on_failed
+        )
         self._exporters = Exporters(config.exporters, self.endpoint, clock)
 
     @property
@@ -82,8 +93,12 @@ class Broker:
         return self._server.endpoint.removeprefix("tcp://")
 
     async def start(self) -> None:
-        """Ready for clients when it returns."""
-        await self._partition.start(self._server)
+        """Ready for clients when it returns; raises what made the partition fail."""
+        try:
+            await self._partition.start(self._server)
+        except Exception:
+            self._server.close()
+            raise
         self._server.start()
         self._exporters.start()
 
@@ -180,6 +195,7 @@ async def serve(config: BrokerConfig, announce: Callable[[Broker], None]) -> int
         broker = Broker(config, asyncio.get_running_loop())
         await broker.start()
         _spare_the_collector()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         announce(broker)
         return await broker.run_until_stopped()
 

@@ -134,6 +134,10 @@ class OsDisk:
         """Make a directory and its parents, durably."""
         self._make_durably(self._at(path))
 
+    def rmdir(self, path: str) -> None:
+        """Take an empty directory away."""
+        self._at(path).rmdir()
+
     def fsync_dir(self, path: str) -> None:
         """Make the names in a directory durable."""
         _fsync_directory(self._at(path))

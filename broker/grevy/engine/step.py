@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from grevy.bpmn.model import Element
 from grevy.engine.appliers import APPLIERS
 from grevy.engine.models import Models
+from grevy.engine.ordering import VariableOrder
 from grevy.engine.stores import Stores
 from grevy.engine.tables import AwaitedResult
 from grevy.engine.views import Views
+from grevy.ports.entropy import Entropy
 from grevy.protocol.intents import (
     Intent,
     ProcessInstanceCreationIntent,
@@ -30,8 +32,13 @@ from grevy.protocol.messages import ActivatedJob
 from grevy.protocol.record import Answer, Record, Reply, RequestId
 from grevy.protocol.values import ProcessInstanceCreationValue, ProcessInstanceValue, Value
 
+_EVENT: Final = RecordType.EVENT
+"""Looked up once: in Python 3.11 a member of an enumeration costs ten times what a name does. Where
+a module says so on its first lines, it is on the way of every command.
+"""
 
-class Command(NamedTuple):
+
+class Command(Struct, frozen=True, gc=False):
     """A command of a client, of the schedule or of the engine itself; `key` is -1 where it creates
     what it is about.
     """
@@ -39,6 +46,17 @@ class Command(NamedTuple):
     intent: Intent
     key: int
     value: Value
+
+
+class Refused(Exception):
+    """A client's command cannot be followed after all: its step is dropped, and the command
+    rejected.
+    """
+
+    def __init__(self, rejection_type: RejectionType, reason: str) -> None:
+        super().__init__(reason)
+        self.rejection_type = rejection_type
+        self.reason = reason
 
 
 class JobTaker(Protocol):
@@ -87,7 +105,7 @@ class PushedJobs(Struct, frozen=True, gc=False):
     jobs: tuple[ActivatedJob, ...]
 
 
-class SentCommand(NamedTuple):
+class SentCommand(Struct, frozen=True, gc=False):
     """A command for another partition."""
 
     partition_id: int
@@ -99,11 +117,13 @@ class Step:
 
     __slots__ = (
         "_awaiting",
+        "_first_key",
         "_keys",
         "_partition_id",
         "_stores",
         "activations",
         "document_bytes",
+        "entropy",
         "models",
         "now",
         "partition_count",
@@ -116,6 +136,7 @@ class Step:
         "taken",
         "taker",
         "topics",
+        "variable_order",
         "views",
     )
 
@@ -126,6 +147,8 @@ class Step:
         stores: Stores,
         models: Models,
         topics: JobTopics,
+        entropy: Entropy | None,
+        variable_order: VariableOrder,
         partition_id: int,
         partition_count: int,
         now: int,
@@ -135,6 +158,8 @@ class Step:
         self.views = views
         self.models = models
         self.topics = topics
+        self.entropy = entropy
+        self.variable_order = variable_order
         self.now = now
         self.request = request
         self.taker = taker
@@ -151,11 +176,13 @@ class Step:
         self._stores = stores
         self._partition_id = partition_id
         self._keys = stores.pending.key_counter()
+        self._first_key = key_of(partition_id, 1)
 
     def next_key(self) -> int:
         """A key that nothing has had before."""
+        key = self._first_key + self._keys
         self._keys += 1
-        return key_of(self._partition_id, self._keys)
+        return key
 
     @property
     def key_counter(self) -> int:
@@ -164,10 +191,16 @@ class Step:
 
     def event(self, intent: Intent, key: int, value: Value) -> None:
         """Something has happened: recorded, and applied to the state at once."""
-        self.records.append(Record(RecordType.EVENT, intent, key, value))
+        self.records.append(Record(_EVENT, intent, key, value))
         applier = APPLIERS.get(intent)
         if applier is not None:
             applier(self._stores, key, value)
+
+    def restate(self, value: Value) -> None:
+        """The log gets the client's command in the form in which it was understood."""
+        first = self.records[0]
+        assert first.record_type is RecordType.COMMAND, "a step begins with its command"
+        self.records[0] = Record(first.record_type, first.intent, first.key, value)
 
     def follow_up(self, intent: Intent, key: int, value: Value) -> None:
         """The engine goes on with this, after what is queued already."""

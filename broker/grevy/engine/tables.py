@@ -43,10 +43,10 @@ class ElementInstance(Struct, frozen=True, array_like=True, gc=False):
     """A live element of a process instance.
 
     `children` counts its live element instances, `active_flows` the tokens on their way between
-    them: a scope completes when both are 0. `job_key` is -1 without a job. `is_interrupted`: an end
-    event or error has ended the scope's other paths. `triggers` counts the events that wait to be
-    taken up, `has_variables` says that the scope has had variables: most have neither, and then
-    nobody looks for them.
+    them: a scope completes when both are 0. `job_key` is that of its last job, -1 without one.
+    `is_interrupted`: an end event or error has ended the scope's other paths. `triggers` counts the
+    events that wait to be taken up, `has_variables` says that the scope may have variables: most
+    have neither, and then nobody looks for them.
     """
 
     key: int

@@ -10,9 +10,10 @@ a budget and so always ends (`budget`). `temporal` has durations and date-times 
 here reads a clock, and nothing is ever handed to `eval`.
 """
 
+from grevy.feel.entries import arranged
 from grevy.feel.errors import FeelFormatError, FeelSyntaxError
 from grevy.feel.expression import Evaluation, Expression, parse_expression, parse_unary_tests
-from grevy.feel.json_codec import from_json, to_json
+from grevy.feel.json_codec import from_json, json_double, to_json
 from grevy.feel.moments import Duration, FeelDate, FeelDateTime, FeelTime, Period
 from grevy.feel.scope import FeelWarning, Lookup
 from grevy.feel.values import FeelFunction, FeelRange, Value, type_name
@@ -32,7 +33,9 @@ __all__ = [
     "Lookup",
     "Period",
     "Value",
+    "arranged",
     "from_json",
+    "json_double",
     "parse_expression",
     "parse_unary_tests",
     "to_json",

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias, TypeVar, cast
 
 from grevy.feel import ast, control, functions
 from grevy.feel.access import entry, item
+from grevy.feel.entries import key_order
 from grevy.feel.operators import (
     ARITHMETIC,
     COMPARISONS,
@@ -99,13 +100,14 @@ def _list_of(node: ast.ListOf, build: Build) -> Code:
 
 def _context_of(node: ast.ContextOf, build: Build) -> Code:
     entries = tuple((key, build(value)) for key, value in node.entries)
+    order = key_order(dict(entries))
 
     def make(scope: Scope) -> Value:
         context: dict[str, Value] = {}
         inner = Scope(context, scope, scope.run)
         for key, value in entries:
             context[key] = value(inner)
-        return context
+        return {key: context[key] for key in order}
 
     return make
 

@@ -167,6 +167,11 @@ def rescale(number: Number, scale: int, rounding: str) -> Number:
     return int(result) if scale == 0 and result.adjusted() < 34 else result
 
 
+DOUBLE_PLAIN_MIN: Final = 1e-3
+DOUBLE_PLAIN_END: Final = 1e7
+"""Doubles from the one to the other, whatever their sign, are written without an exponent."""
+
+
 def to_json_number(number: Number) -> int | float:
     """As Zeebe exports it: whole numbers as the low 64 bits of an integer, others as the nearest
     double.
@@ -178,3 +183,15 @@ def to_json_number(number: Number) -> int | float:
         # From 10**64 on the low 64 bits are zero; the integer itself could have a million digits.
         number = 0 if isinstance(exponent, int) and exponent >= 64 else int(number)
     return (number + 2**63) % _INT64_SPAN - 2**63
+
+
+def double_text(number: float) -> str:
+    """The shortest text of a finite double, in the form that the Java platform gives it."""
+    text = repr(number)
+    if number == 0 or DOUBLE_PLAIN_MIN <= abs(number) < DOUBLE_PLAIN_END:
+        return text
+    sign, digits, exponent = Decimal(text).normalize().as_tuple()
+    assert isinstance(exponent, int), "the number is finite"
+    first, *rest = map(str, digits)
+    fraction = "".join(rest) or "0"
+    return f"{'-' * sign}{first}.{fraction}E{exponent + len(rest)}"

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, cast
 
 import msgspec
 
-from grevy.feel.decimals import from_float, to_json_number
+from grevy.feel.decimals import double_text, from_float, to_json_number
 from grevy.feel.errors import EvaluationStopped, FeelFormatError
 from grevy.feel.moments import FeelDateTime, FeelTime
 from grevy.feel.text import text_of
@@ -45,7 +45,8 @@ def from_json(raw: bytes | str) -> Value:
 
 
 def to_json(value: Value) -> bytes:
-    """The value as compact JSON. Ranges and functions are null; non-ASCII text stays as it is.
+    """The value as compact JSON. Ranges and functions are null, in a context functions are left
+    out; non-ASCII text stays as it is.
 
     Raises `FeelFormatError` for a value too deep or too large; no result of an evaluation is.
     """
@@ -54,6 +55,14 @@ def to_json(value: Value) -> bytes:
     except EvaluationStopped as stop:
         raise FeelFormatError(stop.reason) from None
     return msgspec.json.encode(_tree(value))
+
+
+def json_double(number: float) -> float | msgspec.Raw:
+    """A number that a JSON writer writes as Zeebe does: one that is very large or small with a
+    capital E.
+    """
+    text = double_text(number)
+    return msgspec.Raw(text.encode()) if "E" in text else number
 
 
 def to_json_text(value: Value) -> str:
@@ -71,11 +80,12 @@ def _tree(value: Value) -> JsonTree:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | Decimal):
-        return to_json_number(value)
+        number = to_json_number(value)
+        return number if isinstance(number, int) else json_double(number)
     if isinstance(value, list):
         return [_tree(item) for item in value]
     if isinstance(value, dict):
-        return {key: _tree(item) for key, item in value.items()}
+        return {key: _tree(v) for key, v in value.items() if not isinstance(v, FeelFunction)}
     if isinstance(value, FeelTime | FeelDateTime):
         return value.json_text()
     return None if isinstance(value, FeelRange | FeelFunction) else str(value)

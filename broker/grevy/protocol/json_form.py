@@ -72,7 +72,7 @@ _HIDDEN: Final[dict[ValueType, frozenset[str]]] = {
     ValueType.JOB: frozenset({"activation"}),
     ValueType.JOB_BATCH: frozenset({"deadline", "fetch_variables"}),
     ValueType.PROCESS_INSTANCE: frozenset({"joining_gateway_id"}),
-    ValueType.PROCESS_INSTANCE_CREATION: frozenset({"fetch_variables"}),
+    ValueType.PROCESS_INSTANCE_CREATION: frozenset({"fetch_variables", "start_scopes"}),
     ValueType.PROCESS_MESSAGE_SUBSCRIPTION: frozenset({"subscription_partition_id"}),
 }
 """Fields that are ours alone."""

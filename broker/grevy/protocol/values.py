@@ -84,6 +84,8 @@ class ProcessInstanceCreationValue(Value, frozen=True, array_like=True, gc=False
     """A process instance to create, or created.
 
     `fetch_variables` names what a client that awaits the result wants; empty means all.
+    `start_scopes` is our own and not exported: the scopes in which start instructions begin a path,
+    one for each.
     """
 
     value_type = ValueType.PROCESS_INSTANCE_CREATION
@@ -95,6 +97,7 @@ class ProcessInstanceCreationValue(Value, frozen=True, array_like=True, gc=False
     variables: Document = EMPTY_DOCUMENT
     start_instructions: tuple[str, ...] = ()
     fetch_variables: tuple[str, ...] = ()
+    start_scopes: tuple[int, ...] = ()
 
 
 class ProcessInstanceValue(Value, frozen=True, array_like=True, gc=False):

@@ -10,8 +10,11 @@ What a table holds for a key, newest first:
 
 `_live` maps a key to what a reader sees through all layers. It has every key of the three upper
 layers, and beside them a cache of what was read or stored lately: a read is one lookup in one dict,
-whatever the layer. The layers themselves serve to undo and to store. In all of them None stands for
-a deleted or absent key.
+whatever the layer. In all of them None stands for a deleted or absent key.
+
+The two uppermost layers are lists of `Write`s, which all tables share: a write knows what was
+visible before it, so that dropping a layer means undoing its writes, newest first, and committing
+one means handing each of its writes to its table.
 
 Committed writes stay in memory for some thousand writes and are then stored together: most
 elements, jobs and variables come, change and go within milliseconds, and so never reach the
@@ -22,37 +25,47 @@ what it holds is always the state at some committed entry.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from xxhash import xxh3_64_intdigest
 
 from grevy.protocol.limits import STATE_CACHE_KEYS_MAX, STATE_CACHED_VALUE_BYTES_MAX
 from grevy.state.backend import Backend, Row, WriteTransaction
 from grevy.state.keys import AFTER_PREFIX
+from grevy.state.order import LayerOrder
 from grevy.state.spec import TableSpec
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
+class Missing(Enum):
+    """What a lookup gives where None is a value: the key is in no layer, and not cached."""
+
+    TOKEN = 0
+
+
+MISSING: Final = Missing.TOKEN
+
+Write: TypeAlias = "tuple[Layered, object, object, object]"
+"""A table, a key, what was visible before (`MISSING`: nothing was known) and what was written."""
+
+
 class Layered(Protocol):
     """A table as the state sees it: what happens to its layers."""
 
-    def seal(self) -> None:
-        """End the open step; its writes wait for their commit."""
+    @property
+    def commit(self) -> Callable[..., None]:
+        """Counts the value (second argument) of a key (first) among those to be stored."""
         ...
 
-    def roll_back(self) -> None:
-        """Drop the writes of the open step."""
-        ...
-
-    def commit_oldest(self) -> int:
-        """Move the writes of the oldest sealed step to those to be stored; return how many."""
-        ...
-
-    def discard_sealed(self) -> None:
-        """Drop the writes of all sealed steps."""
+    @property
+    def undo(self) -> Callable[..., None]:
+        """Lets readers see for a key (first argument) what was visible before a write that is
+        dropped (second).
+        """
         ...
 
     def store(self, txn: WriteTransaction) -> int:
@@ -69,17 +82,25 @@ class Layered(Protocol):
 class Shared:
     """What the tables of a state have in common.
 
-    `touched`: the tables that the open step has written to. `skipped`: deleted rows that scans have
-    had to pass.
+    `writes`: those of the open step. `sealed`: those of each sealed step, oldest first. `skipped`:
+    deleted rows that scans have had to pass.
     """
 
-    __slots__ = ("backend", "is_open", "skipped", "touched")
+    __slots__ = ("backend", "is_open", "sealed", "skipped", "writes")
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.is_open = False
-        self.touched: list[Layered] = []
+        self.writes: list[Write] = []
+        self.sealed: deque[Sequence[Write]] = deque()
         self.skipped = 0
+
+    def uncommitted(self, table: Layered) -> Iterator[object]:
+        """The keys that open and sealed steps have written to a table, some of them repeatedly."""
+        for writes in (*self.sealed, self.writes):
+            for write in writes:
+                if write[0] is table:
+                    yield write[1]
 
 
 class _Live(dict[K, V | None]):
@@ -100,16 +121,21 @@ class Layers(Generic[K, V]):
 
     __slots__ = (
         "_ceiling",
+        "_ceiling_number",
         "_decode",
         "_encode",
+        "_is_tuple",
         "_live",
         "_live_max",
+        "_log",
+        "_look",
+        "_note",
+        "_order",
         "_row",
-        "_sealed",
         "_shared",
-        "_step",
         "_transient",
         "_unstored",
+        "commit",
         "get",
     )
 
@@ -119,19 +145,28 @@ class Layers(Generic[K, V]):
     It is the lookup of the `_live` dict itself: a method around it would take twice the time.
     """
 
+    commit: Callable[[K, V | None], None]
+    """Count a value among those to be stored."""
+
     def __init__(self, spec: TableSpec[K, V], shared: Shared) -> None:
         self._shared = shared
+        self._log = shared.writes.append
         self._row = spec.key.row_encoder(spec.number)
         self._encode = spec.value_encoder()
         self._decode = spec.value_decoder()
         self._live: _Live[K, V] = _Live(self._load)
         self._live_max = STATE_CACHE_KEYS_MAX
-        self._step: dict[K, V | None] | None = None
-        self._sealed: deque[dict[K, V | None]] = deque()
+        self._look = self._live.get
         self._unstored: dict[K, V | None] = {}
         self._transient: list[K] = []
-        self._ceiling = _last_row(shared.backend, spec.number)
+        self._is_tuple = spec.key.is_tuple
+        self._ceiling_number: int | None = 0 if spec.key.begins_with_u64 else None
+        self._ceiling = b""
+        self._raise_ceiling(_last_row(shared.backend, spec.number))
+        self._order: LayerOrder[K] = LayerOrder(self._row, is_tuple=spec.key.is_tuple)
+        self._note = self._order.note if spec.ordered else None
         self.get = self._live.__getitem__
+        self.commit = self._unstored.__setitem__
 
     def has(self, key: K) -> bool:
         """Whether the key has a value."""
@@ -139,42 +174,26 @@ class Layers(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Set the value of a key. The value must not change afterwards, nor what it refers to."""
-        step = self._step
-        if step is None:
-            step = self._join_step()
-        step[key] = self._live[key] = value
+        assert self._shared.is_open, "writes belong to a step"
+        self._log((self, key, self._look(key, MISSING), value))
+        self._live[key] = value
+        if self._note is not None:
+            self._note(key)
 
     def delete(self, key: K) -> None:
         """Remove a key; one that is absent stays so."""
-        step = self._step
-        if step is None:
-            step = self._join_step()
-        step[key] = self._live[key] = None
+        assert self._shared.is_open, "writes belong to a step"
+        self._log((self, key, self._look(key, MISSING), None))
+        self._live[key] = None
+        if self._note is not None:
+            self._note(key)
 
-    def seal(self) -> None:
-        """End the open step; its writes wait for their commit."""
-        assert self._step is not None, "the table is part of the step"
-        self._sealed.append(self._step)
-        self._step = None
-
-    def roll_back(self) -> None:
-        """Drop the writes of the open step."""
-        step, self._step = self._step, None
-        assert step is not None, "the table is part of the step"
-        self._restore(step)
-
-    def commit_oldest(self) -> int:
-        """Move the writes of the oldest sealed step to those to be stored; return how many."""
-        step = self._sealed.popleft()
-        self._unstored.update(step)
-        return len(step)
-
-    def discard_sealed(self) -> None:
-        """Drop the writes of all sealed steps."""
-        discarded = list(self._sealed)
-        self._sealed.clear()
-        for step in discarded:
-            self._restore(step)
+    def undo(self, key: K, old: V | Missing | None) -> None:
+        """Let readers see what was visible before a write that is dropped."""
+        if old is MISSING:
+            self._live.pop(key, None)
+        else:
+            self._live[key] = old
 
     def store(self, txn: WriteTransaction) -> int:
         """Write to the backend what is unstored; return by how much the state hash grows (not cut
@@ -183,17 +202,21 @@ class Layers(Generic[K, V]):
         A row behind all that the table ever stored is new: no look at what it replaces is needed.
         """
         encode, to_row, ceiling = self._encode, self._row, self._ceiling
+        is_above = self._is_above
         growth = 0
         added: list[Row] = []
         transient: list[K] = []
         for key, value in self._unstored.items():
-            row = to_row(key)
             old = None
             if value is None:
                 transient.append(key)
+                if is_above(key):
+                    continue
+                row = to_row(key)
                 if row <= ceiling:
                     old = txn.pop(row)
             else:
+                row = to_row(key)
                 data = encode(value)
                 growth += xxh3_64_intdigest(row + data)
                 if len(data) > STATE_CACHED_VALUE_BYTES_MAX:
@@ -207,36 +230,54 @@ class Layers(Generic[K, V]):
         if added:
             added.sort()
             txn.insert(added)
-            self._ceiling = added[-1][0]
+            self._raise_ceiling(added[-1][0])
         self._transient = transient
         return growth
 
     def forget_stored(self) -> None:
         """The transaction of `store` has succeeded; the cache keeps what is likely to be read
         again.
+
+        Where readers still see what was stored, the backend alone can show it: keys of writes that
+        are not committed keep their places.
         """
-        self._unstored = {}
-        if self._transient:
-            held: set[K] = set().union(*self._sealed)
-            for key in self._transient:
-                if key not in held:
-                    self._live.pop(key, None)
-            self._transient = []
+        unstored, look = self._unstored, self._look
+        if self._note is not None:
+            for key, value in unstored.items():
+                if look(key) is value:
+                    self._order.forget(key)
+        for key in self._transient:
+            if look(key) is unstored[key]:
+                self._live.pop(key, None)
+        unstored.clear()
+        self._transient = []
         if len(self._live) > self._live_max:
             self._trim()
 
-    def _join_step(self) -> dict[K, V | None]:
-        """The first write of the open step to this table."""
-        assert self._shared.is_open, "writes belong to a step"
-        self._shared.touched.append(self)
-        step: dict[K, V | None] = {}
-        self._step = step
-        return step
+    def _is_above(self, key: K) -> bool:
+        """Whether the backend surely has nothing of a key, nor of what comes behind it: its number
+        is greater than all that were ever stored, as that of most keys is, which come and go
+        between two stores.
+        """
+        ceiling = self._ceiling_number
+        if ceiling is None:
+            return False
+        first: int = key[0] if self._is_tuple else key  # type: ignore[index,assignment]
+        return first > ceiling
+
+    def _raise_ceiling(self, row: bytes) -> None:
+        self._ceiling = row
+        if self._ceiling_number is not None and row:
+            self._ceiling_number = int.from_bytes(row[1:9], "big")
 
     def _load(self, key: K) -> V | None:
         """What the backend has for a key that is in no layer and not cached."""
+        if self._is_above(key):
+            return None
         row = self._row(key)
-        data = self._shared.backend.get(row) if row <= self._ceiling else None
+        if row > self._ceiling:
+            return None
+        data = self._shared.backend.get(row)
         value = None if data is None else self._decode(data)
         if data is None or len(data) <= STATE_CACHED_VALUE_BYTES_MAX:
             if len(self._live) >= self._live_max:
@@ -244,23 +285,13 @@ class Layers(Generic[K, V]):
             self._live[key] = value
         return value
 
-    def _restore(self, keys: Iterable[K]) -> None:
-        """Let readers see the newest layer again, after one was dropped."""
-        layers = (*reversed(self._sealed), self._unstored)
-        for key in keys:
-            for layer in layers:
-                if key in layer:
-                    self._live[key] = layer[key]
-                    break
-            else:
-                self._live.pop(key, None)
-
     def _trim(self) -> None:
         """Empty the cache. Simpler than to know what was used least; filling it again costs a
         microsecond a key.
         """
-        layers = (self._unstored, *self._sealed, self._step or {})
-        held = {key: self._live[key] for layer in layers for key in layer}
+        held = {key: self._live[key] for key in self._unstored}
+        uncommitted = cast("Iterator[K]", self._shared.uncommitted(self))
+        held |= {key: self._live[key] for key in uncommitted if key in self._live}
         self._live.clear()
         self._live.update(held)
         self._live_max = len(held) + STATE_CACHE_KEYS_MAX

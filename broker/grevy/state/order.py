@@ -4,60 +4,90 @@ is written.
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Generic, TypeVar
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from grevy.state.keys import KeyPart
 
 K = TypeVar("K")
 
-_INSERTED_ONE_BY_ONE_MAX: Final = 16
-"""More new rows than this are cheaper to sort in together, among the thousands that may be there.
-"""
-
 
 class LayerOrder(Generic[K]):
-    """`rows`, in order, of the keys that steps have written, and `keys`, the key of each row.
+    """Keys, in groups with the same first part: almost every scan is for one such group, which has
+    one key or few.
 
-    Keys of steps that were rolled back or discarded may stay in it: whoever scans looks at the
-    values anyway.
+    Keys of writes that were dropped may stay: whoever scans looks at the values anyway.
     """
 
-    __slots__ = ("_seen", "_steps", "_to_row", "keys", "rows")
+    __slots__ = ("_firsts", "_groups", "_is_tuple", "_sorted", "_to_row")
 
-    def __init__(self, to_row: Callable[[K], bytes]) -> None:
+    def __init__(self, to_row: Callable[[K], bytes], *, is_tuple: bool) -> None:
+        """`is_tuple`: keys have several parts, and their order is the order of their rows."""
         self._to_row = to_row
-        self.reset(())
+        self._is_tuple = is_tuple
+        self._groups: dict[KeyPart, dict[K, None]] = {}
+        self._sorted: dict[KeyPart, list[K]] = {}
+        self._firsts: list[KeyPart] | None = []
 
-    def reset(self, steps: Iterable[Mapping[K, object]]) -> None:
-        """Forget all keys but those of `steps`."""
-        self._steps = list(steps)
-        self._seen: set[K] = set()
-        self.rows: list[bytes] = []
-        self.keys: dict[bytes, K] = {}
+    def note(self, key: K) -> None:
+        """A key is written."""
+        first: Any = key[0] if self._is_tuple else key  # type: ignore[index]
+        group = self._groups.get(first)
+        if group is None:
+            self._groups[first] = {key: None}
+            self._firsts = None
+        elif key not in group:
+            group[key] = None
+            self._add_sorted(first, key)
 
-    def add_step(self, step: Mapping[K, object]) -> None:
-        """Have the keys of `step` in order when it is needed, also those that it is still to
-        get.
-        """
-        self._steps.append(step)
-
-    def refresh(self, *, is_step_open: bool) -> None:
-        """Bring `rows` and `keys` up to date; the step that was added last may still be open."""
-        if not self._steps:
+    def forget(self, key: K) -> None:
+        """A key needs no place any more."""
+        first: Any = key[0] if self._is_tuple else key  # type: ignore[index]
+        group = self._groups.get(first)
+        if group is None:
             return
-        added: list[bytes] = []
-        seen = self._seen
-        for step in self._steps:
-            for key in step:
-                if key not in seen:
-                    seen.add(key)
-                    row = self._to_row(key)
-                    self.keys[row] = key
-                    added.append(row)
-        self._steps = self._steps[-1:] if is_step_open else []
-        if len(added) > _INSERTED_ONE_BY_ONE_MAX:
-            self.rows += added
-            self.rows.sort()
+        group.pop(key, None)
+        self._sorted.pop(first, None)
+        if not group:
+            del self._groups[first]
+            self._firsts = None
+
+    def group(self, first: KeyPart) -> list[K]:
+        """The keys with this first part, in order; the list is not the caller's to change."""
+        group = self._groups.get(first)
+        if group is None:
+            return []
+        if len(group) == 1:
+            return list(group)
+        found = self._sorted.get(first)
+        if found is None:
+            found = self._sorted[first] = sorted(group, key=self._to_row)
+        return found
+
+    def all(self) -> Iterator[K]:
+        """All keys, in order; their first part is a number."""
+        for first in self._firsts_in_order():
+            yield from self.group(first)
+
+    def until(self, limit: int) -> Iterator[K]:
+        """The keys whose first part, a number, is at most `limit`, in order."""
+        firsts = self._firsts_in_order()
+        for first in islice(firsts, bisect_right(firsts, limit)):
+            yield from self.group(first)
+
+    def _add_sorted(self, first: KeyPart, key: K) -> None:
+        """A group that is looked at often mostly grows at its end: a queue of jobs, say."""
+        found = self._sorted.get(first)
+        if found is None:
+            return
+        if self._to_row(found[-1]) < self._to_row(key):
+            found.append(key)
         else:
-            for row in added:
-                insort(self.rows, row)
+            del self._sorted[first]
+
+    def _firsts_in_order(self) -> list[KeyPart]:
+        if self._firsts is None:
+            self._firsts = sorted(self._groups)
+        return self._firsts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Final, TypeVar, cast
 
@@ -16,7 +15,7 @@ from grevy.protocol.limits import (
 )
 from grevy.state.backend import Backend, WriteTransaction
 from grevy.state.checkpoint import CheckpointHandle, restore
-from grevy.state.layers import Layered, Shared
+from grevy.state.layers import Layered, Shared, Write
 from grevy.state.progress import PROGRESS_KEY, Progress, encode_progress, read_progress
 from grevy.state.spec import TableSpec
 from grevy.state.table import Table
@@ -29,16 +28,12 @@ _HASH_MASK: Final = (1 << 64) - 1
 
 
 class WriteSet:
-    """The writes of one sealed step: the tables that hold them."""
+    """The writes of one sealed step."""
 
-    __slots__ = ("_tables",)
+    __slots__ = ("writes",)
 
-    def __init__(self, tables: list[Layered]) -> None:
-        self._tables = tables
-
-    def commit(self) -> int:
-        """For `State`: hand the writes on to be stored; return how many."""
-        return sum([table.commit_oldest() for table in self._tables])
+    def __init__(self, writes: Sequence[Write]) -> None:
+        self.writes: Final = writes
 
 
 class State:
@@ -54,7 +49,6 @@ class State:
         "_applied_index",
         "_applied_position",
         "_backend",
-        "_sealed",
         "_shared",
         "_specs",
         "_stored",
@@ -77,7 +71,6 @@ class State:
         self._shared = Shared(backend)
         self._specs: dict[int, object] = {}
         self._tables: dict[int, Layered] = {}
-        self._sealed: deque[WriteSet] = deque()
         self._unstored_writes_max = unstored_writes_max
         self._unstored_writes = 0
         self._unstored_bytes = 0
@@ -120,17 +113,13 @@ class State:
 
     def rollback(self) -> None:
         """Drop the writes of the open step."""
-        for table in self._end_step():
-            table.roll_back()
+        _undo(self._end_step())
 
     def seal(self) -> WriteSet:
         """End the open step; its writes stay readable and wait for `commit`."""
-        tables = self._end_step()
-        for table in tables:
-            table.seal()
-        write_set = WriteSet(tables)
-        self._sealed.append(write_set)
-        return write_set
+        writes = self._end_step()
+        self._shared.sealed.append(writes)
+        return WriteSet(writes)
 
     def commit(
         self,
@@ -149,11 +138,13 @@ class State:
         assert not self._shared.is_open, "commits happen between steps"
         assert applied_index >= self._applied_index, "the applied index never goes back"
         assert applied_position >= self._applied_position, "the applied position never goes back"
+        sealed = self._shared.sealed
         for write_set in write_sets:
-            assert self._sealed.popleft() is write_set, (
-                "steps are committed in the order of sealing"
-            )
-            self._unstored_writes += write_set.commit()
+            writes = write_set.writes
+            assert sealed.popleft() is writes, "steps are committed in the order of sealing"
+            for table, key, _, value in writes:
+                table.commit(key, value)
+            self._unstored_writes += len(writes)
         self._unstored_bytes += entry_bytes
         self._applied_index = applied_index
         self._applied_position = applied_position
@@ -169,9 +160,9 @@ class State:
         committed no more.
         """
         assert not self._shared.is_open, "a step is open"
-        self._sealed.clear()
-        for table in self._tables.values():
-            table.discard_sealed()
+        sealed = self._shared.sealed
+        while sealed:
+            _undo(sealed.pop())
 
     def recompute_hash(self) -> int:
         """The hash from a scan of the whole committed content, for audits: `hash` must equal it."""
@@ -192,12 +183,13 @@ class State:
         """Close the backend. What is not in a checkpoint or in the log is gone."""
         self._backend.close()
 
-    def _end_step(self) -> list[Layered]:
+    def _end_step(self) -> Sequence[Write]:
         shared = self._shared
         assert shared.is_open, "no step is open"
         shared.is_open = False
-        tables, shared.touched = shared.touched, []
-        return tables
+        writes = shared.writes.copy()
+        shared.writes.clear()
+        return writes
 
     def _store(self) -> None:
         """Write to the backend what was committed since the last time."""
@@ -217,6 +209,11 @@ class State:
         progress = Progress(self._applied_index, self._applied_position, state_hash)
         txn.replace(PROGRESS_KEY, encode_progress(progress))
         return progress
+
+
+def _undo(writes: Sequence[Write]) -> None:
+    for table, key, old, _ in reversed(writes):
+        table.undo(key, old)
 
 
 def open_checkpoint(

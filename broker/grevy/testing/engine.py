@@ -48,6 +48,7 @@ from grevy.protocol.values import (
 from grevy.state import MemoryBackend, State
 from grevy.stream import StreamProcessor
 from grevy.testing.clock import VirtualClock
+from grevy.testing.entropy import SeededEntropy
 from grevy.testing.errors import NoJob, NoResult, Rejected
 from grevy.testing.records import Incident, RecordLog
 
@@ -86,7 +87,8 @@ class AwaitedInstance:
 class InProcessEngine:
     """One partition, with its state in memory (or in the state that is given).
 
-    A refused command raises Rejected. `entries` is the log, as a broker would write it.
+    A refused command raises Rejected. `entries` is the log, as a broker would write it; `seed`
+    decides what `uuid()` and `random number()` give.
     """
 
     def __init__(
@@ -95,12 +97,14 @@ class InProcessEngine:
         state: State | None = None,
         clock: VirtualClock | None = None,
         topics: JobTopics | None = None,
+        seed: int = 0,
     ) -> None:
         self.state = state if state is not None else State(MemoryBackend())
         self.clock = clock if clock is not None else VirtualClock()
         self.records = RecordLog()
         self.entries: list[bytes] = []
-        self.core = Engine(self.state, 1, topics=topics)
+        self.core = Engine(self.state, 1, topics=topics, entropy=SeededEntropy(seed))
+        self.core.due(self.clock.now_ms(), 0)  # the schedule begins now
         self._processor = StreamProcessor(self.core, self.state)
         self._index = 0
         self._requests = 0
@@ -125,10 +129,18 @@ class InProcessEngine:
         return answer.value
 
     def create(
-        self, process_id: str, variables: Variables | None = None, *, version: int = -1
+        self,
+        process_id: str,
+        variables: Variables | None = None,
+        *,
+        version: int = -1,
+        start_before: Sequence[str] = (),
     ) -> int:
-        """Creates an instance of a process (its newest version); its key."""
-        value = _creation(process_id, variables, version)
+        """Creates an instance of a process (its newest version); its key.
+
+        It starts at its none start event, or before some elements.
+        """
+        value = _creation(process_id, variables, version, start_before)
         answer = self.execute(ProcessInstanceCreationIntent.CREATE, -1, value)
         return _created(answer)
 
@@ -139,14 +151,14 @@ class InProcessEngine:
         *,
         version: int = -1,
         fetch_variables: Sequence[str] = (),
+        start_before: Sequence[str] = (),
     ) -> AwaitedInstance:
         """Creates an instance whose result is awaited.
 
         Its variables at its end, all or those named.
         """
-        value = msgspec.structs.replace(
-            _creation(process_id, variables, version), fetch_variables=tuple(fetch_variables)
-        )
+        creation = _creation(process_id, variables, version, start_before)
+        value = msgspec.structs.replace(creation, fetch_variables=tuple(fetch_variables))
         before = len(self.records)
         request = self._next_request()
         intent = ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
@@ -310,9 +322,11 @@ class InProcessEngine:
         """
         if request is not None and self._processor.recall(request) is not None:
             return
-        self._commit([self._processor.submit(command, self.clock.now_ms(), request)])
+        self._processor.submit(command, self.clock.now_ms(), request)
+        self._commit()
         while self._processor.has_pending:
-            self._commit(self._processor.go_on(self.clock.now_ms()))
+            self._processor.go_on(self.clock.now_ms())
+            self._commit()
 
     def answer_to(self, request: RequestId) -> Answer | None:
         """The answer to a request, if it has one yet."""
@@ -333,7 +347,8 @@ class InProcessEngine:
         self._requests += 1
         return RequestId(_CLIENT, self._requests)
 
-    def _commit(self, payloads: list[bytes]) -> None:
+    def _commit(self) -> None:
+        payloads = self._processor.take_entries()
         self._index += len(payloads)
         effects = self._processor.commit(payloads, self._index)
         self.entries.extend(payloads)
@@ -349,9 +364,11 @@ class InProcessEngine:
         """Processes what is due now; whether any of it had an effect."""
         before = len(self.records)
         now = self.clock.now_ms()
-        self._commit(self._processor.run_schedule(now))
+        self._processor.run_schedule(now)
+        self._commit()
         while self._processor.has_pending:
-            self._commit(self._processor.go_on(now))
+            self._processor.go_on(now)
+            self._commit()
         return any(r.record_type is RecordType.EVENT for r in self.records[before:])
 
     def _next_due(self, until: int) -> int | None:
@@ -364,7 +381,8 @@ class InProcessEngine:
         dues = [timer.value.due_date for timer in views.timers.due(until, 1)]
         dues += [job.value.deadline for job in timed_out]
         dues += [job.value.recurring_time for job in backed_off]
-        dues += [message.value.deadline for message in expired]
+        check = self.core.schedule.expiry_check_at
+        dues += [max(message.value.deadline, check) for message in expired if check <= until]
         return min(dues, default=None)
 
 
@@ -373,10 +391,13 @@ def _document(variables: Variables | None) -> Document:
 
 
 def _creation(
-    process_id: str, variables: Variables | None, version: int
+    process_id: str, variables: Variables | None, version: int, start_before: Sequence[str]
 ) -> ProcessInstanceCreationValue:
     return ProcessInstanceCreationValue(
-        bpmn_process_id=process_id, version=version, variables=_document(variables)
+        bpmn_process_id=process_id,
+        version=version,
+        variables=_document(variables),
+        start_instructions=tuple(start_before),
     )
 
 

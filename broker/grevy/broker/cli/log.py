@@ -75,7 +75,7 @@ def dump(
 
 @app.command()
 def verify(data: Data = Path("grevy-data"), *, as_json: Json = False) -> None:
-    """Check every checksum, index and position of the log in a broker's folder.
+    """Check every checksum, index and position of the log and the checkpoints in a broker's folder.
 
     Ends with 1 and says in which file, and from which byte on, if something that the broker has
     acknowledged cannot be read. What a crash left half-written is no damage: a start cuts it off.
@@ -95,22 +95,45 @@ def verify(data: Data = Path("grevy-data"), *, as_json: Json = False) -> None:
         last_position = entry.last_position
         records += len(entry.records)
     unfinished = inspection.tail
+    checkpoints = _check_checkpoints(data, output)
     values = {
         "records": records,
         "first_position": first_position,
         "last_position": last_position,
         "bytes": inspection.bytes,
         "segments": inspection.segments,
+        "checkpoints": checkpoints,
         "unfinished": unfinished._asdict() if unfinished else None,
     }
     output.result(
         values,
         f"{records:,} records are whole, positions {first_position} to {last_position}: "
-        f"{inspection.bytes:,} bytes in {inspection.segments} segments",
+        f"{inspection.bytes:,} bytes in {inspection.segments} segments, "
+        f"and {checkpoints} checkpoints",
     )
     if unfinished:
         path, offset, length = unfinished
         output.note(f"{path}, byte {offset}: {length} bytes more are of an unfinished write")
+
+
+def _check_checkpoints(data: Path, output: Output) -> int:
+    """Look at every byte of every checkpoint; how many there are."""
+    from grevy.broker.system import OsDisk
+    from grevy.partition.storage import checkpoint_directories
+    from grevy.state import CheckpointCorrupted, read_manifest, verified_image
+
+    disk = OsDisk(data / "partitions" / str(PARTITION), is_read_only=True)
+    count = 0
+    for item in checkpoint_directories(disk):
+        try:
+            for _ in verified_image(disk, item[1], read_manifest(disk, item[1])):
+                pass
+        except (CheckpointCorrupted, OSError) as error:
+            if item not in checkpoint_directories(disk):
+                continue  # the broker has just replaced it by a newer one
+            raise output.fail(f"{data}: {error}") from None
+        count += 1
+    return count
 
 
 async def _committed(client: Client, start: int, output: Output) -> AsyncIterator[Entry]:

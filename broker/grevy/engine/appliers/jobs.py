@@ -12,7 +12,7 @@ from grevy.protocol.values import JobBatchValue, JobValue
 def apply_job_created(stores: Stores, key: int, value: JobValue) -> None:
     """A job waits for a worker; its element knows it."""
     stores.jobs.put(key, value, JobState.ACTIVATABLE)
-    _set_job_of_element(stores, value.element_instance_key, key)
+    stores.elements.note_job(value.element_instance_key, key)
 
 
 def apply_job_batch_activated(stores: Stores, _key: int, value: JobBatchValue) -> None:
@@ -29,10 +29,9 @@ def apply_job_batch_activated(stores: Stores, _key: int, value: JobBatchValue) -
         stores.jobs.put(key, taken, JobState.ACTIVATED)
 
 
-def apply_job_finished(stores: Stores, key: int, value: JobValue) -> None:
+def apply_job_finished(stores: Stores, key: int, _value: JobValue) -> None:
     """A job is completed or cancelled."""
     stores.jobs.remove(key)
-    _set_job_of_element(stores, value.element_instance_key, -1)
 
 
 def apply_job_failed(stores: Stores, key: int, value: JobValue) -> None:
@@ -61,9 +60,3 @@ def apply_job_updated(stores: Stores, key: int, value: JobValue) -> None:
     job = stores.jobs.get(key)
     assert job is not None, f"job {key} was updated and is not there"
     stores.jobs.put(key, value, job.state)
-
-
-def _set_job_of_element(stores: Stores, element_instance_key: int, job_key: int) -> None:
-    instance = stores.elements.get(element_instance_key)
-    if instance is not None:
-        stores.elements.put(replace(instance, job_key=job_key))

@@ -6,7 +6,7 @@ from grevy.engine.behaviors.base import Here
 from grevy.engine.behaviors.documents import join
 from grevy.engine.behaviors.events import subscribe, unsubscribe
 from grevy.engine.behaviors.expressions import evaluate
-from grevy.engine.behaviors.jobs import cancel_job, create_job
+from grevy.engine.behaviors.jobs import cancel_job, create_job, new_job
 from grevy.engine.behaviors.termination import end_activity
 from grevy.engine.behaviors.transitions import activated, complete, completed
 from grevy.engine.behaviors.variables import apply_inputs, apply_outputs
@@ -22,12 +22,13 @@ class JobTask:
     """
 
     def activate(self, step: Step, here: Here) -> None:
-        """Makes the job."""
-        job = here.element.job
-        assert job is not None, f"{here.element.id} has no job"
+        """Makes the job; what it says is evaluated before anything is waited for."""
+        model = here.element.job
+        assert model is not None, f"{here.element.id} has no job"
         apply_inputs(step, here)
+        job = new_job(step, here, model)
         subscribe(step, here)
-        create_job(step, here, job)
+        create_job(step, job)
         activated(step, here)
 
     def complete(self, step: Step, here: Here) -> None:
@@ -43,12 +44,12 @@ class JobTask:
 
 
 class PassThroughTask:
-    """A manual or undefined task: done as soon as it begins."""
+    """A manual or undefined task: done as soon as it begins, so that no event on its boundary is
+    waited for.
+    """
 
     def activate(self, step: Step, here: Here) -> None:
         """Goes on at once."""
-        apply_inputs(step, here)
-        subscribe(step, here)
         activated(step, here)
         complete(step, here)
 
@@ -73,7 +74,6 @@ class ScriptTask(PassThroughTask):
         script = here.element.script
         assert script is not None, f"{here.element.id} has no script"
         apply_inputs(step, here)
-        subscribe(step, here)
         value = evaluate(step, script.expression, here.key, ErrorType.EXTRACT_VALUE_ERROR)
         document = join([(script.result_variable, to_json(value))])
         result = ProcessEventValue(

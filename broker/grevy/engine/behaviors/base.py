@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from grevy.bpmn.model import Element
 from grevy.engine.step import Step
@@ -10,7 +12,7 @@ from grevy.protocol.intents import ErrorType
 from grevy.protocol.values import ProcessInstanceValue
 
 
-class Here(NamedTuple):
+class Here(Struct, frozen=True, gc=False):
     """The element instance that a step is at."""
 
     key: int

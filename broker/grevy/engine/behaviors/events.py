@@ -47,10 +47,10 @@ class _Awaited(NamedTuple):
 
 def awaited_events(element: Element) -> tuple[Element, ...]:
     """The events that an instance of this element waits for: its own, those behind a gateway, those
-    on its boundary.
+    on its boundary; of several the last one of the document first, as in Zeebe.
     """
     own = (element,) if element.message is not None or element.timer is not None else ()
-    return own + element.event_targets + element.boundary_events
+    return own + element.event_targets[::-1] + element.boundary_events[::-1]
 
 
 def subscribe(step: Step, here: Here) -> None:
@@ -149,9 +149,16 @@ def _close_message(step: Step, key: int, value: ProcessMessageSubscriptionValue)
     step.send(partition, MessageSubscriptionIntent.DELETE, -1, delete)
 
 
-def instance_accepts(instance: ElementInstance) -> bool:
-    """Whether an element instance is in a state that events may change."""
-    return instance.state is Lifecycle.ACTIVATED and not instance.is_interrupted
+def instance_accepts(step: Step, instance: ElementInstance) -> bool:
+    """Whether an element instance is in a state that events may change: at work, and no other event
+    has ended its wait. What it has waited for itself does not count, as in Zeebe.
+    """
+    if instance.state is not Lifecycle.ACTIVATED or instance.is_interrupted:
+        return False
+    if instance.triggers == 0:
+        return True
+    triggers = step.views.events.triggers(instance.key)
+    return all(trigger.element_id == instance.value.element_id for trigger in triggers)
 
 
 def trigger(step: Step, host: ElementInstance, event: Element, variables: Document) -> None:

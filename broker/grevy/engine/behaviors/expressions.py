@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Mapping
+from decimal import ROUND_DOWN, Decimal
+from typing import Final
 
 from grevy.bpmn.model import Text
 from grevy.engine.behaviors.base import Stuck
 from grevy.engine.step import Step
-from grevy.feel import Evaluation, Expression, Lookup, Value, type_name
+from grevy.feel import Evaluation, Expression, Value, type_name
+from grevy.feel.decimals import to_json_number
 from grevy.protocol.intents import ErrorType
+
+_INT32_END: Final = 2**31
 
 
 def evaluate(
@@ -16,12 +21,12 @@ def evaluate(
     expression: Expression,
     scope_key: int,
     error: ErrorType,
-    lookup: Lookup | None = None,
+    bindings: Mapping[str, Value] | None = None,
 ) -> Value:
-    """The value of an expression in a scope (or by a lookup of its own); raises `Stuck` when it has
-    none.
+    """The value of an expression in a scope, where `bindings` come before its variables; raises
+    `Stuck` when it has none.
     """
-    evaluation = expression.evaluate(lookup or step.lookup(scope_key), step.now)
+    evaluation = _evaluation(step, expression, scope_key, bindings)
     if evaluation.failure is not None:
         raise Stuck(error, _failed(expression, evaluation), scope_key=scope_key)
     return evaluation.value
@@ -37,7 +42,7 @@ def evaluate_text(step: Step, text: Text, scope_key: int) -> str:
 
 
 def evaluate_text_or_number(step: Step, text: Text, scope_key: int) -> str:
-    """A correlation key: a text, or a number as text."""
+    """A correlation key: a text, or a number as text: its whole part, as in Zeebe."""
     if isinstance(text, str):
         return text
     evaluation = _evaluated(step, text, scope_key, ErrorType.EXTRACT_VALUE_ERROR)
@@ -45,7 +50,7 @@ def evaluate_text_or_number(step: Step, text: Text, scope_key: int) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return _number_text(value)
+        return str(_whole(value))
     reason = (
         f"Failed to extract the correlation key for '{text.text}': "
         "The value must be either a string or a number, "
@@ -55,13 +60,13 @@ def evaluate_text_or_number(step: Step, text: Text, scope_key: int) -> str:
 
 
 def evaluate_integer(step: Step, text: Text, scope_key: int) -> int:
-    """A whole number, such as a job's retries; static texts were checked at deployment."""
+    """A whole number, such as a job's retries: the low 32 bits of it, as in Zeebe."""
     if isinstance(text, str):
         return int(text)
     evaluation = _evaluated(step, text, scope_key, ErrorType.EXTRACT_VALUE_ERROR)
     value = evaluation.value
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return int(value)
+        return (_whole(value) + _INT32_END) % (2 * _INT32_END) - _INT32_END
     raise Stuck(
         ErrorType.EXTRACT_VALUE_ERROR, _mismatch(text, "NUMBER", evaluation), scope_key=scope_key
     )
@@ -90,10 +95,20 @@ def _typed(
 
 
 def _evaluated(step: Step, expression: Expression, scope_key: int, error: ErrorType) -> Evaluation:
-    evaluation = expression.evaluate(step.lookup(scope_key), step.now)
+    evaluation = _evaluation(step, expression, scope_key)
     if evaluation.failure is not None:
         raise Stuck(error, _failed(expression, evaluation), scope_key=scope_key)
     return evaluation
+
+
+def _evaluation(
+    step: Step,
+    expression: Expression,
+    scope_key: int,
+    bindings: Mapping[str, Value] | None = None,
+) -> Evaluation:
+    lookup = step.lookup(scope_key)
+    return expression.evaluate(lookup, step.now, bindings=bindings, entropy=step.entropy)
 
 
 def _mismatch(expression: Expression, wanted: str, evaluation: Evaluation) -> str:
@@ -115,7 +130,9 @@ def _warnings(evaluation: Evaluation) -> str:
     return f" The evaluation reported the following warnings:{lines}"
 
 
-def _number_text(value: int | Decimal) -> str:
-    if isinstance(value, int) or value == value.to_integral_value():
-        return str(int(value))
-    return format(value.normalize(), "f")
+def _whole(value: int | Decimal) -> int:
+    """The low 64 bits of the whole part."""
+    whole = value if isinstance(value, int) else value.to_integral_value(ROUND_DOWN)
+    number = to_json_number(whole)
+    assert isinstance(number, int), "a whole number is exported as one"
+    return number

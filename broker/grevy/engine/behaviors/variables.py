@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias, cast
 
 from grevy.bpmn.model import Mapping
 from grevy.engine.behaviors.base import Here
 from grevy.engine.behaviors.documents import join, split
 from grevy.engine.behaviors.expressions import evaluate
-from grevy.engine.behaviors.ordering import in_zeebes_order
 from grevy.engine.step import Step
 from grevy.engine.tables import StoredVariable
-from grevy.feel import Value, from_json, to_json
+from grevy.feel import FeelFunction, Value, arranged, from_json, to_json
 from grevy.protocol.intents import (
     BpmnElementType,
     BpmnEventType,
@@ -26,24 +26,35 @@ from grevy.protocol.values import (
     VariableValue,
 )
 
+# Looked up once, see step.py.
+_CREATED: Final = VariableIntent.CREATED
+_TRIGGERED: Final = ProcessEventIntent.TRIGGERED
+_BOUNDARY_EVENT: Final = BpmnElementType.BOUNDARY_EVENT
+_START_EVENT: Final = BpmnElementType.START_EVENT
+_EVENT_BASED_GATEWAY: Final = BpmnElementType.EVENT_BASED_GATEWAY
+Variables: TypeAlias = list[tuple[str, bytes]]
+"""Names and JSON texts, in the order of their document."""
+
+_Find: TypeAlias = Callable[[str], Value]
+
 
 def set_local(
-    step: Step, scope_key: int, owner: ProcessInstanceValue, variables: list[tuple[str, bytes]]
+    step: Step, scope_key: int, owner: ProcessInstanceValue, variables: Variables
 ) -> None:
     """Sets variables in this very scope; one that has its value already writes no event."""
-    for name, value in in_zeebes_order(variables):
+    for name, value in step.variable_order.of(variables):
         found = step.views.variables.local(scope_key, name)
         _write(step, scope_key, owner, (name, value), found)
 
 
 def propagate(
-    step: Step, scope_key: int, owner: ProcessInstanceValue, variables: list[tuple[str, bytes]]
+    step: Step, scope_key: int, owner: ProcessInstanceValue, variables: Variables
 ) -> None:
     """Sets each variable in the nearest scope from this one upwards that has it, else in the
     root.
     """
     views = step.views.variables
-    left = in_zeebes_order(variables)
+    left = step.variable_order.of(variables)
     while left:
         parent = views.parent(scope_key)
         if parent <= 0:
@@ -81,7 +92,7 @@ def _write(
         bpmn_process_id=owner.bpmn_process_id,
     )
     if found is None:
-        step.event(VariableIntent.CREATED, step.next_key(), record)
+        step.event(_CREATED, step.next_key(), record)
     else:
         step.event(VariableIntent.UPDATED, found.key, record)
 
@@ -92,21 +103,19 @@ def apply_inputs(step: Step, here: Here) -> None:
     """
     if not here.element.inputs:
         return
-    results = _map(step, here.element.inputs, here.key, _none)
-    set_local(step, here.key, here.value, results)
+    set_local(step, here.key, here.value, _map(step, here.element.inputs, here, merges=False))
 
 
 def apply_outputs(step: Step, here: Here) -> None:
     """Output mappings, or without any the propagation of what the element's event brought."""
     trigger = step.views.events.next_trigger(here.key)
-    variables: list[tuple[str, bytes]] = []
+    variables: Variables = []
     if trigger is not None:
         variables = split(trigger.variables)
         _take_trigger(step, here, trigger.key, trigger.element_id)
     if here.element.outputs:
         set_local(step, here.key, here.value, variables)
-        existing = step.lookup(here.scope_key)
-        results = _map(step, here.element.outputs, here.key, existing)
+        results = _map(step, here.element.outputs, here, merges=True)
         scope = here.scope_key if here.scope_key > 0 else here.key
         propagate(step, scope, here.value, results)
     elif variables:
@@ -119,14 +128,11 @@ def apply_outputs(step: Step, here: Here) -> None:
 def _keeps_payload_local(here: Here) -> bool:
     """Whether the element's event left its variables in the element's own scope."""
     kind = here.value.bpmn_element_type
-    if kind is BpmnElementType.BOUNDARY_EVENT:
+    if kind is _BOUNDARY_EVENT:
         return here.value.bpmn_event_type is not BpmnEventType.ERROR  # what an error brings stays
-    if kind is BpmnElementType.START_EVENT:
+    if kind is _START_EVENT:
         return True
-    return any(
-        flow.source.element_type is BpmnElementType.EVENT_BASED_GATEWAY
-        for flow in here.element.incoming
-    )
+    return any(flow.source.element_type is _EVENT_BASED_GATEWAY for flow in here.element.incoming)
 
 
 def _take_trigger(step: Step, here: Here, key: int, element_id: str) -> None:
@@ -136,67 +142,70 @@ def _take_trigger(step: Step, here: Here, key: int, element_id: str) -> None:
         process_definition_key=here.value.process_definition_key,
         process_instance_key=here.value.process_instance_key,
     )
-    step.event(ProcessEventIntent.TRIGGERED, key, value)
+    step.event(_TRIGGERED, key, value)
 
 
-def _none(_name: str) -> bytes | None:
-    return None
+def _map(step: Step, mappings: Iterable[Mapping], here: Here, *, merges: bool) -> Variables:
+    """What mappings give, as one context: each sees what those before it gave. With `merges`
+    objects are added to what is there.
+    """
+    values = _entries(step, mappings, here, {}, _existing(step, here) if merges else None)
+    return [
+        (name, to_json(value))
+        for name, value in arranged(values).items()
+        if not isinstance(value, FeelFunction)
+    ]
 
 
-def _map(
+def _existing(step: Step, here: Here) -> _Find:
+    """The values of the variables that the element sees."""
+    lookup = step.lookup(here.key)
+
+    def find(name: str) -> Value:
+        raw = lookup(name)
+        return None if raw is None else from_json(raw)
+
+    return find
+
+
+def _entries(
     step: Step,
     mappings: Iterable[Mapping],
-    scope_key: int,
-    existing: Callable[[str], bytes | None],
-) -> list[tuple[str, bytes]]:
-    """What mappings give, by the first name of their targets; `existing` is what nested targets
-    merge into.
-    """
-    results: dict[str, Value] = {}
-    outer = step.lookup(scope_key)
-
-    def lookup(name: str) -> bytes | None:
-        return to_json(results[name]) if name in results else outer(name)
-
-    for mapping in mappings:
-        value: Value
-        if isinstance(mapping.source, str):
-            value = mapping.source
-        else:
-            value = _evaluate_mapping(step, mapping, scope_key, lookup)
-        _assign(results, mapping.target, value, existing)
-    return [(name, to_json(value)) for name, value in results.items()]
-
-
-def _evaluate_mapping(
-    step: Step, mapping: Mapping, scope_key: int, lookup: Callable[[str], bytes | None]
-) -> Value:
-    assert not isinstance(mapping.source, str), "a static source has its value"
+    here: Here,
+    around: dict[str, Value],
+    existing: _Find | None,
+) -> dict[str, Value]:
+    """The entries of a context, in a place where the names `around` it are seen."""
+    entries: dict[str, Value] = {}
     error = ErrorType.IO_MAPPING_ERROR
-    return evaluate(step, mapping.source, scope_key, error, lookup)
+    for mapping in mappings:
+        source, value = mapping.source, cast(Value, None)
+        if isinstance(source, str):
+            value = source
+        elif isinstance(source, tuple):
+            value = _object(step, mapping, here, {**around, **entries}, existing)
+        else:
+            value = evaluate(step, source, here.key, error, {**around, **entries})
+        entries[mapping.target] = value
+    return entries
 
 
-def _assign(
-    results: dict[str, Value],
-    target: tuple[str, ...],
-    value: Value,
-    existing: Callable[[str], bytes | None],
-) -> None:
-    """Puts a value at a path; objects on the way are copied, so that no one else's change."""
-    root, *rest = target
-    if not rest:
-        results[root] = value
-        return
-    current = results.get(root)
-    if root not in results:
-        raw = existing(root)
-        current = None if raw is None else from_json(raw)
-    results[root] = place = dict(current) if isinstance(current, dict) else {}
-    for name in rest[:-1]:
-        inner = place.get(name)
-        place[name] = inner = dict(inner) if isinstance(inner, dict) else {}
-        place = inner
-    place[rest[-1]] = value
+def _object(
+    step: Step, mapping: Mapping, here: Here, around: dict[str, Value], existing: _Find | None
+) -> Value:
+    """An object of mappings to paths. Something else than an object that is there already cannot
+    take them: that gives null, as in Zeebe.
+    """
+    assert isinstance(mapping.source, tuple), "a path leads there"
+    if existing is None:
+        return arranged(_entries(step, mapping.source, here, around, None))
+    there = existing(mapping.target)
+    if there is None:
+        there = {}
+    elif not isinstance(there, dict):
+        return None
+    entries = _entries(step, mapping.source, here, around, there.get)
+    return arranged({**there, **entries})
 
 
 def result_document(step: Step, process_instance_key: int, fetch: tuple[str, ...]) -> Document:

@@ -114,7 +114,7 @@ def _evaluate_starts(
     step: Step, file: ResourceFile, checksum: bytes, model: Process
 ) -> _Definition:
     timers, messages = [], []
-    for start in model.root.start_events:
+    for start in reversed(model.root.start_events):  # the order in which Zeebe opens them
         try:
             if start.timer is not None:
                 timers.append((start, evaluate_timer(step, start.timer, -1)))

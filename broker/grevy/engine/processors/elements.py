@@ -16,8 +16,15 @@ from grevy.protocol.intents import (
     ProcessInstanceIntent,
     RejectionType,
 )
-from grevy.protocol.limits import ACTIVATIONS_MAX, BATCH_STEPS_MAX
+from grevy.protocol.limits import ACTIVATIONS_MAX
 from grevy.protocol.values import ProcessInstanceBatchValue, ProcessInstanceValue
+
+# Looked up once, see step.py.
+_ACTIVATED: Final = Lifecycle.ACTIVATED
+_COMPLETING: Final = Lifecycle.COMPLETING
+_ELEMENT_ACTIVATING: Final = ProcessInstanceIntent.ELEMENT_ACTIVATING
+_ELEMENT_COMPLETING: Final = ProcessInstanceIntent.ELEMENT_COMPLETING
+_PARALLEL_GATEWAY: Final = BpmnElementType.PARALLEL_GATEWAY
 
 _TERMINABLE: Final = frozenset(
     {Lifecycle.ACTIVATING, Lifecycle.ACTIVATED, Lifecycle.COMPLETING, Lifecycle.TERMINATING}
@@ -28,20 +35,21 @@ def activate_element(step: Step, command: Command) -> None:
     """Activates an element in its scope, or goes on with one whose incident was resolved."""
     value = _value(command)
     element = step.element(value)
-    instance = step.views.elements.get(command.key)
     key = command.key
+    instance = step.views.elements.get(key) if key > 0 else None
     if instance is None:
         if not _may_activate(step, command, value, len(element.incoming)):
             return
         key = key if key > 0 else step.next_key()
-        step.event(ProcessInstanceIntent.ELEMENT_ACTIVATING, key, value)
+        step.event(_ELEMENT_ACTIVATING, key, value)
         step.activations += 1
     elif instance.state is not Lifecycle.ACTIVATING:
         _reject_state(step, command, "activate", instance.state)
         return
     here = Here(key, value, element)
     try:
-        _check_budget(step, here)
+        if step.activations > ACTIVATIONS_MAX:
+            _stop_loop(step, here)
         behavior_of(element).activate(step, here)
     except Stuck as stuck:
         raise_incident(step, here, stuck)
@@ -61,9 +69,9 @@ def complete_element(step: Step, command: Command) -> None:
         )
         step.reject(command, RejectionType.INVALID_STATE, reason)
         return
-    if instance.state is Lifecycle.ACTIVATED:
-        step.event(ProcessInstanceIntent.ELEMENT_COMPLETING, command.key, value)
-    elif instance.state is not Lifecycle.COMPLETING:
+    if instance.state is _ACTIVATED:
+        step.event(_ELEMENT_COMPLETING, command.key, value)
+    elif instance.state is not _COMPLETING:
         _reject_state(step, command, "complete", instance.state)
         return
     here = Here(command.key, value, step.element(value))
@@ -90,18 +98,21 @@ def terminate_element(step: Step, command: Command) -> None:
 
 
 def terminate_batch(step: Step, command: Command) -> None:
-    """Terminates the children of an element, a piece at a time."""
+    """Terminates the children of an element, one after the other, as in Zeebe: what each one leads
+    to mixes with what the next one does.
+    """
     value = command.value
     assert isinstance(value, ProcessInstanceBatchValue), value
     parent = value.batch_element_instance_key
-    children = step.views.elements.children(parent, BATCH_STEPS_MAX, after=value.index)
-    for key in children:
-        child = step.views.elements.get(key)
-        assert child is not None, f"child {key} is not alive"
-        step.follow_up(ProcessInstanceIntent.TERMINATE_ELEMENT, key, child.value)
-    if len(children) == BATCH_STEPS_MAX:
+    children = step.views.elements.children(parent, 2, after=value.index)
+    if not children:
+        return
+    child = step.views.elements.get(children[0])
+    assert child is not None, f"child {children[0]} is not alive"
+    step.follow_up(ProcessInstanceIntent.TERMINATE_ELEMENT, child.key, child.value)
+    if len(children) > 1:
         rest = ProcessInstanceBatchValue(
-            value.process_instance_key, value.process_definition_key, parent, children[-1]
+            value.process_instance_key, value.process_definition_key, parent, child.key
         )
         step.follow_up(ProcessInstanceBatchIntent.TERMINATE, step.next_key(), rest)
 
@@ -117,7 +128,8 @@ def _may_activate(step: Step, command: Command, value: ProcessInstanceValue, inc
         )
         step.reject(command, RejectionType.INVALID_STATE, reason)
         return False
-    if value.bpmn_element_type is BpmnElementType.PARALLEL_GATEWAY and incoming > 1:
+    is_reached = command.key <= 0  # over a flow; else a client asks for it
+    if incoming > 1 and value.bpmn_element_type is _PARALLEL_GATEWAY and is_reached:
         waiting = step.views.elements.tokens_at(scope_key, value.element_id)
         if waiting < incoming:
             reason = (
@@ -129,15 +141,14 @@ def _may_activate(step: Step, command: Command, value: ProcessInstanceValue, inc
     return True
 
 
-def _check_budget(step: Step, here: Here) -> None:
-    if step.activations > ACTIVATIONS_MAX:
-        step.activations = 0
-        reason = (
-            f"Expected the process to wait somewhere, "
-            f"but {ACTIVATIONS_MAX} elements were activated in a row: "
-            f"it may loop for ever. Resolve the incident to let it go on as long again."
-        )
-        raise Stuck(ErrorType.UNKNOWN, reason, scope_key=here.key)
+def _stop_loop(step: Step, here: Here) -> None:
+    step.activations = 0
+    reason = (
+        f"Expected the process to wait somewhere, "
+        f"but {ACTIVATIONS_MAX} elements were activated in a row: "
+        f"it may loop for ever. Resolve the incident to let it go on as long again."
+    )
+    raise Stuck(ErrorType.UNKNOWN, reason, scope_key=here.key)
 
 
 def _value(command: Command) -> ProcessInstanceValue:
@@ -148,7 +159,7 @@ def _value(command: Command) -> ProcessInstanceValue:
 
 def _reject_gone(step: Step, command: Command, verb: str) -> None:
     reason = f"Expected to {verb} the element instance with key {command.key}, but it is not alive"
-    step.reject(command, RejectionType.NOT_FOUND, reason)
+    step.reject(command, RejectionType.INVALID_STATE, reason)
 
 
 def _reject_state(step: Step, command: Command, verb: str, state: Lifecycle) -> None:

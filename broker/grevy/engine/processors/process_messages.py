@@ -34,7 +34,7 @@ def correlate(step: Step, command: Command) -> None:
         _reject(step, command, "correlate a message to", known is None)
         _answer(step, value, MessageSubscriptionIntent.REJECT)
         return
-    if not instance_accepts(instance):
+    if not instance_accepts(step, instance):
         _reject(step, command, "correlate a message to", is_missing=False)
         _answer(step, value, MessageSubscriptionIntent.REJECT)
         return
@@ -59,6 +59,7 @@ def confirm_closed(step: Step, command: Command) -> None:
 def _answer(
     step: Step, value: ProcessMessageSubscriptionValue, intent: MessageSubscriptionIntent
 ) -> None:
+    is_taken = intent is MessageSubscriptionIntent.CORRELATE
     answer = MessageSubscriptionValue(
         process_instance_key=value.process_instance_key,
         element_instance_key=value.element_instance_key,
@@ -67,7 +68,7 @@ def _answer(
         message_name=value.message_name,
         correlation_key=value.correlation_key,
         message_key=value.message_key,
-        interrupting=value.interrupting,
+        interrupting=is_taken and value.interrupting,
     )
     step.send(value.subscription_partition_id, intent, -1, answer)
 

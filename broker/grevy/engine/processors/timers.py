@@ -52,7 +52,7 @@ def _trigger_start(step: Step, command: Command, value: TimerValue) -> None:
 
 def _trigger_element(step: Step, command: Command, value: TimerValue) -> None:
     instance = step.views.elements.get(value.element_instance_key)
-    if instance is None or not instance_accepts(instance):
+    if instance is None or not instance_accepts(step, instance):
         reason = (
             f"Expected to trigger the timer with key {command.key}, but its element is not active"
         )
@@ -66,7 +66,9 @@ def _trigger_element(step: Step, command: Command, value: TimerValue) -> None:
 
 
 def _set_again(step: Step, event: Element, value: TimerValue, owner: ProcessInstanceValue) -> None:
-    if event.timer is None or event.timer.kind is not TimerKind.CYCLE or value.repetitions == 1:
+    if event.timer is None or event.timer.kind is not TimerKind.CYCLE:
+        return
+    if value.repetitions in (0, 1):
         return
     left = value.repetitions - 1 if value.repetitions > 0 else -1
     try:

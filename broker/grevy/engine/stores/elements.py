@@ -4,31 +4,48 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from grevy.engine.tables import ElementInstance, WaitingTokens
+from grevy.engine.lifecycle import check_transition
+from grevy.engine.tables import ElementInstance, Lifecycle, WaitingTokens
 from grevy.engine.views.elements import ElementsView
 
 
 class ElementStore(ElementsView):
     """Writes element instances; counts of a scope are kept with every change of its children."""
 
-    def create(self, instance: ElementInstance, parent_key: int) -> None:
-        """Stores a new element instance below its parent (-1 for a root)."""
-        self._instances.put(instance.key, instance)
+    def create(self, instance: ElementInstance, parent_key: int, tokens: int) -> None:
+        """Stores a new element instance below its parent (-1 for a root), which loses the tokens
+        that led to it.
+        """
+        key = instance.key
+        self._instances.put(key, instance)
         if parent_key > 0:
-            self._children.put((parent_key, instance.key), instance.key)
+            self._children.put((parent_key, key), key)
+            self.count(parent_key, 1, -tokens)
 
     def put(self, instance: ElementInstance) -> None:
         """Stores a changed element instance."""
         self._instances.put(instance.key, instance)
 
-    def remove(self, key: int, parent_key: int) -> None:
-        """Forgets an element instance that has ended; its scope has one child less."""
+    def move(self, key: int, to: Lifecycle) -> None:
+        """An element instance reaches the next state of its life."""
+        instance = self._instances.get(key)
+        assert instance is not None, f"element instance {key} is not alive"
+        check_transition(instance.state, to)
+        self._instances.put(key, replace(instance, state=to))
+
+    def end(self, key: int, parent_key: int, to: Lifecycle) -> ElementInstance:
+        """Forgets an element instance, whose scope has one child less; what it was."""
+        instance = self._instances.get(key)
+        assert instance is not None, f"element instance {key} is not alive"
+        check_transition(instance.state, to)
+        assert instance.children == 0, f"element instance {key} ends before its children"
         self._instances.delete(key)
         if parent_key > 0:
             self._children.delete((parent_key, key))
-            self.count(parent_key, children=-1)
+            self.count(parent_key, -1, 0)
+        return instance
 
-    def count(self, scope_key: int, *, children: int = 0, active_flows: int = 0) -> None:
+    def count(self, scope_key: int, children: int, active_flows: int) -> None:
         """Adds to the counts of a scope; a scope that is gone has none."""
         scope = self._instances.get(scope_key)
         if scope is None:
@@ -48,6 +65,12 @@ class ElementStore(ElementsView):
         if scope is not None:
             assert scope.triggers + change >= 0, f"scope {scope_key} has lost count of its events"
             self._instances.put(scope_key, replace(scope, triggers=scope.triggers + change))
+
+    def note_job(self, key: int, job_key: int) -> None:
+        """The element has a job."""
+        instance = self._instances.get(key)
+        if instance is not None:
+            self._instances.put(key, replace(instance, job_key=job_key))
 
     def note_variable(self, scope_key: int) -> None:
         """The scope has variables of its own."""

@@ -37,7 +37,8 @@ class RequestStore(RequestsView):
 
     def forget_awaited(self, process_instance_key: int) -> None:
         """The instance has ended."""
-        self._awaited.delete(process_instance_key)
+        if self._awaited.get(process_instance_key) is not None:
+            self._awaited.delete(process_instance_key)
 
     def _see(self, client_id: bytes, now: int) -> None:
         session = self._sessions.get(client_id)

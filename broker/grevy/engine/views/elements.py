@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from grevy.engine.tables import CHILDREN, ELEMENT_INSTANCES, FLOWS_TAKEN, ElementInstance, Lifecycle
 from grevy.state import State
+
+_ACTIVATED: Final = Lifecycle.ACTIVATED  # looked up once, see step.py
 
 
 class ElementsView:
@@ -20,14 +24,25 @@ class ElementsView:
 
     def is_active_scope(self, key: int) -> bool:
         """Whether elements may be activated in the scope of this key."""
-        scope = self.get(key)
-        return scope is not None and scope.state is Lifecycle.ACTIVATED and not scope.is_interrupted
+        scope = self._instances.get(key) if key > 0 else None
+        return scope is not None and scope.state is _ACTIVATED and not scope.is_interrupted
 
     def children(self, key: int, limit: int, after: int = 0) -> list[int]:
         """Keys of at most `limit` live children with keys above `after`, oldest first."""
         if after <= 0:
             return self._children.scan(key, limit=limit)
-        return [child for child in self._children.scan(key) if child > after][:limit]
+        pages = 1  # most of those before `after` are gone
+        while True:
+            pages *= 2
+            page = self._children.scan(key, limit=pages * limit)
+            found = [child for child in page if child > after]
+            if len(found) >= limit or len(page) < pages * limit:
+                return found[:limit]
+
+    def has_active_flows(self, key: int) -> bool:
+        """Whether tokens are on their way in a scope."""
+        scope = self._instances.get(key)
+        return scope is not None and scope.active_flows > 0
 
     def tokens_at(self, scope_key: int, gateway_id: str) -> int:
         """How many incoming flows of a joining gateway have a token that waits."""

@@ -23,8 +23,8 @@ class ProcessesView:
         return self._versions.get((bpmn_process_id, 0)) or 0
 
     def find(self, bpmn_process_id: str, version: int = -1) -> ProcessValue | None:
-        """The process definition of an id and version; -1 is the newest."""
-        number = version if version > 0 else self.latest_version(bpmn_process_id)
+        """The process definition of an id and version; below 0 it is the newest."""
+        number = version if version >= 0 else self.latest_version(bpmn_process_id)
         if number == 0:
             return None
         key = self._versions.get((bpmn_process_id, number))

@@ -24,10 +24,6 @@ class VariablesView:
             return []
         return self._variables.scan(scope_key)
 
-    def has_any(self, scope_key: int) -> bool:
-        """Whether this very scope has variables."""
-        return self._variables.first(scope_key) is not None
-
     def find(self, scope_key: int, name: str) -> bytes | None:
         """JSON text of the nearest variable of this name, from a scope upwards."""
         while scope_key > 0:

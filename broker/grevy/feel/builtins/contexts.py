@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grevy.feel.builtins.library import CallFailed, Library
+from grevy.feel.entries import arranged
 from grevy.feel.scope import Run
 from grevy.feel.text import shown
 from grevy.feel.values import Value
@@ -18,7 +19,7 @@ Context = dict[str, Value]
 @LIBRARY.define("get entries", "m: context")
 def _get_entries(run: Run, context: Context) -> Value:
     run.check_list(len(context))
-    return [{"key": key, "value": value} for key, value in context.items()]
+    return [{"key": key, "value": value} for key, value in arranged(context).items()]
 
 
 @LIBRARY.define("get value", "m: context", "key: string|list")
@@ -41,7 +42,7 @@ def _get_value(_run: Run, context: Context, key: str | list[Value]) -> Value:
 def _context_put(run: Run, context: Context, key: str | list[Value], value: Value) -> Value:
     if isinstance(key, str):
         run.charge(len(context))
-        return {**context, key: value}
+        return arranged({**context, key: value})
     if not key:
         return None
     keys = [step for step in key if isinstance(step, str)]
@@ -55,7 +56,7 @@ def _context_put(run: Run, context: Context, key: str | list[Value], value: Valu
         contexts.append(inner if isinstance(inner, dict) else {})
     for inside, step in zip(reversed(contexts), reversed(keys), strict=True):
         run.charge(len(inside))
-        value = {**inside, step: value}
+        value = arranged({**inside, step: value})
     return value
 
 
@@ -68,7 +69,7 @@ def _context_merge(run: Run, contexts: list[Value] | Context) -> Value:
             return None
         run.charge(len(context))
         merged.update(context)
-    return merged
+    return arranged(merged)
 
 
 @LIBRARY.define("context", "entries")
@@ -86,4 +87,4 @@ def _context(run: Run, entries: Value) -> Value:
         if not isinstance(key, str):
             return None
         made[key] = entry["value"]
-    return made
+    return arranged(made)

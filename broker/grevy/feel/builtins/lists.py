@@ -12,6 +12,7 @@ from typing import Final
 from grevy.feel import decimals
 from grevy.feel.builtins.library import CallFailed, Library
 from grevy.feel.decimals import Number
+from grevy.feel.errors import EvaluationStopped
 from grevy.feel.operators import is_number
 from grevy.feel.scope import Run
 from grevy.feel.text import shown
@@ -114,7 +115,7 @@ def _stddev(run: Run, items: Items) -> Value:
     numbers = _numbers(run, items)
     if len(numbers) < 2:
         if numbers:
-            raise CallFailed("a single number has no standard deviation")
+            raise EvaluationStopped("a single number has no standard deviation")
         return None
     mean = decimals.divide(_total(numbers), len(numbers))
     deviations = [decimals.subtract(number, mean) for number in numbers]

@@ -10,7 +10,7 @@ from typing import Final
 from grevy.feel import decimals
 from grevy.feel.builtins.library import CallFailed, Library
 from grevy.feel.decimals import Number
-from grevy.feel.errors import FeelFormatError
+from grevy.feel.errors import EvaluationStopped, FeelFormatError
 from grevy.feel.moments import Duration, Period
 from grevy.feel.scope import Run
 from grevy.feel.text import shown
@@ -92,7 +92,8 @@ def _modulo(_run: Run, dividend: Number, divisor: Number) -> Value:
     try:
         return decimals.modulo(dividend, divisor)
     except decimal.DecimalException:
-        raise CallFailed(f"'{shown(dividend)}' has no remainder for '{shown(divisor)}'") from None
+        reason = f"{shown(dividend)} has no remainder for {shown(divisor)}"
+        raise EvaluationStopped(reason) from None
 
 
 def _define_by_float(name: str, calculate: Callable[[float], float]) -> None:
@@ -100,14 +101,21 @@ def _define_by_float(name: str, calculate: Callable[[float], float]) -> None:
         try:
             return decimals.from_float(calculate(float(number)))
         except (ValueError, OverflowError, FeelFormatError):
-            raise CallFailed(f"'{shown(number)}' is out of range") from None
+            raise EvaluationStopped(f"{name}({shown(number)}) is no number") from None
 
     LIBRARY.define(name, "number: number")(by_float)
 
 
 _define_by_float("log", math.log)
 _define_by_float("exp", math.exp)
-_define_by_float("sqrt", math.sqrt)
+
+
+@LIBRARY.define("sqrt", "number: number")
+def _sqrt(_run: Run, number: Number) -> Value:
+    try:
+        return decimals.from_float(math.sqrt(number))
+    except (ValueError, OverflowError, FeelFormatError):
+        raise CallFailed(f"'{shown(number)}' is out of range") from None
 
 
 @LIBRARY.define("odd", "number: number")

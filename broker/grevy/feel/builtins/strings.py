@@ -13,6 +13,7 @@ from grevy.feel import decimals
 from grevy.feel.builtins import patterns
 from grevy.feel.builtins.library import CallFailed, Library
 from grevy.feel.decimals import Number
+from grevy.feel.errors import EvaluationStopped
 from grevy.feel.scope import Run
 from grevy.feel.text import shown
 from grevy.feel.values import Value
@@ -27,7 +28,7 @@ def _substring(run: Run, string: str, start: Number, length: Number | None = Non
     first = position - 1 if position > 0 else len(string) + position
     count = len(string) if length is None else decimals.to_index(length)
     if not 0 <= first <= len(string) or count < 0:
-        raise CallFailed(f"'{shown(string)}' has no such part")
+        raise EvaluationStopped(f"{shown(string)} has no such part")
     return run.check_text(string[first : first + count])
 
 
@@ -117,9 +118,11 @@ def _replace(
     run: Run, text: str, pattern: str, replacement: str, flags: str | None = None
 ) -> Value:
     compiled = patterns.compile_pattern(pattern, flags or "")
-    expand = patterns.replacer(compiled, replacement)
     regex = compiled.over(run, text)
     count = sum(1 for _ in regex.finditer(text))
+    if not count:
+        return text  # whatever the replacement is
+    expand = patterns.replacer(compiled, replacement)
     longest = len(text) + count * (len(replacement) + len(text) * replacement.count("$"))
     run.charge(count + longest // 4096)
     return run.check_text(regex.sub(expand, text))
