@@ -35,6 +35,7 @@ class BrokerProcess:
     def __init__(self, folder: Path, exporters: Exporters = ()) -> None:
         self.data = folder / "data"
         self.config = folder / "grevy.toml"
+        self.log = folder / "broker.log"
         self.configure(exporters)
         self.process: subprocess.Popen[str] | None = None
         self.address = ""
@@ -51,7 +52,8 @@ class BrokerProcess:
     def start(self) -> None:
         """Starts it; ready when this returns."""
         command = [*GREVY, "broker", "--config", str(self.config), "--json"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         self.address = str(json.loads(self.process.stdout.readline())["endpoint"])
 
@@ -59,9 +61,10 @@ class BrokerProcess:
         """Stops it politely, if it runs."""
         if self.process is not None:
             self.process.terminate()
-            self.process.communicate()
+            self.process.communicate(timeout=DEADLINE_S)
             assert self.process.returncode == 0
             self.process = None
+            assert "Traceback" not in self.log.read_text()
 
     def kill(self) -> None:
         """Ends it without a word, if it runs."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,17 @@ from pathlib import Path
 import pytest
 from tests.broker.processes import BrokerProcess, wait_until
 
-from grevy.client import InvalidArgument, NotFound, SyncClient, TooLarge
+from grevy.client import (
+    Client,
+    ClientOptions,
+    InvalidArgument,
+    NotFound,
+    RequestTimeout,
+    SyncClient,
+    TooLarge,
+    Unavailable,
+    run,
+)
 
 MODEL = b"""<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
  xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" id="d" targetNamespace="t">
@@ -82,3 +94,32 @@ def test_bad_input_is_told_and_harms_nothing(broker: Broker) -> None:
         with pytest.raises(NotFound):
             client.complete_job(2251799813685249)
         assert client.create_instance_with_result("p", variables={"n": 1}).variables == {"n": 1}
+
+
+def test_a_broker_that_is_stopped_answers_what_it_took(broker: Broker) -> None:
+    answered: list[int] = []
+
+    async def create_until_it_is_gone(client: Client) -> None:
+        with contextlib.suppress(Unavailable, RequestTimeout):
+            while True:
+                answered.append((await client.create_instance("p")).key)
+                if len(answered) == 200:
+                    assert broker.process is not None
+                    broker.process.terminate()
+
+    async def load() -> None:
+        options = ClientOptions(request_timeout_s=1.0)
+        async with await Client.connect(broker.address, options=options) as client:
+            await client.deploy(("p.bpmn", MODEL))
+            await asyncio.gather(*(create_until_it_is_gone(client) for _ in range(50)))
+
+    run(load())
+    broker.stop()
+    broker.start()
+    created = {
+        record["key"]
+        for record in broker.rows("log", "dump", "--data", str(broker.data))
+        if (record["valueType"], record["intent"]) == ("PROCESS_INSTANCE", "ELEMENT_COMPLETED")
+    }
+    assert len(set(answered)) == len(answered) >= 200
+    assert set(answered) <= created

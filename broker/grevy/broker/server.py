@@ -49,6 +49,9 @@ SWITCH_INTERVAL_S: Final = 0.000_5
 times a flush, for some microseconds. With Python's 5 ms, waiting for it was most of a reply's time.
 """
 
+RETRY_AFTER_MS: Final = 100
+"""When a client should look again for who leads: others are elected, or this one is back."""
+
 GC_THRESHOLD: Final = 100_000
 """Tracked objects before the collector looks at the young ones: some thousand requests."""
 
@@ -65,6 +68,7 @@ class Broker:
         self._config = config
         self._loop = loop
         self._stopped = asyncio.Event()
+        self._is_stopping = False
         self._failure: BaseException | None = None
         loop.set_exception_handler(self._on_unhandled)
         self._clock = clock = SystemClock()
@@ -111,16 +115,20 @@ class Broker:
         return EXIT_FAILED if self._failure is not None else 0
 
     async def stop(self) -> None:
-        """Stops taking requests, lets what is in flight commit, closes the log."""
+        """Stops taking requests, lets what is in flight commit and be answered, closes the log."""
         await self._exporters.stop()
-        self._server.close()
+        self._is_stopping = True
         if self._failure is None:
             await self._partition.stop()
+        self._server.close()
 
     # ── what the transport asks for ───────────────────────────────────────────────────────────────
 
     def on_request(self, peer: Peer, request: Request) -> None:
         """One request of a client."""
+        if self._is_stopping:
+            self._refuse(peer, request)
+            return
         match request:
             case TopologyRequest():
                 self._server.send(peer, self._topology(request.number))
@@ -142,11 +150,13 @@ class Broker:
 
     def on_drained(self) -> None:
         """The requests of this turn are there."""
-        self._partition.on_drained()
+        if not self._is_stopping:
+            self._partition.on_drained()
 
     def on_vanished(self, peer: Peer) -> None:
         """A client is gone."""
-        self._partition.on_vanished(peer)
+        if not self._is_stopping:
+            self._partition.on_vanished(peer)
 
     def status(self) -> dict[str, object]:
         """The figures of `grevy status`."""
@@ -172,6 +182,13 @@ class Broker:
                 f"cannot listen at {endpoint}: {error.strerror}; "
                 "another port can be given, 0 takes a free one"
             ) from error
+
+    def _refuse(self, peer: Peer, request: Request) -> None:
+        """The broker takes nothing more: a command had no effect, and may be tried elsewhere."""
+        if isinstance(request, CommandRequest):
+            text = "the broker is shutting down"
+            reply = ErrorReply(request.number, ErrorCode.SHUTTING_DOWN, text, RETRY_AFTER_MS)
+            self._server.send(peer, reply)
 
     def _topology(self, number: int) -> TopologyReply:
         leader = PartitionInfo(1, self._server.endpoint, self._partition.term)
