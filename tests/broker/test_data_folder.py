@@ -19,7 +19,8 @@ from tests.broker.process import BrokerProcess
 
 from grevy.broker.config import BrokerConfig
 from grevy.broker.server import Broker
-from grevy.client import Client, NotFound, SyncClient
+from grevy.broker.system import DataInUse, DataLock
+from grevy.client import Client, NotFound
 from grevy.protocol.errors import GrevyError
 
 MODEL: Final = b"""<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -205,21 +206,24 @@ def test_a_damaged_folder_as_a_user_sees_it(original: Original, tmp_path: Path) 
     assert ended.stderr == "grevy: raft/vote: neither copy is readable\n"
 
 
-def test_a_folder_belongs_to_one_process(tmp_path: Path) -> None:
+def test_a_folder_belongs_to_one_process(original: Original, tmp_path: Path) -> None:
     broker = BrokerProcess(tmp_path)
-    broker.start()
-    try:
-        again = subprocess.run(
+    shutil.copytree(original.folder, broker.data)
+    with DataLock(broker.data):
+        started = subprocess.run(
             broker.start_command, capture_output=True, text=True, check=False, timeout=60
         )
-        assert again.returncode == 1
-        assert again.stderr == f"grevy: {broker.data} is in use by a running broker\n"
         verified = broker.grevy("log", "verify", "--data", str(broker.data), "--json")
-        assert "in use by a running broker" in json.loads(verified.stderr)["error"]
-        with SyncClient.connect(broker.address) as client:
-            client.deploy(("p.bpmn", MODEL))
+    assert started.returncode == verified.returncode == 1
+    assert started.stderr == f"grevy: {broker.data} is in use by a running broker\n"
+    assert "in use by a running broker" in json.loads(verified.stderr)["error"]
+    broker.start()
+    try:
+        with pytest.raises(DataInUse):
+            DataLock(broker.data)
     finally:
-        broker.stop()
+        broker.kill()
+    DataLock(broker.data).release()
 
 
 def test_verify_looks_at_checkpoints_too(original: Original, tmp_path: Path) -> None:
