@@ -108,8 +108,8 @@ def verify(data: Data = Path("grevy-data"), *, as_json: Json = False) -> None:
     output.result(
         values,
         f"{records:,} records are whole, positions {first_position} to {last_position}: "
-        f"{inspection.bytes:,} bytes in {inspection.segments} segments, "
-        f"and {checkpoints} checkpoints",
+        f"{inspection.bytes:,} bytes of log (files: {inspection.segments}), "
+        f"checkpoints: {checkpoints}",
     )
     if unfinished:
         path, offset, length = unfinished
