@@ -44,9 +44,9 @@ class ElementInstance(Struct, frozen=True, array_like=True, gc=False):
 
     `children` counts its live element instances, `active_flows` the tokens on their way between
     them: a scope completes when both are 0. `job_key` is that of its last job, -1 without one.
-    `is_interrupted`: an end event or error has ended the scope's other paths. `triggers` counts the
-    events that wait to be taken up, `has_variables` says that the scope may have variables: most
-    have neither, and then nobody looks for them.
+    `is_interrupted`: the terminate end event `interrupted_by` has ended the scope's other paths.
+    `triggers` counts the events that wait to be taken up, `has_variables` says that the scope may
+    have variables: most have neither, and then nobody looks for them.
     """
 
     key: int
@@ -58,6 +58,7 @@ class ElementInstance(Struct, frozen=True, array_like=True, gc=False):
     is_interrupted: bool = False
     triggers: int = 0
     has_variables: bool = False
+    interrupted_by: str = ""
 
 
 class WaitingTokens(Struct, frozen=True, array_like=True, gc=False):

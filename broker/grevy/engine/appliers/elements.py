@@ -50,6 +50,8 @@ def apply_element_activating(stores: Stores, key: int, value: ProcessInstanceVal
         tokens = elements.consume_flows(scope, value.element_id)
     elif kind is _SUB_PROCESS and not elements.has_active_flows(scope):
         tokens = 0  # around the element that a start instruction names
+    elif value.bpmn_event_type is _TERMINATE and not elements.has_active_flows(scope):
+        tokens = 0  # the scope's tokens went when the same end event was reached before
     # A process has had its variables before it begins, if it has any.
     instance = ElementInstance(key, value, _ACTIVATING, has_variables=kind is _PROCESS)
     elements.create(instance, scope, tokens)
@@ -74,7 +76,10 @@ def apply_element_completed(stores: Stores, key: int, value: ProcessInstanceValu
     elif value.bpmn_event_type is _TERMINATE:
         instance = stores.elements.get(scope)
         if instance is not None:
-            stores.elements.put(replace(instance, is_interrupted=True, active_flows=0))
+            interrupted = replace(
+                instance, is_interrupted=True, active_flows=0, interrupted_by=value.element_id
+            )
+            stores.elements.put(interrupted)
 
 
 def apply_element_terminating(stores: Stores, key: int, _value: ProcessInstanceValue) -> None:

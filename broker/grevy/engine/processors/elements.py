@@ -63,12 +63,16 @@ def complete_element(step: Step, command: Command) -> None:
         _reject_gone(step, command, "complete")
         return
     scope_key = value.flow_scope_key
-    if scope_key > 0 and not step.views.elements.is_active_scope(scope_key):
+    if scope_key > 0 and not step.views.elements.is_active_scope(scope_key, value.element_id):
         reason = (
             f"Expected to complete element '{value.element_id}', but its flow scope is not active"
         )
         step.reject(command, RejectionType.INVALID_STATE, reason)
         return
+    if instance.children:
+        reason = f"Expected to complete element '{value.element_id}', but elements in it are alive"
+        step.reject(command, RejectionType.INVALID_STATE, reason)
+        return  # it completes when they have ended
     if instance.state is _ACTIVATED:
         step.event(_ELEMENT_COMPLETING, command.key, value)
     elif instance.state is not _COMPLETING:
@@ -122,7 +126,7 @@ def _may_activate(step: Step, command: Command, value: ProcessInstanceValue, inc
     log.
     """
     scope_key = value.flow_scope_key
-    if scope_key > 0 and not step.views.elements.is_active_scope(scope_key):
+    if scope_key > 0 and not step.views.elements.is_active_scope(scope_key, value.element_id):
         reason = (
             f"Expected to activate element '{value.element_id}', but its flow scope is not active"
         )

@@ -22,10 +22,14 @@ class ElementsView:
         """The live element instance of a key."""
         return self._instances.get(key) if key > 0 else None
 
-    def is_active_scope(self, key: int) -> bool:
-        """Whether elements may be activated in the scope of this key."""
+    def is_active_scope(self, key: int, element_id: str = "") -> bool:
+        """Whether elements may be activated in the scope of this key; in one that a terminate end
+        event has interrupted only that event, where other paths have reached it already.
+        """
         scope = self._instances.get(key) if key > 0 else None
-        return scope is not None and scope.state is _ACTIVATED and not scope.is_interrupted
+        if scope is None or scope.state is not _ACTIVATED:
+            return False
+        return not scope.is_interrupted or scope.interrupted_by == element_id
 
     def children(self, key: int, limit: int, after: int = 0) -> list[int]:
         """Keys of at most `limit` live children with keys above `after`, oldest first."""
