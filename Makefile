@@ -11,7 +11,7 @@ SEED ?= 1
 
 .PHONY: demo test check sim bench traces clean
 
-demo: $(VENV)/ready
+demo: $(VENV)/installed
 	$(BIN)/python -m grevy.broker.demo
 
 test: $(VENV)/ready
@@ -25,7 +25,7 @@ check: $(VENV)/ready
 	$(BIN)/python -m pytest tests/tidy -q
 
 sim: $(VENV)/ready
-	GREVY_FLIPS=all GREVY_SEED=$(SEED) $(BIN)/python -m pytest tests/crash tests/journal tests/sim tests/engine -q -n 2
+	GREVY_FLIPS=all GREVY_SEED=$(SEED) $(BIN)/python -m pytest tests/crash tests/journal tests/state tests/sim tests/engine -q -n 2
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest bench -q --benchmark-columns=min,median,ops
@@ -34,8 +34,15 @@ bench: $(VENV)/ready
 traces: $(VENV)/ready
 	$(BIN)/python tests/traces/play.py
 
-$(VENV)/ready: pyproject.toml
+# What it needs to run; compiled, as pip does with all that it does not leave in its checkout.
+$(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m compileall -q broker client exporters
+	touch $@
+
+# What it needs to be worked on.
+$(VENV)/ready: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 

@@ -1,4 +1,6 @@
-"""The codec, with entries and messages of a one-task process. `pytest bench/test_codec.py`."""
+"""The codec, with the two entries of an instance of a one-task process, and messages about them.
+`pytest bench/test_codec.py`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from grevy.protocol import codec
 from grevy.protocol.intents import (
     BpmnElementType,
     BpmnEventType,
+    JobBatchIntent,
     JobIntent,
+    ProcessEventIntent,
     ProcessInstanceCreationIntent,
     ProcessInstanceIntent,
     RecordType,
@@ -28,7 +32,9 @@ from grevy.protocol.messages import (
 )
 from grevy.protocol.record import Answer, Entry, Record, Reply, RequestId
 from grevy.protocol.values import (
+    JobBatchValue,
     JobValue,
+    ProcessEventValue,
     ProcessInstanceCreationValue,
     ProcessInstanceValue,
     Value,
@@ -70,6 +76,7 @@ def creation_entry() -> Entry:
     start = element("start", INSTANCE, BpmnElementType.START_EVENT)
     flow = element("flow", INSTANCE, BpmnElementType.SEQUENCE_FLOW)
     task = element("pay", INSTANCE, BpmnElementType.SERVICE_TASK)
+    batch = JobBatchValue("pay", "worker", 60_000, 32, (KEY + 15,), (), 1_700_000_060_000)
     creation = ProcessInstanceCreationIntent
     records = (
         Record(
@@ -92,6 +99,7 @@ def creation_entry() -> Entry:
         *events(KEY + 13, flow, pi.SEQUENCE_FLOW_TAKEN),
         *events(KEY + 14, task, pi.ELEMENT_ACTIVATING),
         Record(RecordType.EVENT, JobIntent.CREATED, KEY + 15, job),
+        Record(RecordType.EVENT, JobBatchIntent.ACTIVATED, KEY + 16, batch),
         *events(KEY + 14, task, pi.ELEMENT_ACTIVATED),
     )
     reply = Reply(RequestId(CLIENT_ID, 7), Answer(creation.CREATED, KEY + 11, created))
@@ -104,16 +112,21 @@ def completion_entry() -> Entry:
     completing = (pi.ELEMENT_COMPLETING, pi.ELEMENT_COMPLETED)
     end = element("end", INSTANCE, BpmnElementType.END_EVENT)
     job = JobValue("pay", retries=3, element_id="pay", process_instance_key=INSTANCE)
+    trigger = ProcessEventValue(KEY + 14, "pay", b"{}", KEY, INSTANCE)
+    task = element("pay", INSTANCE, BpmnElementType.SERVICE_TASK)
     records = (
         Record(RecordType.COMMAND, JobIntent.COMPLETE, KEY + 15, JobValue(activation=1)),
         Record(RecordType.EVENT, JobIntent.COMPLETED, KEY + 15, job),
-        *events(KEY + 14, element("pay", INSTANCE, BpmnElementType.SERVICE_TASK), *completing),
+        Record(RecordType.EVENT, ProcessEventIntent.TRIGGERING, KEY + 17, trigger),
+        *events(KEY + 14, task, pi.ELEMENT_COMPLETING),
+        Record(RecordType.EVENT, ProcessEventIntent.TRIGGERED, KEY + 17, trigger),
+        *events(KEY + 14, task, pi.ELEMENT_COMPLETED),
         *events(
-            KEY + 16,
+            KEY + 18,
             element("flow", INSTANCE, BpmnElementType.SEQUENCE_FLOW),
             pi.SEQUENCE_FLOW_TAKEN,
         ),
-        *events(KEY + 17, end, pi.ELEMENT_ACTIVATING, pi.ELEMENT_ACTIVATED, *completing),
+        *events(KEY + 19, end, pi.ELEMENT_ACTIVATING, pi.ELEMENT_ACTIVATED, *completing),
         *events(INSTANCE, element("order-process", -1, BpmnElementType.PROCESS), *completing),
     )
     reply = Reply(RequestId(CLIENT_ID, 8), Answer(JobIntent.COMPLETED, KEY + 15))

@@ -1,10 +1,10 @@
 # Entries of the log, the twins of grevy/protocol/record.py.
 #
 # An entry holds its records by column: record i is recordTypes[i], intents[i], keys[i],
-# values[valueIndexes[i] - 1]. A list of numbers is written and read by pycapnp in one call, so
-# that columns cost a third of what a list of structs does. Values and documents lie in tables of
-# their own, because the events of an element's life carry the same value and a command's document
-# comes back in what follows from it.
+# values[valueIndexes[i] - 1]. A list of numbers is read by pycapnp in one call, so that columns cost
+# a third of what a list of structs does. Values and documents lie in tables of their own, because
+# the events of an element's life carry the same value and a command's document comes back in what
+# follows from it.
 
 @0xeb759b3d38c0a419;
 
@@ -55,11 +55,4 @@ struct Answer {
   value @2 :UInt32;               # place in the frame's values, from 1; 0: none
   rejectionType @3 :Int8 = -1;    # Zeebe's number; -1: no rejection
   rejectionReason @4 :Text;
-}
-
-# An answer alone, as the state remembers it for a repeated request.
-struct AnswerFrame {
-  answer @0 :Answer;
-  values @1 :List(Value);
-  documents @2 :List(Data);
 }

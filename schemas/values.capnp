@@ -1,8 +1,8 @@
 # The values of records: one struct for each value type, the twins of grevy/protocol/values.py.
 #
-# A field is named as in Python, in camel case, and its default is the Python one, so that a field
-# at its default costs no time to write. The codec derives the pairs from both sides and refuses
-# to start when one lacks what the other has.
+# A field is named as in Python, in camel case, and its default is the Python one, so that an older
+# frame, which lacks a field, is read as if it had the default. The codec derives the pairs from both
+# sides and refuses to start when one lacks what the other has.
 #
 # Document: a number is the place, from 1, in the `documents` of the frame; 0 is the field's
 # default. A document that several values carry is thus written once. Times are epoch ms, spans

@@ -233,9 +233,10 @@ def test_mappings(compiled: Compiled) -> None:
         '<zeebe:input source="=y" target="c"/><zeebe:input source="=z" target="d.j.k"/>'
     )
     extensions = (
-        f"<extensionElements><zeebe:ioMapping>{mappings}</zeebe:ioMapping></extensionElements>"
+        f'<extensionElements><zeebe:taskDefinition type="t"/>'
+        f"<zeebe:ioMapping>{mappings}</zeebe:ioMapping></extensionElements>"
     )
-    task = element(compiled(f'<task id="x">{extensions}</task>', "s>x>e"))
+    task = element(compiled(f'<serviceTask id="x">{extensions}</serviceTask>', "s>x>e"))
     assert entries(task.inputs) == [
         ("a", [("b_1", "text"), ("i", "=c")]),
         ("c", "=y"),

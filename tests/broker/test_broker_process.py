@@ -1,17 +1,27 @@
-"""A broker as a process, used as a new user would: command line, exporter, restart, bad input."""
+"""A broker as a process: exporter, restart, bad input."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.broker.processes import BrokerProcess, wait_until
 
-from grevy.client import InvalidArgument, NotFound, SyncClient, TooLarge
+from grevy.client import (
+    Client,
+    ClientOptions,
+    InvalidArgument,
+    NotFound,
+    RequestTimeout,
+    SyncClient,
+    TooLarge,
+    Unavailable,
+    run,
+)
 
 MODEL = b"""<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
  xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" id="d" targetNamespace="t">
@@ -23,59 +33,22 @@ MODEL = b"""<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/
 <bpmn:sequenceFlow id="f2" sourceRef="t" targetRef="e"/>
 </bpmn:process></bpmn:definitions>"""
 
-DEADLINE_S = 30.0
 
-
-class Broker:
-    """A broker process in a folder, with a JSON-lines exporter."""
+class Broker(BrokerProcess):
+    """A broker with a JSON-lines exporter."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self.exported = folder / "records"
-        config = folder / "grevy.toml"
-        config.write_text(
-            f'data = "{folder / "data"}"\nport = 0\n'
-            '[[exporters]]\nid = "lines"\nexporter = "json-lines"\n'
-            f'args = {{ path = "{self.exported}" }}\n',
-            encoding="utf-8",
-        )
-        self._command = [sys.executable, "-m", "grevy.broker"]
-        self._start = [*self._command, "broker", "--config", str(config), "--json"]
-        self.process: subprocess.Popen[str] | None = None
-        self.address = ""
-
-    def start(self) -> str:
-        """Starts it; its address."""
-        self.process = subprocess.Popen(self._start, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.address = str(json.loads(self.process.stdout.readline())["endpoint"])
-        return self.address
-
-    def stop(self) -> None:
-        """Stops it politely."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            assert self.process.wait() == 0
-        if self.process is not None and self.process.stdout is not None:
-            self.process.stdout.close()
-
-    def grevy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command of the command line."""
-        return subprocess.run(
-            [*self._command, *arguments], capture_output=True, text=True, check=False, timeout=60
-        )
+        super().__init__(folder, [("lines", "json-lines", {"path": str(self.exported)})])
 
     def wait_exported(self, text: str) -> list[dict[str, object]]:
         """The exported records, when one of them holds the text."""
-        end = time.monotonic() + DEADLINE_S
-        while time.monotonic() < end:
-            files = sorted(self.exported.rglob("*.jsonl"))
-            found = "".join(file.read_text("utf-8") for file in files)
-            if text in found:
-                lines = found[: found.rindex("\n") + 1].splitlines()
-                return [json.loads(line) for line in lines]
-            time.sleep(0.05)  # files tell nobody that they have grown
-        raise AssertionError(f"{text} was not exported within {DEADLINE_S} s")
+        wait_until(lambda: text in self._text())
+        lines = self._text().rpartition("\n")[0].splitlines()
+        return [json.loads(line) for line in lines]
+
+    def _text(self) -> str:
+        return "".join(file.read_text("utf-8") for file in sorted(self.exported.rglob("*.jsonl")))
 
 
 @pytest.fixture
@@ -86,25 +59,6 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
         yield made
     finally:
         made.stop()
-
-
-def test_command_line_and_exporter(broker: Broker, tmp_path: Path) -> None:
-    (tmp_path / "p.bpmn").write_bytes(MODEL)
-    address = ("--address", broker.address, "--json")
-    deployed = broker.grevy("deploy", str(tmp_path / "p.bpmn"), *address)
-    assert json.loads(deployed.stdout)["process"] == "p", deployed.stderr
-    created = broker.grevy("create", "p", "-v", '{"n": 1}', "--result", *address)
-    result = json.loads(created.stdout)
-    assert result["variables"] == {"n": 1}
-    missing = broker.grevy("cancel", "99", *address)
-    assert missing.returncode == 1
-    assert "99" in json.loads(missing.stderr)["error"]
-    assert json.loads(broker.grevy("status", *address).stdout)["role"] == "leader"
-    records = broker.wait_exported('"PROCESS_INSTANCE_CREATION"')
-    assert records[0]["position"] == 1
-    broker.stop()
-    verified = broker.grevy("log", "verify", "--data", str(broker.folder / "data"), "--json")
-    assert json.loads(verified.stdout)["last_position"] >= len(records), verified.stderr
 
 
 def test_restart_goes_on_where_it_was(broker: Broker) -> None:
@@ -157,3 +111,32 @@ def test_chance_is_real_and_instances_start_where_they_are_told(broker: Broker) 
         ]
     assert found[0] != found[1]
     assert all(len(str(variables["id"])) == 36 for variables in found)
+
+
+def test_a_broker_that_is_stopped_answers_what_it_took(broker: Broker) -> None:
+    answered: list[int] = []
+
+    async def create_until_it_is_gone(client: Client) -> None:
+        with contextlib.suppress(Unavailable, RequestTimeout):
+            while True:
+                answered.append((await client.create_instance("p")).key)
+                if len(answered) == 200:
+                    assert broker.process is not None
+                    broker.process.terminate()
+
+    async def load() -> None:
+        options = ClientOptions(request_timeout_s=1.0)
+        async with await Client.connect(broker.address, options=options) as client:
+            await client.deploy(("p.bpmn", MODEL))
+            await asyncio.gather(*(create_until_it_is_gone(client) for _ in range(50)))
+
+    run(load())
+    broker.stop()
+    broker.start()
+    created = {
+        record["key"]
+        for record in broker.rows("log", "dump", "--data", str(broker.data))
+        if (record["valueType"], record["intent"]) == ("PROCESS_INSTANCE", "ELEMENT_COMPLETED")
+    }
+    assert len(set(answered)) == len(answered) >= 200
+    assert set(answered) <= created

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.broker.processes import BrokerProcess, running, wait_until
 
 from grevy.client import SyncClient
 
@@ -21,37 +19,17 @@ MODEL = b"""<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/
 <bpmn:endEvent id="e"><bpmn:incoming>f</bpmn:incoming></bpmn:endEvent>
 <bpmn:sequenceFlow id="f" sourceRef="s" targetRef="e"/></bpmn:process></bpmn:definitions>"""
 
-DEADLINE_S = 30.0
 
-
-class Broker:
-    """A broker process in a folder, with a JSON-lines exporter."""
+class Broker(BrokerProcess):
+    """A broker with a JSON-lines exporter."""
 
     def __init__(self, folder: Path) -> None:
         self.exported = folder / "records"
-        self._config = folder / "grevy.toml"
-        self._config.write_text(
-            f'data = "{folder / "data"}"\nport = 0\n'
-            '[[exporters]]\nid = "lines"\nexporter = "json-lines"\n'
-            f'args = {{ path = "{self.exported}" }}\n',
-            encoding="utf-8",
-        )
-        self.start()
-
-    def start(self) -> None:
-        """Starts it."""
-        command = [sys.executable, "-m", "grevy.broker", "broker", "--config", str(self._config)]
-        self.process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.address = str(json.loads(self.process.stdout.readline())["endpoint"])
-
-    def kill(self) -> None:
-        """Ends it without a word."""
-        self.process.kill()
-        self.process.communicate()
+        super().__init__(folder, [("lines", "json-lines", {"path": str(self.exported)})])
 
     def exporter_pid(self) -> int:
         """The exporter's process."""
+        assert self.process is not None
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children")
         wait_until(lambda: bool(children.read_text().split()))
@@ -73,18 +51,11 @@ class Broker:
         return "".join(file.read_text() for file in sorted(self.exported.glob("*.jsonl")))
 
 
-def wait_until(is_true: Callable[[], bool]) -> None:
-    """Other processes tell nobody what they have done: look again and again."""
-    end = time.monotonic() + DEADLINE_S
-    while not is_true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     """A running broker."""
     broker = Broker(tmp_path)
+    broker.start()
     yield broker
     broker.kill()
 
@@ -119,3 +90,47 @@ def is_running(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
+
+
+UNREACHABLE = ("search", "elasticsearch", {"url": "http://127.0.0.1:1"})
+
+
+def reports(broker: BrokerProcess) -> dict[str, dict[str, object]]:
+    """What `grevy status` says of the exporters, by id."""
+    listed = broker.status()["exporters"]
+    assert isinstance(listed, list)
+    return {report["id"]: report for report in listed}
+
+
+def test_status_tells_how_each_exporter_is(tmp_path: Path) -> None:
+    lines = ("lines", "json-lines", {"path": str(tmp_path / "records")})
+    with running(tmp_path, [lines, UNREACHABLE]) as broker:
+        with SyncClient.connect(broker.address) as client:
+            client.deploy(("p.bpmn", MODEL))
+        records = broker.status()["records"]
+        wait_until(lambda: reports(broker)["lines"]["position"] == records)
+        wait_until(lambda: bool(reports(broker)["search"]["error"]))
+
+        good, bad = reports(broker)["lines"], reports(broker)["search"]
+        assert (good["process"], good["phase"], good["starts"]) == ("running", "exporting", 1)
+        assert (good["lag"], good["error"], good["last_error"]) == (0, "", "")
+        wait_until(lambda: reports(broker)["lines"]["exported_records"] == records)
+        assert (bad["process"], bad["phase"]) == ("running", "opening")
+        assert (bad["position"], bad["lag"]) == (0, records)
+        assert "Connection error" in str(bad["error"])
+        table = broker.grevy("status").stdout
+        assert "Connection error" in table
+        assert "exporting" in table
+
+        os.kill(int(str(good["pid"])), signal.SIGKILL)
+        wait_until(lambda: reports(broker)["lines"]["starts"] == 2)
+        again = reports(broker)["lines"]
+        assert "ended with exit code -9" in str(again["last_error"])
+        assert int(str(again["last_error_at"])) > 0
+
+        broker.stop()
+        broker.configure([lines])
+        broker.start()
+        gone = reports(broker)["search"]
+        assert (gone["process"], gone["position"]) == ("not configured", 0)
+        assert int(str(gone["lag"])) > 0, "it holds the log all the same"

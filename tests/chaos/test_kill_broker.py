@@ -1,5 +1,5 @@
 """kill -9 of the broker under load: nothing that was acknowledged is lost, and nothing happens
-twice.
+twice. It takes checkpoints all the time, so that kills come in the middle of them too.
 
 The load goes on through every kill: the client repeats what was not answered under the same request
 number. In the end the log must hold each order exactly once, created and completed.
@@ -30,6 +30,7 @@ from grevy.protocol.values import ProcessInstanceCreationValue, ProcessInstanceV
 KILLS = int(os.environ.get("GREVY_KILLS", "20"))
 IN_FLIGHT = 50
 BETWEEN_KILLS = 150
+CHECKPOINT_PERIOD_S = 0.1
 
 MODEL = b"""<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
  xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" id="d" targetNamespace="t">
@@ -57,8 +58,9 @@ class BrokerProcess:
             *(sys.executable, "-m", "grevy.broker", "broker", "--json"),
             *("--data", str(self._folder), "--port", str(self._port)),
         ]
+        settings = {"GREVY_CHECKPOINT_PERIOD_S": str(CHECKPOINT_PERIOD_S)}
         self._process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE
+            *command, stdout=asyncio.subprocess.PIPE, env=os.environ | settings
         )
         assert self._process.stdout is not None
         line = await self._process.stdout.readline()

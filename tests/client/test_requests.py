@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,7 @@ async def test_what_is_said_of_jobs(connected: Any) -> None:
         await client.fail_job(mine, retries=2, error_message="no", retry_backoff=1.5)
         await client.throw_error(mine, "E1", "why", {"x": 1})
         await client.update_job_retries(key, 4)
-        await client.update_job_timeout(mine, 500)
+        await client.update_job_timeout(mine, 0.5)
         assert [command.value for command in broker.commands] == [
             JobValue(variables=b'{"r":1}', activation=5),
             JobValue(),
@@ -262,6 +263,23 @@ async def test_closing_fails_what_is_under_way(connected: Any) -> None:
             await client.create_instance("order")
         client.close()
         await broker.wait_until(lambda: len(broker.vanished) == 1)
+
+
+async def test_a_client_that_nobody_closes_holds_up_nobody(scripted: Any) -> None:
+    code = (
+        "import asyncio, gc, sys\n"
+        "from grevy.client import Client, run\n"
+        "async def main():\n"
+        "    client = await Client.connect(sys.argv[1])\n"
+        "    await client.status()\n"
+        "for _ in range(5):\n"
+        "    run(main())\n"
+        "    gc.collect()\n"
+    )
+    async with scripted() as broker:
+        command = (sys.executable, "-c", code, broker.endpoint)
+        forgetful = await asyncio.create_subprocess_exec(*command)
+        assert await forgetful.wait() == 0
 
 
 async def test_a_cancelled_request_is_settled(connected: Any, created: Any) -> None:

@@ -76,7 +76,7 @@ def compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(SOUP)
 def test_any_text_parses_or_is_a_syntax_error(text: str) -> None:
     for parse in (parse_expression, parse_unary_tests):
@@ -91,7 +91,7 @@ def test_any_text_parses_or_is_a_syntax_error(text: str) -> None:
         assert 1 <= error.column <= len(text) + 1
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(operand())
 def test_what_parses_evaluates_and_can_be_written(text: str) -> None:
     try:
@@ -105,7 +105,7 @@ def test_what_parses_evaluates_and_can_be_written(text: str) -> None:
     assert to_json(first.value) == to_json(expression.evaluate(DOCUMENTS.get, 0).value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.text(alphabet="ab.*+?()[]{}|\\^$1,-dwsp", max_size=20), st.text(alphabet="ab1 ", max_size=30)
 )

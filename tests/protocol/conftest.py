@@ -8,7 +8,6 @@ from enum import IntEnum
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -16,11 +15,6 @@ from grevy.protocol.intents import INTENTS, Intent, RecordType, RejectionType
 from grevy.protocol.messages import ClientMessage, CommandRequest, Request, ServerMessage
 from grevy.protocol.record import Answer, Entry, Record, Reply, RequestId
 from grevy.protocol.values import VALUES, Value
-
-settings.register_profile(
-    "protocol", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
-settings.load_profile("protocol")
 
 Strategy = st.SearchStrategy[Any]
 
@@ -117,12 +111,6 @@ CLIENT_MESSAGES: Strategy = st.builds(
 def entries() -> Strategy:
     """Entries with records of any kind."""
     return ENTRIES
-
-
-@pytest.fixture(scope="session")
-def answers() -> Strategy:
-    """Answers, with and without a value."""
-    return _of_hint(Answer)
 
 
 @pytest.fixture(scope="session")

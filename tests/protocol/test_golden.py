@@ -340,11 +340,6 @@ def test_golden_entry() -> None:
     assert codec.decode_entry(golden("entry-1.bin", codec.encode_entry(ENTRY))) == ENTRY
 
 
-def test_golden_answer() -> None:
-    answer = ENTRY.replies[0].answer
-    assert codec.decode_answer(golden("answer-1.bin", codec.encode_answer(answer))) == answer
-
-
 def test_golden_client_message() -> None:
     frame = golden("client-message-1.bin", codec.encode_client_message(CLIENT_MESSAGE))
     assert codec.decode_client_message(frame) == CLIENT_MESSAGE

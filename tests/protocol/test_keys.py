@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from grevy.protocol.keys import (
     KEY_BITS,
-    NO_KEY,
     PARTITIONS_MAX,
     key_of,
     partition_of,
@@ -37,7 +36,7 @@ def test_no_other_keys_are_given_out(partition_id: int, counter: int) -> None:
         key_of(partition_id, counter)
 
 
-@pytest.mark.parametrize("key", [NO_KEY, 0, 99])
+@pytest.mark.parametrize("key", [-1, 0, 99])
 def test_keys_that_no_partition_gave_out(key: int) -> None:
     assert partition_of(key) == 0
 

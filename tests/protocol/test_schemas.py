@@ -30,10 +30,11 @@ def test_a_wheel_brings_its_schemas(tmp_path: Path) -> None:
         archive.extractall(installed)
     program = (
         f"import sys; sys.path.insert(0, {str(installed)!r})\n"
-        "from grevy.protocol.codec import decode_answer, encode_answer\n"
-        "from grevy.protocol.record import Answer\n"
+        "from grevy.protocol.codec import decode_client_message, encode_client_message\n"
+        "from grevy.protocol.messages import ClientMessage\n"
+        "message = ClientMessage(bytes(16), ())\n"
         "from grevy.protocol.schemas import schema_folder\n"
-        "assert decode_answer(encode_answer(Answer(1, 2))) == Answer(1, 2)\n"
+        "assert decode_client_message(encode_client_message(message)) == message\n"
         "print(schema_folder())"
     )
     run = subprocess.run(

@@ -216,6 +216,10 @@ class SimDisk:
         """What programs see in a file; a test may change it, as damage on the device would."""
         return self._names[path].seen
 
+    def files(self) -> list[str]:
+        """The paths of all files that programs see."""
+        return sorted(self._names)
+
     def open(self, path: str) -> SimFile:
         """Open a file."""
         self.check("open")
@@ -248,7 +252,8 @@ class SimDisk:
     def list(self, path: str) -> list[str]:
         """Names in a directory."""
         self.check("list")
-        return sorted(name.rpartition("/")[2] for name in self._names if _parent(name) == path)
+        names = {*self._names, *self._directories} - {""}
+        return sorted(name.rpartition("/")[2] for name in names if _parent(name) == path)
 
     def mkdir(self, path: str) -> None:
         """Make a directory and its parents, durably."""
@@ -256,6 +261,14 @@ class SimDisk:
         while path:
             self._directories.add(path)
             path = _parent(path)
+
+    def rmdir(self, path: str) -> None:
+        """Take an empty directory away."""
+        self.check("rmdir")
+        if self.list(path):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
+        self._directories.remove(path)
+        self.changed()
 
     def fsync_dir(self, path: str) -> None:
         """Make the names in a directory durable."""

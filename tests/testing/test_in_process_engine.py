@@ -12,6 +12,7 @@ from tests.engine.models import ProcessBuilder, one_task, timer
 
 import grevy.testing
 from grevy.protocol.intents import (
+    ErrorType,
     JobIntent,
     ProcessInstanceIntent,
     RejectionType,
@@ -158,6 +159,55 @@ def test_a_cancelled_instance_has_terminated(grevy_engine: InProcessEngine) -> N
     assert grevy_engine.records.has_terminated(instance)
     terminated = ProcessInstanceIntent.ELEMENT_TERMINATED
     assert grevy_engine.records.elements(terminated, instance) == ["task", "p"]
+
+
+def test_incidents_are_found_and_resolved(grevy_engine: InProcessEngine) -> None:
+    grevy_engine.deploy("p.bpmn", one_task())
+    instance = grevy_engine.create("p")
+    other = grevy_engine.create("p")
+    assert not grevy_engine.incidents()
+
+    grevy_engine.fail("work", message="no money")
+
+    (incident,) = grevy_engine.incidents(instance)
+    assert (incident.error_type, incident.message) == (ErrorType.JOB_NO_RETRIES, "no money")
+    assert (incident.element_id, incident.process_instance_key) == ("task", instance)
+    assert not grevy_engine.incidents(other)
+    grevy_engine.resolve_incident(incident, retries=1)
+    assert not grevy_engine.incidents()
+    grevy_engine.complete("work")
+    assert grevy_engine.records.has_completed(instance)
+
+
+def test_where_an_instance_is(grevy_engine: InProcessEngine) -> None:
+    grevy_engine.deploy("p.bpmn", one_task())
+    instance = grevy_engine.create("p")
+    assert grevy_engine.records.active_elements(instance) == ["task"]
+    grevy_engine.complete("work")
+    assert grevy_engine.records.active_elements(instance) == []
+
+
+def test_variables_are_known_after_the_end(grevy_engine: InProcessEngine) -> None:
+    grevy_engine.deploy("p.bpmn", one_task())
+    instance = grevy_engine.create("p", {"x": 1})
+    grevy_engine.complete("work", {"x": 2, "y": [3]})
+    assert grevy_engine.records.has_completed(instance)
+    assert grevy_engine.variables(instance) == {"x": 2, "y": [3]}
+
+
+def test_a_failed_test_shows_what_was_recorded(tmp_path: Path) -> None:
+    (tmp_path / "order.bpmn").write_text(one_task("order"))
+    (tmp_path / "test_it.py").write_text(
+        "def test_it(grevy_engine):\n"
+        "    grevy_engine.deploy('order.bpmn')\n"
+        "    grevy_engine.create('order', {'amount': 7})\n"
+        "    assert grevy_engine.incidents()\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "1 failed" in done.stdout
+    assert "grevy records" in done.stdout
+    assert "amount = 7" in done.stdout
 
 
 def test_every_public_name_is_there() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from grevy.feel import Expression
 from grevy.protocol.intents import BpmnElementType, BpmnEventType
@@ -85,6 +85,9 @@ class SequenceFlow:
     condition: Expression | None = None
 
 
+_NONE: Final = BpmnEventType.NONE  # looked up once: it is asked for with every instance
+
+
 @dataclass(slots=True, eq=False)
 class Element:
     """A flow node, an embedded sub-process or the process itself.
@@ -123,7 +126,7 @@ class Element:
     def none_start_event(self) -> Element | None:
         """The start event without a trigger of a scope, if it has one."""
         for event in self.start_events:
-            if event.event_type is BpmnEventType.NONE:
+            if event.event_type is _NONE:
                 return event
         return None
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from grevy.exporting import ExporterSettings
 
 ENVIRONMENT_PREFIX: Final = "GREVY_"
@@ -41,17 +43,17 @@ class BrokerConfig:
         """Raises ConfigError for a setting that cannot be."""
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port: expected 0 to 65535, got {self.port}")
-        if self.checkpoint_period_s <= 0:
-            raise ConfigError(
-                f"checkpoint_period_s: expected more than 0, got {self.checkpoint_period_s}"
-            )
+        for name in ("checkpoint_period_s", "exporter_log_max_mb"):
+            value = getattr(self, name)
+            if value <= 0:
+                raise ConfigError(f"{name}: expected more than 0, got {value}")
         if self.host not in ("127.0.0.1", "localhost", "::1") and not self.insecure:
             raise ConfigError(
                 f"host: {self.host} is not loopback, and connections are not encrypted: "
                 "set insecure to allow it"
             )
         ids = [exporter.id for exporter in self.exporters]
-        if len(set(ids)) != len(ids):
+        if len(set(ids)) != len(ids) or not all(ids):
             raise ConfigError(f"exporters: each needs an id of its own, got {ids}")
 
 
@@ -77,8 +79,10 @@ def load_config(path: Path | None, overrides: dict[str, object]) -> BrokerConfig
 def _read_toml(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: expected TOML: {error}") from None
 
 
 def _updated(config: BrokerConfig, given: dict[str, object], where: str) -> BrokerConfig:
@@ -117,8 +121,9 @@ def _exporters(value: object, where: str) -> tuple[ExporterSettings, ...]:
         if isinstance(item, ExporterSettings):
             found.append(item)
             continue
-        if not isinstance(item, dict) or not item.get("id") or not item.get("exporter"):
-            raise ConfigError(f"{where}exporters: each needs 'id' and 'exporter', got {item!r}")
-        args = item.get("args", {})
-        found.append(ExporterSettings(str(item["id"]), str(item["exporter"]), dict(args)))
+        try:
+            found.append(msgspec.convert(item, ExporterSettings))
+        except msgspec.ValidationError as error:
+            # Not the table itself: its arguments may hold passwords.
+            raise ConfigError(f"{where}exporters, number {len(found) + 1}: {error}") from None
     return tuple(found)

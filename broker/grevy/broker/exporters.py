@@ -1,16 +1,23 @@
-"""The exporters of a broker: each a process of its own, started with it, and again when it dies."""
+"""The exporters of a broker: each a process of its own, started with it, and again when it dies.
+
+    broker ──order, one JSON line──▶ its standard input; its end is the exporter's end
+           ◀──ExporterStatus, a JSON line whenever it changes── its standard output
+
+Records and acknowledgements go over the socket, as those of any other client.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from grevy.exporting import ExporterSettings
+from grevy.exporting import ExporterSettings, ExporterStatus
+from grevy.ports import Clock
 
 _log = logging.getLogger(__name__)
 
@@ -21,16 +28,48 @@ PAUSE_MAX_S: Final = 30.0
 STEADY_S: Final = 60.0
 """One that lived so long was well: its next pause is the shortest again."""
 
+NOT_CONFIGURED: Final = "not configured"
+"""The process of an exporter that the broker does not run: a consumer of somebody's own, or one
+that left the configuration. Its position holds the log all the same.
+"""
+
+
+class ExporterReport(msgspec.Struct, frozen=True):
+    """How an exporter is, as `grevy status` tells it.
+
+    `position` is what it acknowledged, `lag` how many records follow that. `error` is empty unless
+    it is failing now, for the `attempts`-th time; `last_error` stays, with its time in epoch
+    milliseconds (0: there was none).
+    """
+
+    id: str
+    process: str = NOT_CONFIGURED
+    pid: int = 0
+    starts: int = 0
+    phase: str = ""
+    position: int = 0
+    lag: int = 0
+    exported_records: int = 0
+    lost_records: int = 0
+    attempts: int = 0
+    error: str = ""
+    last_error: str = ""
+    last_error_at: int = 0
+
 
 class ExporterProcess:
     """One exporter's process, watched."""
 
-    def __init__(self, settings: ExporterSettings, address: str) -> None:
+    def __init__(self, settings: ExporterSettings, address: str, clock: Clock) -> None:
         self.id: Final = settings.id
         self.starts = 0
+        self._clock = clock
         self._order = msgspec.json.encode({"address": address, "settings": settings}) + b"\n"
         self._process: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._status: ExporterStatus | None = None
+        self._last_error = ""
+        self._last_error_at = 0
 
     def start(self) -> None:
         """Begins to run it."""
@@ -50,31 +89,77 @@ class ExporterProcess:
         """Whether it runs at the moment."""
         return self._process is not None and self._process.returncode is None
 
+    def report(self) -> ExporterReport:
+        """How it is; the broker knows its position."""
+        status, is_running = self._status, self.is_running
+        report = ExporterReport(
+            self.id,
+            process="running" if is_running else "down",
+            pid=self._process.pid if self._process is not None and is_running else 0,
+            starts=self.starts,
+            error="" if is_running else self._last_error,
+            last_error=self._last_error,
+            last_error_at=self._last_error_at,
+        )
+        if status is None or not is_running:
+            return report
+        return msgspec.structs.replace(
+            report,
+            phase=status.phase.value,
+            exported_records=status.exported_records,
+            lost_records=status.lost_records,
+            attempts=status.attempts,
+            error=status.error,
+        )
+
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         pause = PAUSE_MIN_S
         while True:
             began = loop.time()
-            command = (sys.executable, "-m", "grevy.broker.exporter_host")
-            self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.PIPE
-            )
-            self.starts += 1
-            assert self._process.stdin is not None
-            self._process.stdin.write(self._order)
-            code = await self._process.wait()
+            code = await self._run_once()
             if loop.time() - began > STEADY_S:
                 pause = PAUSE_MIN_S
+            reason = f": {self._status.error}" if self._status and self._status.error else ""
+            self._note_error(f"its process ended with exit code {code}{reason}")
             _log.error("exporter %s ended with %d, starts again in %.1f s", self.id, code, pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSE_MAX_S)
+
+    async def _run_once(self) -> int:
+        """The process from its start to its exit code."""
+        pipe = asyncio.subprocess.PIPE
+        command = (sys.executable, "-m", "grevy.broker.exporter_host")
+        self._process = process = await asyncio.create_subprocess_exec(
+            *command, stdin=pipe, stdout=pipe
+        )
+        self.starts += 1
+        self._status = None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(self._order)
+        async for line in process.stdout:
+            self._take(line)
+        return await process.wait()
+
+    def _take(self, line: bytes) -> None:
+        try:
+            self._status = msgspec.json.decode(line, type=ExporterStatus)
+        except msgspec.DecodeError as error:
+            _log.error("exporter %s reported what cannot be read: %s", self.id, error)
+            return
+        if self._status.error:
+            self._note_error(self._status.error)
+
+    def _note_error(self, text: str) -> None:
+        self._last_error, self._last_error_at = text, self._clock.now_ms()
 
 
 class Exporters:
     """Starts and stops the configured exporters, and knows how they are."""
 
-    def __init__(self, settings: Sequence[ExporterSettings], address: str) -> None:
-        self._processes = [ExporterProcess(one, address) for one in settings]
+    def __init__(self, settings: Sequence[ExporterSettings], address: str, clock: Clock) -> None:
+        self._processes = [ExporterProcess(one, address, clock) for one in settings]
 
     def start(self) -> None:
         """Starts them all."""
@@ -85,11 +170,15 @@ class Exporters:
         """Stops them all."""
         await asyncio.gather(*(process.stop() for process in self._processes))
 
-    def statistics(self) -> dict[str, object]:
-        """Whether each runs, and how often it was started."""
-        return {
-            f"exporter {process.id} process": f"running, start {process.starts}"
-            if process.is_running
-            else f"down after start {process.starts}"
-            for process in self._processes
-        }
+    def reports(self, positions: Mapping[str, int], last_position: int) -> list[ExporterReport]:
+        """How each is: those of the configuration, then others that have a position in the log."""
+        known = {process.id: process.report() for process in self._processes}
+        strangers = {name: ExporterReport(name) for name in positions if name not in known}
+        return [
+            msgspec.structs.replace(
+                report,
+                position=positions.get(name, 0),
+                lag=last_position - positions.get(name, 0),
+            )
+            for name, report in (known | strangers).items()
+        ]

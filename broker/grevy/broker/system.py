@@ -1,10 +1,17 @@
-"""The real clock, disk and entropy: the only place that asks the operating system for them."""
+"""The real clock, disk, entropy, locks: the only place that asks the operating system for them."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import resource
 import time
 from pathlib import Path
+from typing import Final, Self
+
+from grevy.protocol.errors import GrevyError
+
+LOCK_FILE: Final = "lock"
 
 
 class SystemClock:
@@ -17,6 +24,16 @@ class SystemClock:
     def monotonic_ns(self) -> int:
         """A stopwatch that never goes back."""
         return time.monotonic_ns()
+
+
+def process_usage() -> dict[str, float]:
+    """Processor seconds that this process has used, and its resident memory in bytes."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return {
+        "cpu_s": round(used.ru_utime + used.ru_stime, 3),
+        "memory_bytes": pages * resource.getpagesize(),
+    }
 
 
 class OsEntropy:
@@ -79,16 +96,18 @@ class OsFile:
 
 class OsDisk:
     """The tree below a directory of this machine (port `Disk`); the directory is made when it is
-    missing.
+    missing. What is opened for who only looks cannot be written.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, is_read_only: bool = False) -> None:
         self._root = root.resolve()
-        self._make_durably(self._root)
+        self._access = os.O_RDONLY if is_read_only else os.O_RDWR
+        if not is_read_only:
+            self._make_durably(self._root)
 
     def open(self, path: str) -> OsFile:
         """Open an existing file to read and write."""
-        return OsFile(os.open(self._at(path), os.O_RDWR | os.O_CLOEXEC))
+        return OsFile(os.open(self._at(path), self._access | os.O_CLOEXEC))
 
     def create(self, path: str) -> OsFile:
         """Make an empty file that only this user can read."""
@@ -115,6 +134,10 @@ class OsDisk:
         """Make a directory and its parents, durably."""
         self._make_durably(self._at(path))
 
+    def rmdir(self, path: str) -> None:
+        """Take an empty directory away."""
+        self._at(path).rmdir()
+
     def fsync_dir(self, path: str) -> None:
         """Make the names in a directory durable."""
         _fsync_directory(self._at(path))
@@ -136,6 +159,43 @@ class OsDisk:
         self._make_durably(directory.parent)
         directory.mkdir(mode=0o700, exist_ok=True)
         _fsync_directory(directory.parent)
+
+
+class DataInUse(GrevyError):
+    """Another process has the broker's folder open."""
+
+
+class DataLock:
+    """Holds a broker's folder for one process; the system lets go of it when the process ends.
+
+    Opening a log repairs it, which nobody may do while another one writes to it.
+    """
+
+    def __init__(self, data: Path) -> None:
+        """Takes the folder, which is made when it is missing; raises `DataInUse`, or `OSError`."""
+        OsDisk(data)
+        self._fd = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._fd, 20, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._fd)
+            raise DataInUse(
+                f"{data} is in use by a running broker, process {holder}; "
+                "every broker needs a folder of its own"
+            ) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Lets go of the folder. The file stays: without it two could come in at once."""
+        os.close(self._fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
 
 
 def _fsync_directory(directory: Path) -> None:

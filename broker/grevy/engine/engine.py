@@ -35,21 +35,26 @@ from grevy.engine.stores import Stores
 from grevy.engine.tables import PendingCommand
 from grevy.engine.views import Views
 from grevy.ports.entropy import Entropy
+from grevy.protocol.codec import encode_entry
+from grevy.protocol.errors import LimitExceeded
 from grevy.protocol.intents import INTENTS, ErrorIntent, RecordType, RejectionType
 from grevy.protocol.limits import BATCH_BYTES_MAX, BATCH_STEPS_MAX
 from grevy.protocol.record import Entry, Record, RequestId
 from grevy.protocol.values import VALUES, ErrorValue
 from grevy.state import State, WriteSet
 
-NO_POSITION: Final = -1
+# Looked up once, see step.py.
+_COMMAND: Final = RecordType.COMMAND
+_EVENT: Final = RecordType.EVENT
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """What a step gives: an entry for the log, its write set, and what is to be done once the entry
-    is committed.
+    """What a step gives: an entry for the log (`payload` is its bytes), its write set, and what is
+    to be done once the entry is committed.
     """
 
     entry: Entry
+    payload: bytes
     write_set: WriteSet
     pushes: Sequence[PushedJobs]
     sends: Sequence[SentCommand]
@@ -138,11 +143,11 @@ class Engine:
         """Replays an entry; no processor runs."""
         self._state.begin()
         for place, record in enumerate(entry.records):
-            if record.record_type is RecordType.EVENT:
+            if record.record_type is _EVENT:
                 applier = APPLIERS.get(record.intent)
                 if applier is not None:
                     applier(self._stores, record.key, record.value)
-            elif record.record_type is RecordType.COMMAND:
+            elif record.record_type is _COMMAND:
                 position = entry.first_position + place
                 if position != entry.command_position:
                     self._leave(record, position, entry.activations)
@@ -167,6 +172,7 @@ class Engine:
                     current = step.queue.popleft()
                     PROCESSORS[current.intent](step, current)
                     done += 1
+                return self._finish(step, order)
             except AssertionError:
                 self._drop(step)
                 raise
@@ -174,14 +180,17 @@ class Engine:
                 self._drop(step)
                 step = self._begin(order)
                 step.reject(order.command, refused.rejection_type, refused.reason)
+                return self._finish(step, order)
             except Exception as error:  # noqa: BLE001 - whatever a processor raises is told, not lost
                 self._drop(step)
+                if isinstance(error, LimitExceeded):
+                    done //= 2  # the entry is larger than the log takes: less of it may fit
                 if done > 0:
                     steps_max = done  # up to the one that failed; it is tried again by itself
                     continue
                 step = self._begin(order)
                 self._fail(step, order, error)
-            return self._finish(step, order)
+                return self._finish(step, order)
 
     def _begin(self, order: _Order) -> Step:
         self._state.begin()
@@ -200,9 +209,7 @@ class Engine:
         )
         if not order.is_own:
             command = order.command
-            step.records.append(
-                Record(RecordType.COMMAND, command.intent, command.key, command.value)
-            )
+            step.records.append(Record(_COMMAND, command.intent, command.key, command.value))
         step.activations = order.activations
         return step
 
@@ -223,7 +230,11 @@ class Engine:
             park(step, command, position, reason)
             return
         text = f"Expected to process {command.intent.name}, but it failed unexpectedly: {reason}"
-        step.reject(command, RejectionType.PROCESSING_ERROR, text)
+        is_size = isinstance(error, LimitExceeded)
+        kind = (
+            RejectionType.EXCEEDED_BATCH_RECORD_SIZE if is_size else RejectionType.PROCESSING_ERROR
+        )
+        step.reject(command, kind, text)
 
     def _finish(self, step: Step, order: _Order) -> Outcome:
         position = order.position
@@ -231,6 +242,7 @@ class Engine:
             step.records.append(Record(RecordType.COMMAND, left.intent, left.key, left.value))
             where = position + len(step.records) - 1
             self._leave(step.records[-1], where, step.activations)
+        # Encoded before the step is sealed: what cannot be written to the log must leave no trace.
         entry = Entry(
             partition_id=self._partition_id,
             timestamp=order.now,
@@ -241,9 +253,10 @@ class Engine:
             key_counter=step.key_counter,
             activations=step.activations,
         )
+        payload = encode_entry(entry)
         self._close(entry)
         has_pending = bool(step.queue) or order.is_own
-        return Outcome(entry, self._state.seal(), step.pushes, step.sends, has_pending)
+        return Outcome(entry, payload, self._state.seal(), step.pushes, step.sends, has_pending)
 
     def _leave(self, record: Record, position: int, activations: int) -> None:
         encoded = msgspec.msgpack.encode(record.value)

@@ -196,6 +196,12 @@ class Step:
         if applier is not None:
             applier(self._stores, key, value)
 
+    def restate(self, value: Value) -> None:
+        """The log gets the client's command in the form in which it was understood."""
+        first = self.records[0]
+        assert first.record_type is RecordType.COMMAND, "a step begins with its command"
+        self.records[0] = Record(first.record_type, first.intent, first.key, value)
+
     def follow_up(self, intent: Intent, key: int, value: Value) -> None:
         """The engine goes on with this, after what is queued already."""
         self.queue.append(Command(intent, key, value))

@@ -5,63 +5,56 @@ stay as flat as they read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from grevy.feel.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A constant, temporal ones included; a temporal text that means nothing is a null."""
 
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class InputSymbol:
+class InputSymbol(Struct, frozen=True):
     """`?`, the value that a unary test is about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A variable."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Struct, frozen=True):
     """`base.key`."""
 
     base: Node
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """`base[condition]`, or an item by its index."""
 
     base: Node
     condition: Node
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(Struct, frozen=True):
     """`[a, b]`."""
 
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ContextOf:
+class ContextOf(Struct, frozen=True):
     """`{a: 1, b: a + 1}`; later entries see earlier ones."""
 
     entries: tuple[tuple[str, Node], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RangeOf:
+class RangeOf(Struct, frozen=True):
     """`[a..b]` and its open variants as a value."""
 
     start: Node
@@ -70,8 +63,7 @@ class RangeOf:
     is_end_closed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """`first op operand op operand …`, of one precedence, from left to right; op is one of + - * /
     **.
     """
@@ -80,15 +72,13 @@ class Chain:
     rest: tuple[tuple[str, Node], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Negation:
+class Negation(Struct, frozen=True):
     """`-operand`."""
 
     operand: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """`left op right`; op is one of = != < <= > >=."""
 
     operator: str
@@ -96,8 +86,7 @@ class Comparison:
     right: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
+class Between(Struct, frozen=True):
     """`value between low and high`."""
 
     value: Node
@@ -105,40 +94,35 @@ class Between:
     high: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Junction:
+class Junction(Struct, frozen=True):
     """`a and b and …`, `a or b or …`, or the tests of a list of which one has to hold."""
 
     is_and: bool
     operands: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(Struct, frozen=True):
     """`if c then a else if d then b else e`: the branches (condition, value), then what is left."""
 
     branches: tuple[tuple[Node, Node], ...]
     otherwise: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(Struct, frozen=True):
     """`start..end` after `in` of an iteration."""
 
     start: Node
     end: Node
 
 
-@dataclass(frozen=True, slots=True)
-class For:
+class For(Struct, frozen=True):
     """`for a in xs, b in ys return body`."""
 
     iterators: tuple[tuple[str, Node], ...]
     body: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Quantified:
+class Quantified(Struct, frozen=True):
     """`some a in xs satisfies condition`, or `every`."""
 
     is_every: bool
@@ -146,24 +130,21 @@ class Quantified:
     condition: Node
 
 
-@dataclass(frozen=True, slots=True)
-class In:
+class In(Struct, frozen=True):
     """`value in tests`."""
 
     value: Node
     tests: Node
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceOf:
+class InstanceOf(Struct, frozen=True):
     """`value instance of type`."""
 
     value: Node
     type: FeelType
 
 
-@dataclass(frozen=True, slots=True)
-class FeelType:
+class FeelType(Struct, frozen=True):
     """`number`, `list<number>`, `context<a: number>`, `function<a, b> -> c`: members are by key,
     or by index.
     """
@@ -172,8 +153,7 @@ class FeelType:
     members: tuple[tuple[str, FeelType], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """`name(a, b)`, `base.name(a, b)` or `base(a, b)`; names is empty for positional arguments."""
 
     base: Node | None
@@ -182,38 +162,33 @@ class Call:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionOf:
+class FunctionOf(Struct, frozen=True):
     """`function(a, b) body`."""
 
     parameters: tuple[str, ...]
     body: Node
 
 
-@dataclass(frozen=True, slots=True)
-class InputComparison:
+class InputComparison(Struct, frozen=True):
     """`< x` and the like: compares the input."""
 
     operator: str
     operand: Node
 
 
-@dataclass(frozen=True, slots=True)
-class InputInRange:
+class InputInRange(Struct, frozen=True):
     """`[a..b]` where it is a test: whether the input lies in it."""
 
     range: RangeOf
 
 
-@dataclass(frozen=True, slots=True)
-class UnaryTest:
+class UnaryTest(Struct, frozen=True):
     """An expression as a test: true, equal to the input, or a list with the input in it."""
 
     expression: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     """`not(tests)` as a whole unary test."""
 
     tests: Node
@@ -250,7 +225,7 @@ Node: TypeAlias = (
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes right below a node, in the order in which they are written."""
-    pending: list[object] = [getattr(node, field.name) for field in reversed(fields(node))]
+    pending: list[object] = [getattr(node, name) for name in reversed(node.__struct_fields__)]
     while pending:
         part = pending.pop()
         if isinstance(part, tuple):

@@ -10,6 +10,7 @@ from grevy.journal.errors import (
 )
 from grevy.journal.flush import FlushHandle
 from grevy.journal.frame import JournalEntry
+from grevy.journal.inspection import JournalDamaged, JournalInspection, Tail
 from grevy.journal.journal import Journal, JournalOptions, JournalStatistics
 from grevy.journal.reader import JournalReader
 from grevy.journal.slots import SlotFile, SlotOwner
@@ -20,13 +21,16 @@ __all__ = [
     "JournalBusy",
     "JournalCompacted",
     "JournalCorrupted",
+    "JournalDamaged",
     "JournalEntry",
     "JournalError",
     "JournalFailed",
+    "JournalInspection",
     "JournalOptions",
     "JournalReader",
     "JournalStatistics",
     "SlotFile",
     "SlotOwner",
     "SlotsCorrupted",
+    "Tail",
 ]

@@ -3,6 +3,7 @@
 GrevyError
 └── JournalError
     ├── JournalCorrupted   what was flushed is not there; never repaired in silence
+    │   └── JournalDamaged     the same, with file and byte (`inspection`)
     ├── JournalFailed      a write or a sync failed; this journal does nothing any more
     ├── JournalBusy        the end of the log cannot move while a flush is under way
     ├── JournalCompacted   the index was dropped from the front of the log

@@ -54,7 +54,7 @@ class Found:
     """The readable part of a log."""
 
     segments: list[Segment] = field(default_factory=list)
-    why_ended: str = "the next segment is missing"
+    why_ended: str = ""
     """Why the log goes no further than its last frame."""
     is_torn: bool = False
     """Whether bytes that are no frame follow in the last segment."""
@@ -97,8 +97,11 @@ def _load(files: LogFiles, promise: Promise) -> Found:
     found = Found()
     before, segment_id = promise.before, promise.first_segment_id
     existing = files.segment_ids()
-    while segment_id in existing:
+    while True:
         path = segment_path(files.directory, segment_id)
+        if segment_id not in existing:
+            found.why_ended = f"{path} is missing"
+            break
         file = files.disk.open(path)
         segment, why = Segment.load(file, path, files.stamp(segment_id), before)
         if why:

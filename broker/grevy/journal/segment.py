@@ -48,7 +48,16 @@ def segment_path(directory: str, segment_id: int) -> str:
 class Segment:
     """The frames of one file, from `first_index` to `end.link.index`."""
 
-    __slots__ = ("_indexes", "_places", "before", "end", "file", "path", "stamp")
+    __slots__ = (
+        "_indexes",
+        "_places",
+        "before",
+        "end",
+        "file",
+        "has_header",
+        "path",
+        "stamp",
+    )
 
     def __init__(self, file: File, path: str, stamp: Stamp, before: Link) -> None:
         self.file = file
@@ -58,6 +67,8 @@ class Segment:
         """The entry that the first one here continues."""
         self.end = Place(FRAME_HEADER_BYTES, before)
         """Where the next entry goes."""
+        self.has_header = True
+        """Whether the file begins as it should."""
         self._places = [self.end]
         self._indexes = [before.index]
 
@@ -79,6 +90,7 @@ class Segment:
         segment = cls(file, path, stamp, before)
         size = file.size()
         why = check_segment_header(file.pread(FRAME_HEADER_BYTES, 0), stamp, before)
+        segment.has_header = not why
         needed = FRAME_HEADER_BYTES
         while not why and needed <= size - segment.end.offset:
             scan = segment._scan(segment.end, size, needed, UNLIMITED)

@@ -75,14 +75,11 @@ class SlotFile:
         it is another owner's.
         """
         file = disk.open(path)
-        found = [
-            _decode(file.pread(SLOT_BYTES_MAX, offset), path, owner) for offset in SLOT_OFFSETS
-        ]
-        readable = [slot for slot in found if slot is not None]
-        if not readable:
+        try:
+            sequence, value = _newest(file, path, owner)
+        except SlotsCorrupted:
             file.close()
-            raise SlotsCorrupted(f"{path}: neither copy is readable")
-        sequence, value = max(readable)
+            raise
         slots = cls(file, owner, sequence, value)
         slots.write_both(value)
         return slots
@@ -108,6 +105,24 @@ class SlotFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def read_slots(disk: Disk, path: str, owner: SlotOwner) -> bytes:
+    """The value, for who only looks; nothing is written. Raises as `SlotFile.open` does."""
+    file = disk.open(path)
+    try:
+        return _newest(file, path, owner)[1]
+    finally:
+        file.close()
+
+
+def _newest(file: File, path: str, owner: SlotOwner) -> tuple[int, bytes]:
+    """Sequence and value of the newest readable slot."""
+    found = [_decode(file.pread(SLOT_BYTES_MAX, offset), path, owner) for offset in SLOT_OFFSETS]
+    readable = [slot for slot in found if slot is not None]
+    if not readable:
+        raise SlotsCorrupted(f"{path}: neither copy is readable")
+    return max(readable)
 
 
 def _encode(owner: SlotOwner, sequence: int, value: bytes) -> bytes:

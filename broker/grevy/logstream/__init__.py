@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grevy.journal import Journal
-from grevy.protocol.codec import entry_positions
+from grevy.protocol.codec import decode_entry, entry_positions
 
 __all__ = ["LogStream"]
 
@@ -21,8 +21,11 @@ class LogStream:
         self._journal = journal
 
     def index_of(self, position: int) -> int:
-        """The index of the entry that holds a position; of the oldest entry for what is compacted,
-        else one past the end.
+        """The index from which reading on comes to a position first: that of the entry that holds
+        it, or of the first of the entries without records right before that one.
+
+        The oldest index for what is compacted; for what is still to come, where its entry could be
+        at the earliest.
         """
         low, high = self._journal.first_index, self._journal.last_index + 1
         while low < high:
@@ -46,6 +49,18 @@ class LogStream:
         if found == end:
             return None
         return entry_positions(self._journal.read(found, 1)[0].payload)[0]
+
+    def last_timestamp(self) -> int:
+        """The time of the newest entry with records, in epoch milliseconds; 0 where there is none.
+
+        Entries that only begin a term have no records. There is one for each start of the broker,
+        so few of them follow each other.
+        """
+        for index in range(self._journal.last_index, self._journal.first_index - 1, -1):
+            payload = self._journal.read(index, 1)[0].payload
+            if payload:
+                return decode_entry(payload).timestamp
+        return 0
 
     def read(self, from_index: int, max_bytes: int) -> Iterator[tuple[int, bytes]]:
         """Entries from an index on: index and payload (empty for a leader's first entry), at most

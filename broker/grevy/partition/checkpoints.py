@@ -1,33 +1,49 @@
 """Checkpoints while the partition works, and the log that they make superfluous.
 
 The handle is taken on the loop (it holds a read transaction of the state), the copy is written in a
-thread. The log is compacted up to the oldest of: the checkpoint, and what the exporters
-acknowledged; but exporters hold back only so much of it.
+thread. The log is compacted up to the oldest of: the checkpoints that are kept, and what the
+exporters acknowledged; but exporters hold back only so much of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from grevy.partition.storage import CHECKPOINTS, PartitionStorage, checkpoint_directories
-from grevy.state import Manifest
+from grevy.journal import JournalError
+from grevy.partition.storage import (
+    CHECKPOINTS,
+    PartitionStorage,
+    all_checkpoints,
+    checkpoint_directories,
+    origin_of,
+)
+from grevy.ports import Disk
+from grevy.state import MANIFEST_FILE, CheckpointHandle, Manifest
 
 _log = logging.getLogger(__name__)
 
 KEPT: Final = 2
-"""Checkpoints that stay: the newest, and the one before it."""
+"""Checkpoints that stay: the newest, and the one before it, should the newest be damaged."""
 
 
 class Checkpoints:
     """Takes a checkpoint now and then."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, storage: PartitionStorage) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        storage: PartitionStorage,
+        *,
+        on_failed: Callable[[BaseException], None],
+    ) -> None:
         self._loop = loop
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="grevy-checkpoint")
         self._storage = storage
+        self._on_failed = on_failed
         self._running: asyncio.Future[Manifest] | None = None
         self._last_ns = -1
         self._last_index = storage.state.applied_index
@@ -44,32 +60,25 @@ class Checkpoints:
         if self._storage.state.applied_index > self._last_index:
             self.begin()
 
-    def begin(self) -> asyncio.Future[object]:
-        """Begins a checkpoint; the future is done when it is on disk and the log is compacted."""
+    def begin(self) -> asyncio.Future[None]:
+        """Begins a checkpoint; the future is done when it is on disk and the log is compacted.
+
+        A checkpoint that fails is told in the log of the program, and the next one is tried anew.
+        """
         assert self._running is None, "one checkpoint at a time"
         handle = self._storage.state.checkpoint_handle()
         index = handle.progress.applied_index
-        disk = self._storage.disk
-        disk.mkdir(CHECKPOINTS)
-        directory = f"{CHECKPOINTS}/{index}"
-        running = self._loop.run_in_executor(self._executor, handle.write, disk, directory)
-        self._running = running
-        done: asyncio.Future[object] = self._loop.create_future()
+        write = checkpoint_writer(self._storage, handle)
+        self._running = self._loop.run_in_executor(self._executor, write)
+        done: asyncio.Future[None] = self._loop.create_future()
 
         def finish(written: asyncio.Future[Manifest]) -> None:
             handle.close()
             self._running = None
-            error = written.exception()
-            if error is not None:
-                _log.error("the checkpoint at index %d failed: %s", index, error)
-                done.set_result(None)
-                return
-            self._last_index = index
-            self.taken += 1
-            self._compact(index)
+            self._finish(index, written.exception())
             done.set_result(None)
 
-        running.add_done_callback(finish)
+        self._running.add_done_callback(finish)
         return done
 
     async def stop(self) -> None:
@@ -78,18 +87,57 @@ class Checkpoints:
             await asyncio.wait([self._running])
         self._executor.shutdown(wait=True)
 
-    def _compact(self, index: int) -> None:
-        storage = self._storage
-        storage.exporters.save()
-        for _, directory in checkpoint_directories(storage.disk)[:-KEPT]:
-            for name in storage.disk.list(directory):
-                storage.disk.remove(f"{directory}/{name}")
-        limit = index
-        if storage.journal.statistics().bytes <= storage.options.exporter_log_bytes_max:
-            for name, position in storage.exporters.positions().items():
-                held = storage.log.index_of(position + 1) - 1
-                if held < limit:
-                    _log.warning("exporter %s holds the log at position %d", name, position)
-                    limit = held
-        if limit >= storage.journal.first_index:
-            storage.journal.compact(limit)
+    def _finish(self, index: int, error: BaseException | None) -> None:
+        if error is not None:
+            _log.error("the checkpoint at index %d failed: %s", index, error)
+            return
+        self._last_index = index
+        self.taken += 1
+        try:
+            drop_what_is_superfluous(self._storage)
+        except (OSError, JournalError) as failure:
+            self._on_failed(failure)
+
+
+def checkpoint_writer(
+    storage: PartitionStorage, handle: CheckpointHandle
+) -> Callable[[], Manifest]:
+    """What writes the checkpoint of a handle; it may be called in another thread."""
+    disk, index = storage.disk, handle.progress.applied_index
+    origin = origin_of(storage.journal, index)
+
+    def write() -> Manifest:
+        disk.mkdir(CHECKPOINTS)
+        return handle.write(disk, f"{CHECKPOINTS}/{index}", origin=origin)
+
+    return write
+
+
+def drop_what_is_superfluous(storage: PartitionStorage) -> None:
+    """Removes checkpoints beyond those that are kept, and the log that nobody needs any more."""
+    storage.exporters.save()
+    kept = checkpoint_directories(storage.disk)[-KEPT:]
+    for _, directory in all_checkpoints(storage.disk):
+        if directory not in [name for _, name in kept]:
+            _remove_checkpoint(storage.disk, directory)
+    # Fewer than are kept: damage to the only one is then made good by the whole log.
+    limit = kept[0][0] if len(kept) == KEPT else 0
+    if storage.journal.statistics().bytes <= storage.options.exporter_log_bytes_max:
+        for name, position in storage.exporters.positions().items():
+            held = storage.log.index_of(position + 1) - 1
+            if held < limit:
+                _log.warning("exporter %s holds the log at position %d", name, position)
+                limit = held
+    # The entry with the last record stays: it says how far time was.
+    limit = min(limit, storage.log.index_of(storage.state.applied_position) - 1)
+    if limit >= storage.journal.first_index:
+        storage.journal.compact(limit)
+
+
+def _remove_checkpoint(disk: Disk, directory: str) -> None:
+    """The manifest goes first: a directory that has one is whole."""
+    names = disk.list(directory)
+    for name in sorted(names, key=lambda name: name != MANIFEST_FILE):
+        disk.remove(f"{directory}/{name}")
+        disk.fsync_dir(directory)
+    disk.rmdir(directory)

@@ -56,7 +56,7 @@ class CommitPipeline:
         self._proposed: deque[bytes] = deque()
         self._flushing: asyncio.Future[None] | None = None
         self._idle = asyncio.Event()
-        self._is_stopping = False
+        self._has_failed = False
 
     @property
     def commit_index(self) -> int:
@@ -75,30 +75,29 @@ class CommitPipeline:
 
     def propose(self, payload: bytes) -> None:
         """Hands an entry to raft; `advance` sends it on its way."""
-        assert not self._is_stopping, "nothing is proposed at the end"
         self._node.propose(payload)
         self._proposed.append(payload)
 
     def advance(self) -> None:
         """Does what raft asks for: writes, and gives out what is committed; begins a flush if the
-        disk is free.
+        disk is free. After a failure nothing happens any more.
         """
-        while (ready := self._node.ready()) is not None:
-            try:
+        if self._has_failed:
+            return
+        try:
+            while (ready := self._node.ready()) is not None:
                 self._storage.write(ready)
-            except Exception as error:
-                self._on_failed(error)
-                raise
-            self._node.advance(ready)
-            if ready.committed_index > self._applied_index:
-                self._give_out(ready.committed_index)
-        self._flush()
+                self._node.advance(ready)
+                if ready.committed_index > self._applied_index:
+                    self._give_out(ready.committed_index)
+            self._flush()
+        except Exception as error:  # noqa: BLE001 - disk, state or a broken invariant: it is the end
+            self._fail(error)
 
     async def stop(self) -> None:
-        """Waits until everything that was proposed is committed."""
+        """Waits until everything that was proposed is committed, or the disk has failed."""
         self.advance()
-        self._is_stopping = True
-        if self._flushing is not None:
+        while self._flushing is not None and not self._has_failed:
             await self._idle.wait()
         self._executor.shutdown(wait=True)
         self._storage.close()
@@ -116,15 +115,23 @@ class CommitPipeline:
 
     def _flushed(self, done: asyncio.Future[None], handle: FlushHandle) -> None:
         self._flushing = None
-        error = done.exception()
-        if error is not None:
-            self._on_failed(error)
+        try:
+            done.result()
+            self._journal.flushed(handle)
+            self._node.persisted(handle.index, handle.term)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)
             return
-        self._journal.flushed(handle)
-        self._node.persisted(handle.index, handle.term)
         self.advance()
         if self._flushing is None:
             self._idle.set()
+
+    def _fail(self, error: Exception) -> None:
+        if self._has_failed:
+            return
+        self._has_failed = True
+        self._idle.set()
+        self._on_failed(error)
 
     def _give_out(self, committed_index: int) -> None:
         """Entries that were proposed here are at hand; older ones are read from the log."""

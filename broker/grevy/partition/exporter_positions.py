@@ -1,7 +1,11 @@
 """What exporters have acknowledged: position and metadata of each, in a small file.
 
+    exporters/positions   line 1: an `ExporterPosition` for each id, as JSON;
+                          line 2: the XXH3-128 of line 1 in hex
+
 Written at most once in a while and at the end: after a crash an exporter sees the last records
-again, which it expects anyway.
+again, which it expects anyway. A file that is damaged or gone is refused: an exporter that is given
+a wrong position would miss records in silence.
 """
 
 from __future__ import annotations
@@ -9,7 +13,9 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from xxhash import xxh3_128_hexdigest
 
+from grevy.partition.errors import StorageFailed
 from grevy.ports import Disk
 
 _FILE: Final = "positions"
@@ -32,18 +38,26 @@ class ExporterPositions:
         self._is_changed = False
 
     @classmethod
-    def open(cls, disk: Disk, directory: str) -> ExporterPositions:
-        """Reads what was saved."""
+    def open(cls, disk: Disk, directory: str, *, is_new: bool) -> ExporterPositions:
+        """Reads what was saved; `is_new` says that nothing may have been. Raises `StorageFailed`
+        for a file that is damaged or gone.
+        """
         disk.mkdir(directory)
         path = f"{directory}/{_FILE}"
         if not disk.exists(path):
-            return cls(disk, directory, {})
+            if not is_new:
+                raise StorageFailed(f"{path} is missing, but there is a log")
+            positions = cls(disk, directory, {})
+            positions._write()
+            return positions
         file = disk.open(path)
         try:
-            data = file.pread(file.size(), 0)
+            content, _, checksum = file.pread(file.size(), 0).partition(b"\n")
         finally:
             file.close()
-        return cls(disk, directory, msgspec.json.decode(data, type=dict[str, ExporterPosition]))
+        if checksum != xxh3_128_hexdigest(content).encode() + b"\n":
+            raise StorageFailed(f"{path} is damaged")
+        return cls(disk, directory, msgspec.json.decode(content, type=dict[str, ExporterPosition]))
 
     def get(self, exporter_id: str) -> ExporterPosition | None:
         """How far an exporter is."""
@@ -67,17 +81,20 @@ class ExporterPositions:
 
     def save(self) -> None:
         """Makes what is acknowledged durable, by renaming a whole file."""
-        if not self._is_changed:
-            return
+        if self._is_changed:
+            self._write()
+            self._is_changed = False
+
+    def _write(self) -> None:
+        content = msgspec.json.encode(self._known)
         fresh = f"{self._directory}/{_FILE}.new"
         if self._disk.exists(fresh):
             self._disk.remove(fresh)
         file = self._disk.create(fresh)
         try:
-            file.pwrite(msgspec.json.encode(self._known), 0)
+            file.pwrite(content + b"\n" + xxh3_128_hexdigest(content).encode() + b"\n", 0)
             file.fdatasync()
         finally:
             file.close()
         self._disk.rename(fresh, f"{self._directory}/{_FILE}")
         self._disk.fsync_dir(self._directory)
-        self._is_changed = False

@@ -18,10 +18,15 @@ from typing import Final, Protocol
 from grevy.engine import CLIENT_COMMANDS, Command
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
+from grevy.partition.requests import (
+    fault_of_acknowledgement,
+    fault_of_jobs,
+    fault_of_records,
+)
 from grevy.partition.storage import PartitionStorage
 from grevy.ports import Clock, Entropy
 from grevy.protocol.intents import JobBatchIntent, JobIntent
-from grevy.protocol.limits import IN_FLIGHT_MAX
+from grevy.protocol.limits import IN_FLIGHT_MAX, JOBS_PER_ACTIVATION_MAX
 from grevy.protocol.messages import (
     AcknowledgeRecords,
     AddCredit,
@@ -87,8 +92,10 @@ class Partition:
         self._feed = RecordFeed(storage.log)
         self._peers: dict[bytes, Peer] = {}
         self._outbox: Outbox | None = None
-        self._last_ms = 0
-        self._is_ready = asyncio.Event()
+        self._last_ms = storage.log.last_timestamp()
+        self._is_serving = False
+        self._failure: BaseException | None = None
+        self._settled = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._on_failed = on_failed
         self._pipeline = CommitPipeline(
@@ -98,7 +105,7 @@ class Partition:
             on_committed=self._on_committed,
             on_failed=self._fail,
         )
-        self._checkpoints = Checkpoints(loop, storage)
+        self._checkpoints = Checkpoints(loop, storage, on_failed=self._fail)
 
     @property
     def term(self) -> int:
@@ -106,16 +113,22 @@ class Partition:
         return self._pipeline.term
 
     async def start(self, outbox: Outbox) -> None:
-        """Takes the lead, replays what the checkpoint does not have, and is ready for requests."""
+        """Takes the lead, replays what the checkpoint does not have, and is ready for requests.
+
+        Raises what made the partition fail, if that comes first.
+        """
         self._outbox = outbox
         self._pipeline.start()
-        await self._is_ready.wait()
+        await self._settled.wait()
+        if self._failure is not None:
+            raise self._failure
         self._timer = self._loop.call_later(TICK_S, self._tick)
 
     async def stop(self) -> None:
         """Lets what is in flight commit, and closes the log."""
         if self._timer is not None:
             self._timer.cancel()
+        self._propose()
         await self._pipeline.stop()
         await self._checkpoints.stop()
         self._storage.close()
@@ -140,12 +153,18 @@ class Partition:
 
     def on_drained(self) -> None:
         """The turn's requests are processed: they are appended and flushed together."""
+        if self._failure is not None:
+            return
         if self._stream.has_pending:
-            for payload in self._stream.go_on(self._now()):
-                self._pipeline.propose(payload)
+            self._stream.go_on(self._now())
             if self._stream.has_pending:
                 self._loop.call_soon(self.on_drained)
+        self._propose()
         self._pipeline.advance()
+
+    def _propose(self) -> None:
+        for payload in self._stream.take_entries():
+            self._pipeline.propose(payload)
 
     def on_vanished(self, peer: Peer) -> None:
         """A client is gone: its jobs go back at once."""
@@ -157,14 +176,24 @@ class Partition:
             del self._peers[peer.client_id]
         self.on_drained()
 
+    def exporter_positions(self) -> dict[str, int]:
+        """What each exporter has acknowledged."""
+        return self._storage.exporters.positions()
+
+    @property
+    def last_position(self) -> int:
+        """The position of the newest record."""
+        return self._stream.next_position - 1
+
     def statistics(self) -> dict[str, object]:
         """Figures for people and dashboards."""
         return {
-            "records": self._stream.next_position - 1,
+            "records": self.last_position,
             "in_flight": self._stream.in_flight,
             "commands_processed": self._stream.commands_processed,
             "entries_replayed": self._stream.entries_replayed,
             "jobs_leased": self._leases.count,
+            "checkpoints_taken": self._checkpoints.taken,
             **{f"credit of {topic}": n for topic, n in self._topics.statistics().items()},
             **self._pipeline.statistics(),
             **self._storage.statistics(),
@@ -187,12 +216,13 @@ class Partition:
         if request.intent in _LEASE_ENDS:
             self._leases.release(request.key)
         command = Command(request.intent, request.key, request.value)
-        self._pipeline.propose(self._stream.submit(command, self._now(), identity))
+        self._stream.submit(command, self._now(), identity)
 
     def _refusal(self, request: CommandRequest) -> ErrorReply | None:
         number, intent = request.number, request.intent
-        if not self._is_ready.is_set():
-            text = f"partition {self.partition_id} is not ready yet"
+        if not self._is_serving:
+            why = "is not ready yet" if self._failure is None else "has failed"
+            text = f"partition {self.partition_id} {why}"
             return ErrorReply(number, ErrorCode.UNAVAILABLE, text, RETRY_AFTER_MS)
         if intent not in CLIENT_COMMANDS:
             text = f"{intent.value_type.name} {intent.name} is not a command of clients"
@@ -203,6 +233,8 @@ class Partition:
         return None
 
     def _open_jobs(self, peer: Peer, request: OpenJobSubscription) -> None:
+        if self._is_at_fault(peer, request.subscription, fault_of_jobs(request)):
+            return
         subscription = JobSubscription(
             peer,
             request.subscription,
@@ -230,7 +262,7 @@ class Partition:
 
     def _push_existing(self, subscription: JobSubscription) -> None:
         """Jobs that were there before the credit: no polling beside the subscription."""
-        if not self._is_ready.is_set() or subscription.credit == 0:
+        if not self._is_serving or subscription.credit == 0:
             return
         if not self._engine.views.jobs.activatable(subscription.job_type, 1):
             return
@@ -238,13 +270,15 @@ class Partition:
             type=subscription.job_type,
             worker=subscription.worker,
             timeout=subscription.timeout,
-            max_jobs_to_activate=subscription.credit,
+            max_jobs_to_activate=min(subscription.credit, JOBS_PER_ACTIVATION_MAX),
             fetch_variables=subscription.fetch_variables,
         )
         command = Command(JobBatchIntent.ACTIVATE, -1, value)
-        self._pipeline.propose(self._stream.submit(command, self._now(), taker=subscription))
+        self._stream.submit(command, self._now(), taker=subscription)
 
     def _open_records(self, peer: Peer, request: OpenRecordSubscription) -> None:
+        if self._is_at_fault(peer, request.subscription, fault_of_records(request)):
+            return
         exporter = None
         if request.exporter_id:
             self._storage.exporters.register(request.exporter_id)
@@ -263,10 +297,20 @@ class Partition:
 
     def _acknowledge(self, peer: Peer, request: AcknowledgeRecords) -> None:
         subscription = self._feed.find(peer, request.subscription)
-        if subscription is not None and subscription.exporter_id:
+        if subscription is None or not subscription.exporter_id:
+            return
+        fault = fault_of_acknowledgement(request, self._storage.state.applied_position)
+        if not self._is_at_fault(peer, request.subscription, fault):
             self._storage.exporters.acknowledge(
                 subscription.exporter_id, request.position, request.metadata
             )
+
+    def _is_at_fault(self, peer: Peer, subscription: int, fault: str) -> bool:
+        """Ends a subscription that asks for what cannot be, and says so."""
+        if fault:
+            self._close_subscription(peer, subscription)
+            self._send(peer, SubscriptionClosed(subscription, ErrorCode.MALFORMED, fault))
+        return bool(fault)
 
     def _close_subscription(self, peer: Peer, number: int) -> None:
         subscription = self._topics.close(peer, number)
@@ -276,25 +320,23 @@ class Partition:
 
     def _take_back(self, subscription: JobSubscription) -> None:
         for command in self._leases.take_back(subscription):
-            self._pipeline.propose(self._stream.submit(command, self._now()))
+            self._stream.submit(command, self._now())
 
     # ── commits ───────────────────────────────────────────────────────────────────────────────────
 
     def _on_committed(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
         effects = self._stream.commit(payloads, last_index)
         self._give_out(effects)
-        if is_settled and not self._is_ready.is_set():
+        self._propose()
+        if is_settled and not self._is_serving and self._failure is None:
             self._stream.begin()
-            self._is_ready.set()
+            self._is_serving = True
+            self._settled.set()
         if not self._feed.is_empty:
             self._pump()
 
     def _give_out(self, effects: Effects) -> None:
         assert not effects.sends, "there is one partition, and nothing for others"
-        for reply in effects.replies:
-            peer = self._peers.get(reply.request.client_id)
-            if peer is not None:
-                self._send(peer, CommandReply(reply.request.number, reply.answer))
         for push in effects.pushes:
             taker = push.taker
             if isinstance(taker, RequestId):
@@ -309,6 +351,11 @@ class Partition:
                 self._send(taker.owner, JobPush(taker.number, push.jobs))
             else:
                 self._take_back(taker)
+        # Behind the pushes: with its answer a client forgets a request, and what it fetched.
+        for reply in effects.replies:
+            peer = self._peers.get(reply.request.client_id)
+            if peer is not None:
+                self._send(peer, CommandReply(reply.request.number, reply.answer))
 
     def _pump(self) -> None:
         for lost in self._feed.drop_overtaken():
@@ -331,16 +378,21 @@ class Partition:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        for payload in self._stream.run_schedule(self._now()):
-            self._pipeline.propose(payload)
+        self._stream.run_schedule(self._now())
         self._checkpoints.run_if_due(self._clock.monotonic_ns())
         self.on_drained()
 
     def _now(self) -> int:
-        """The log's time never goes back, whatever the machine's does."""
+        """The log's time never goes back, whatever the machine's does, also while it was down."""
         self._last_ms = max(self._last_ms, self._clock.now_ms())
         return self._last_ms
 
     def _fail(self, error: BaseException) -> None:
-        _log.critical("partition %d has failed: %s", self.partition_id, error)
+        """The partition does nothing more: what it would say is not known to be on the disk."""
+        _log.critical("partition %d has failed: %s", self.partition_id, error, exc_info=error)
+        self._is_serving = False
+        self._failure = error
+        self._settled.set()
+        if self._timer is not None:
+            self._timer.cancel()
         self._on_failed(error)

@@ -6,68 +6,93 @@ acknowledged.
     <folder>/exporters/            positions and metadata of exporters
     <folder>/runtime/              the state's LMDB, made again at every start
 
-A start takes the newest checkpoint and replays the log after it. A checkpoint that is damaged is
-refused: starting from an older one, or from nothing, would give a state that the log no longer
-leads to.
+A start takes the newest checkpoint that is whole and belongs to this log, and replays the log after
+it. The log reaches back to the older of the two checkpoints that are kept, so that damage to the
+newer one costs time and nothing else. Where the log does not lead on from any, the start is
+refused: the state would be another.
 """
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Final
 
+from crc32c import crc32c
 from msgspec import Struct
 
 from grevy.engine import Engine, JobTopics
 from grevy.journal import Journal, JournalOptions
 from grevy.logstream import LogStream
+from grevy.partition.errors import StorageFailed
 from grevy.partition.exporter_positions import ExporterPositions
 from grevy.ports import Disk, Entropy
-from grevy.protocol.errors import GrevyError
+from grevy.protocol.limits import SEGMENT_BYTES
 from grevy.raft import RaftStorage
-from grevy.state import LmdbBackend, State, open_checkpoint
+from grevy.state import (
+    MANIFEST_FILE,
+    CheckpointCorrupted,
+    LmdbBackend,
+    State,
+    open_checkpoint,
+    read_manifest,
+)
 
+_log = logging.getLogger(__name__)
+
+JOURNAL: Final = "journal"
 CHECKPOINTS: Final = "checkpoints"
 EXPORTERS: Final = "exporters"
+RAFT: Final = "raft"
 RUNTIME: Final = "runtime"
 
 
-class StorageFailed(GrevyError):
-    """The folder cannot be started from; the text says what is missing or damaged."""
-
-
 class StorageOptions(Struct, frozen=True):
-    """How often the state is copied (seconds), and how much log exporters may hold back (bytes)."""
+    """How often the state is copied (seconds), how much log exporters may hold back (bytes), and
+    the size of the log's files (bytes).
+    """
 
     checkpoint_period_s: float = 300.0
     exporter_log_bytes_max: int = 4 * 1024 * 1024 * 1024
+    segment_bytes: int = SEGMENT_BYTES
 
 
 class PartitionStorage:
     """The open files of one partition."""
 
     def __init__(
-        self, disk: Disk, raft: RaftStorage, state: State, options: StorageOptions
+        self,
+        disk: Disk,
+        raft: RaftStorage,
+        exporters: ExporterPositions,
+        state: State,
+        options: StorageOptions,
     ) -> None:
         self.disk = disk
         self.raft = raft
+        self.exporters = exporters
         self.journal = journal = raft.journal
         self.state = state
         self.options = options
         self.log = LogStream(journal)
-        self.exporters = ExporterPositions.open(disk, EXPORTERS)
 
     @classmethod
     def open(
         cls, disk: Disk, folder: Path, partition_id: int, options: StorageOptions
     ) -> PartitionStorage:
-        """Opens the folder, or begins one; raises what the journal and the checkpoint raise when
-        they are damaged.
+        """Opens the folder, or begins one.
+
+        Raises `JournalError` or `StorageFailed` when it lacks something that was there: a folder
+        that is not empty never begins anew.
         """
-        journal = Journal.open(disk, partition_id, JournalOptions())
+        if not disk.exists(JOURNAL) and any(map(disk.exists, (RAFT, CHECKPOINTS, EXPORTERS))):
+            raise StorageFailed(f"{JOURNAL} is missing, but there is a partition around it")
+        journal_options = JournalOptions(JOURNAL, segment_bytes=options.segment_bytes)
+        journal = Journal.open(disk, partition_id, journal_options)
         raft = RaftStorage.open(disk, journal, partition_id)
+        exporters = ExporterPositions.open(disk, EXPORTERS, is_new=journal.last_index == 0)
         state = _open_state(disk, folder / RUNTIME, journal)
-        return cls(disk, raft, state, options)
+        return cls(disk, raft, exporters, state, options)
 
     def make_engine(self, partition_id: int, topics: JobTopics, entropy: Entropy) -> Engine:
         """The engine over this state."""
@@ -89,37 +114,80 @@ class PartitionStorage:
             "log_last_index": journal.last_index,
             "log_flushes": journal.flushes,
             "state_applied_index": self.state.applied_index,
-            **{
-                f"exporter {name}": position
-                for name, position in self.exporters.positions().items()
-            },
         }
 
 
 def checkpoint_directories(disk: Disk) -> list[tuple[int, str]]:
     """The checkpoints that were finished, by index, oldest first."""
+    return [item for item in all_checkpoints(disk) if disk.exists(f"{item[1]}/{MANIFEST_FILE}")]
+
+
+def all_checkpoints(disk: Disk) -> list[tuple[int, str]]:
+    """The same with those that were not finished."""
     if not disk.exists(CHECKPOINTS):
         return []
-    found = [
-        (int(name), f"{CHECKPOINTS}/{name}") for name in disk.list(CHECKPOINTS) if name.isdigit()
-    ]
-    return sorted(item for item in found if disk.exists(f"{item[1]}/manifest"))
+    names = [name for name in disk.list(CHECKPOINTS) if name.isdigit()]
+    return sorted((int(name), f"{CHECKPOINTS}/{name}") for name in names)
+
+
+def origin_of(journal: Journal, index: int) -> str:
+    """What tells this log from others that have an entry at `index` too; empty where the entry is
+    compacted.
+    """
+    if not journal.first_index <= index <= journal.last_index:
+        return ""
+    entry = journal.read(index, 1)[0]
+    return f"entry {index} of term {entry.term}, {crc32c(entry.payload):08x}"
 
 
 def _open_state(disk: Disk, runtime: Path, journal: Journal) -> State:
-    checkpoints = checkpoint_directories(disk)
-    if not checkpoints:
-        if journal.first_index > 1:
+    faults: list[str] = []
+    for index, directory in reversed(checkpoint_directories(disk)):
+        if index > journal.last_index:
             raise StorageFailed(
-                f"the log begins at index {journal.first_index}, "
-                "and there is no checkpoint of what was before"
+                f"{directory} stands at index {index}, but the log ends at {journal.last_index}"
             )
-        return State(LmdbBackend(runtime))
-    index, directory = checkpoints[-1]
-    state = open_checkpoint(disk, directory, LmdbBackend(runtime))
-    if state.applied_index + 1 < journal.first_index or state.applied_index > journal.last_index:
-        raise StorageFailed(
-            f"the checkpoint stands at index {index}, but the log goes from {journal.first_index} "
-            f"to {journal.last_index}"
+        backend = LmdbBackend(runtime)
+        try:
+            _check_origin(disk, directory, journal)
+            state = open_checkpoint(disk, directory, backend)
+        except CheckpointCorrupted as error:
+            backend.close()
+            faults.append(str(error))
+            continue
+        _check_reach(journal, state.applied_index, faults)
+        _report(faults, directory)
+        return state
+    _check_reach(journal, 0, faults)
+    _report(faults, "the beginning of the log")
+    return State(LmdbBackend(runtime))
+
+
+def _check_origin(disk: Disk, directory: str, journal: Journal) -> None:
+    manifest = read_manifest(disk, directory)
+    if directory != f"{CHECKPOINTS}/{manifest.applied_index}":
+        raise CheckpointCorrupted(
+            f"{directory} is the checkpoint of index {manifest.applied_index}"
         )
-    return state
+    origin = origin_of(journal, manifest.applied_index)
+    if manifest.origin and origin and manifest.origin != origin:
+        raise CheckpointCorrupted(
+            f"{directory} is of another log: it was taken at {manifest.origin}, here is {origin}"
+        )
+
+
+def _check_reach(journal: Journal, applied_index: int, faults: list[str]) -> None:
+    """Refuse a start from which the log does not lead on."""
+    if applied_index + 1 < journal.first_index:
+        why = "".join(f"; {fault}" for fault in faults)
+        start = (
+            f"the checkpoint stands at index {applied_index}"
+            if applied_index
+            else ("there is no checkpoint of what was before")
+        )
+        raise StorageFailed(f"the log begins at index {journal.first_index}, and {start}{why}")
+
+
+def _report(faults: list[str], start: str) -> None:
+    for fault in faults:
+        _log.error("%s; starting from %s instead, which gives the same state", fault, start)

@@ -73,6 +73,10 @@ class Disk(Protocol):
         """Make a directory and those above it, durably; does nothing when it exists."""
         ...
 
+    def rmdir(self, path: str) -> None:
+        """Take an empty directory away; after a crash it may be there again, empty."""
+        ...
+
     def fsync_dir(self, path: str) -> None:
         """Make the names in a directory durable: those that came, those that went."""
         ...

@@ -14,5 +14,6 @@ __all__ = [
     "limits",
     "messages",
     "record",
+    "text_form",
     "values",
 ]

@@ -1,4 +1,4 @@
-"""The codec: entries, answers and messages to and from bytes.
+"""The codec: entries and messages to and from bytes.
 
 All that reads raises `MalformedFrame` or `LimitExceeded` for bytes that no peer of ours would send,
 and nothing else; all that it gives is valid and copied. All that writes raises `LimitExceeded`.
@@ -7,9 +7,7 @@ and nothing else; all that it gives is valid and copied. All that writes raises 
 from __future__ import annotations
 
 from grevy.protocol.entry_codec import (
-    decode_answer,
     decode_entry,
-    encode_answer,
     encode_entry,
     entry_mask,
     entry_positions,
@@ -22,11 +20,9 @@ from grevy.protocol.message_codec import (
 )
 
 __all__ = [
-    "decode_answer",
     "decode_client_message",
     "decode_entry",
     "decode_server_message",
-    "encode_answer",
     "encode_client_message",
     "encode_entry",
     "encode_server_message",

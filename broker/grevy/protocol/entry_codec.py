@@ -1,30 +1,47 @@
-"""The codec of entries and of answers that stand alone."""
+"""The codec of entries."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from grevy.protocol import wire
 from grevy.protocol.errors import MalformedFrame
+from grevy.protocol.forms import check_count
 from grevy.protocol.frame import FrameCodec
+from grevy.protocol.frame_writer import Drafts, Fields, FrameWriter, Split
 from grevy.protocol.intents import INTENTS, RecordType, RejectionType
-from grevy.protocol.limits import ENTRY_BYTES_MAX
-from grevy.protocol.record import Answer, Entry, Record, Reply
-from grevy.protocol.schemas import SCHEMAS, Builder, Field, Reader
-from grevy.protocol.struct_codec import StructCodec, check_count
-from grevy.protocol.tables import TableReader, TableWriter
+from grevy.protocol.limits import CODEC_PIECE_ITEMS_MAX, ENTRY_BYTES_MAX
+from grevy.protocol.list_writer import StructListWriter
+from grevy.protocol.mold import Draft
+from grevy.protocol.record import Entry, Record, Reply
+from grevy.protocol.schemas import SCHEMAS, Field, Reader
+from grevy.protocol.shape import Content
+from grevy.protocol.struct_codec import StructCodec
+from grevy.protocol.tables import NOTHING, TableReader, TableWriter
 from grevy.protocol.values_codec import KIND_OF_INTENT
 
 __all__ = [
-    "decode_answer",
+    "ENTRY_WRITER",
     "decode_entry",
-    "encode_answer",
     "encode_entry",
     "entry_mask",
     "entry_positions",
 ]
 
+
+class Rejection(Struct, frozen=True, gc=False):
+    """That a record is a rejection, by its place in the entry."""
+
+    record: int
+    type: RejectionType
+    reason: str
+
+
 _RECORD_TYPES: Final = {kind.value: kind for kind in RecordType}
-_REJECTION_TYPES: Final = {kind.value: kind for kind in RejectionType}
 
 _ENTRY: Final[dict[str, Field]] = SCHEMAS["Entry"].schema.fields
 _SCALARS: Final = tuple(
@@ -37,79 +54,122 @@ _COLUMNS: Final = tuple(_ENTRY[name] for name in ("recordTypes", "intents", "key
 _VALUE_TYPES: Final = _ENTRY["valueTypes"]
 _REJECTIONS: Final = _ENTRY["rejections"]
 _REPLIES: Final = _ENTRY["replies"]
-_REJECTION: Final[dict[str, Field]] = SCHEMAS["Rejection"].schema.fields
-_RECORD: Final = _REJECTION["record"]
-_TYPE: Final = _REJECTION["type"]
-_REASON: Final = _REJECTION["reason"]
-_ANSWER: Final[Field] = SCHEMAS["AnswerFrame"].schema.fields["answer"]
 
+_REJECTION_CODEC: Final = StructCodec(Rejection)
 _REPLY_CODEC: Final = StructCodec(Reply)
-_ANSWER_CODEC: Final = StructCodec(Answer)
+_REJECTIONS_WRITER: Final = StructListWriter(_REJECTION_CODEC.writer)
+_REPLIES_WRITER: Final = StructListWriter(_REPLY_CODEC.writer)
 
 
-def _write_entry(builder: Builder, entry: Entry, tables: TableWriter) -> None:
-    set_field = builder._set_by_field
-    scalars = (
-        entry.partition_id,
-        entry.timestamp,
-        entry.first_position,
-        entry.command_position,
-        entry.key_counter,
-        entry.activations,
+_RECORDS_MAX: Final = 2 * CODEC_PIECE_ITEMS_MAX
+"""Longer entries are not written whole; two records share a value, and more."""
+
+
+class EntryWriter(FrameWriter[Entry]):
+    """Writes entries. Nearly all have the same course as many before: which record types, intents
+    and places of values follow each other is part of their shape. Those with rejections are long
+    ones, which hardly anybody sends many of.
+    """
+
+    NUMBERS = (
+        "partitionId",
+        "timestamp",
+        "firstPosition",
+        "commandPosition",
+        "keyCounter",
+        "activations",
+        "documents",
     )
-    for field, number in zip(_SCALARS, scalars, strict=True):
-        set_field(field, number)
-    set_field(_VALUE_TYPES, _write_columns(builder, entry.records, tables))
-    rejected = [(i, r) for i, r in enumerate(entry.records) if r.rejection_type is not None]
-    if rejected:
-        _write_rejections(builder, rejected)
-    if entry.replies:
-        check_count(entry.replies)
-        slots = builder._init_by_field(_REPLIES, len(entry.replies))
-        for place, reply in enumerate(entry.replies):
-            _REPLY_CODEC.write(slots[place], reply, tables)
+
+    def _split(
+        self, content: Entry, tables: TableWriter, numbers: list[int], contents: list[Content]
+    ) -> Split | None:
+        records = content.records
+        if not 0 < len(records) <= _RECORDS_MAX or len(content.replies) > 1:
+            return None
+        if [record.rejection_type for record in records].count(None) < len(records):
+            return None
+        numbers += (
+            content.partition_id,
+            content.timestamp,
+            content.first_position,
+            content.command_position,
+            content.key_counter,
+            content.activations,
+            0,
+        )
+        numbers += [record.key for record in records]
+        course = (
+            tuple([record.record_type for record in records]),
+            tuple([record.intent for record in records]),
+            tuple(tables.places([record.value for record in records])),
+        )
+        return course, _REPLIES_WRITER.split(content.replies, tables, numbers, contents)
+
+    def _draft(self, content: Entry, split: Split) -> Drafts:
+        columns = _columns(content.records, TableWriter())
+        drafts: Drafts = {"valueTypes": _mask(content.records)}
+        for name in ("recordTypes", "intents", "valueIndexes"):
+            pointer, block = columns[name]
+            drafts[name] = pointer, Draft(f"{len(block)}x", block)
+        count = len(content.records)
+        drafts["keys"] = columns["keys"][0], Draft(f"{count}q", bytes(count * wire.WORD), count)
+        if content.replies:
+            drafts["replies"] = _REPLIES_WRITER.draft(split[1], content.replies)
+        return drafts
+
+    def _fields(self, content: Entry, tables: TableWriter) -> Fields:
+        check_count(content.records)
+        rejections = [
+            Rejection(place, record.rejection_type, record.rejection_reason)
+            for place, record in enumerate(content.records)
+            if record.rejection_type is not None
+        ]
+        return {
+            "partitionId": content.partition_id,
+            "timestamp": content.timestamp,
+            "firstPosition": content.first_position,
+            "commandPosition": content.command_position,
+            "keyCounter": content.key_counter,
+            "activations": content.activations,
+            "valueTypes": _mask(content.records),
+            **_columns(content.records, tables),
+            "rejections": _REJECTIONS_WRITER.write(rejections, tables),
+            "replies": _REPLIES_WRITER.write(content.replies, tables),
+        }
 
 
-def _write_columns(builder: Builder, records: tuple[Record, ...], tables: TableWriter) -> int:
-    """Write the records but for their rejections; the mask of their value types."""
-    check_count(records)
-    # pycapnp takes nothing but plain ints; `real` is the one inside an IntEnum.
-    intents = [record.intent.real for record in records]
+def _columns(records: Sequence[Record], tables: TableWriter) -> dict[str, wire.Pointer]:
+    intents = [record.intent for record in records]
     values = [record.value for record in records]
-    assert list(map(type, values)) == [KIND_OF_INTENT[intent] for intent in intents], intents
-    set_list = builder._set
-    set_list("recordTypes", [record.record_type.real for record in records])
-    set_list("intents", intents)
-    set_list("keys", [record.key for record in records])
-    set_list("valueIndexes", list(map(tables.value, values)))
+    kinds = list(map(type, values))
+    assert kinds == list(map(KIND_OF_INTENT.__getitem__, intents)), intents
+    return {
+        "recordTypes": wire.numbers("B", [record.record_type for record in records]),
+        "intents": wire.numbers("H", intents),
+        "keys": wire.numbers("q", [record.key for record in records]),
+        "valueIndexes": wire.numbers("I", tables.places(values)),
+    }
+
+
+def _mask(records: Sequence[Record]) -> int:
+    """The bits of the records' value types."""
     mask = 0
-    for intent in set(intents):
-        mask |= 1 << (intent >> 8)
+    for record in records:
+        mask |= 1 << record.value.value_type
     return mask
-
-
-def _write_rejections(builder: Builder, rejected: list[tuple[int, Record]]) -> None:
-    slots = builder._init_by_field(_REJECTIONS, len(rejected))
-    for i, (place, record) in enumerate(rejected):
-        assert record.rejection_type is not None
-        set_field = slots[i]._set_by_field
-        set_field(_RECORD, place)
-        set_field(_TYPE, record.rejection_type.real)
-        set_field(_REASON, record.rejection_reason)
 
 
 def _read_entry(reader: Reader, tables: TableReader) -> Entry:
     get = reader._get_by_field
     partition_id, timestamp, first, command, key_counter, activations = map(get, _SCALARS)
-    replies = get(_REPLIES)
-    check_count(replies)
     return Entry(
         partition_id,
         timestamp,
         first,
         command,
         _read_records(reader, tables),
-        tuple(_REPLY_CODEC.read(reply, tables) for reply in replies),
+        _REPLY_CODEC.read_list(get(_REPLIES), tables),
         key_counter,
         activations,
     )
@@ -119,47 +179,50 @@ def _read_records(reader: Reader, tables: TableReader) -> tuple[Record, ...]:
     columns = tuple(map(reader._get_by_field, _COLUMNS))
     for column in columns:
         check_count(column)
+    types, intents, keys, places = columns
+    if not len(types) == len(intents) == len(keys) == len(places):
+        raise MalformedFrame("an entry whose columns have different lengths")
+    intents = tuple(intents)
+    by_place: tuple[Any, ...] = (None, *tables.values)
+    values = list(map(by_place.__getitem__, places))
+    if list(map(type, values)) != list(map(KIND_OF_INTENT.__getitem__, intents)):
+        raise MalformedFrame("an entry with a record whose value is not of its value type")
+    records = map(
+        Record,
+        map(_RECORD_TYPES.__getitem__, types),
+        map(INTENTS.__getitem__, intents),
+        keys,
+        values,
+    )
     rejections = _read_rejections(reader)
-    records = []
-    # `strict`: columns of different lengths are a ValueError.
-    for number, (record_type, intent_number, key, place) in enumerate(zip(*columns, strict=True)):
-        intent = INTENTS[intent_number]
-        value = tables.value(place)
-        if type(value) is not KIND_OF_INTENT[intent_number]:
-            raise MalformedFrame("an entry with a record whose value is not of its value type")
-        rejection_type, reason = rejections.pop(number, (None, "")) if rejections else (None, "")
-        records.append(
-            Record(_RECORD_TYPES[record_type], intent, key, value, rejection_type, reason)
-        )
-    if rejections:
-        raise MalformedFrame("an entry with a rejection of no record")
+    return _reject(list(records), rejections) if rejections else tuple(records)
+
+
+def _reject(
+    records: list[Record], rejections: dict[int, tuple[RejectionType, str]]
+) -> tuple[Record, ...]:
+    """The records, those at the places of rejections with what these say."""
+    for place, (kind, reason) in rejections.items():
+        if place >= len(records):
+            raise MalformedFrame("an entry with a rejection of no record")
+        records[place] = replace(records[place], rejection_type=kind, rejection_reason=reason)
     return tuple(records)
 
 
 def _read_rejections(reader: Reader) -> dict[int, tuple[RejectionType, str]]:
     """Rejection types and reasons, by their records' places."""
-    rejections = reader._get_by_field(_REJECTIONS)
-    check_count(rejections)
-    by_place = {}
-    for rejection in rejections:
-        get = rejection._get_by_field
-        by_place[get(_RECORD)] = (_REJECTION_TYPES[get(_TYPE)], get(_REASON))
-    return by_place
+    rejections = _REJECTION_CODEC.read_list(reader._get_by_field(_REJECTIONS), NOTHING)
+    return {rejection.record: (rejection.type, rejection.reason) for rejection in rejections}
 
 
-def _write_answer(builder: Builder, answer: Answer, tables: TableWriter) -> None:
-    _ANSWER_CODEC.write(builder._init_by_field(_ANSWER), answer, tables)
-
-
-def _read_answer(reader: Reader, tables: TableReader) -> Answer:
-    return _ANSWER_CODEC.read(reader._get_by_field(_ANSWER), tables)
-
+ENTRY_WRITER: Final = EntryWriter(SCHEMAS["Entry"])
 
 _ENTRIES: Final = FrameCodec(
-    "an entry", SCHEMAS["Entry"], ENTRY_BYTES_MAX, write=_write_entry, read=_read_entry
-)
-_ANSWERS: Final = FrameCodec(
-    "an answer", SCHEMAS["AnswerFrame"], ENTRY_BYTES_MAX, write=_write_answer, read=_read_answer
+    "an entry",
+    SCHEMAS["Entry"],
+    ENTRY_BYTES_MAX,
+    writer=ENTRY_WRITER,
+    read=_read_entry,
 )
 
 
@@ -191,13 +254,3 @@ def entry_positions(frame: bytes) -> tuple[int, int]:
 def _read_positions(reader: Reader) -> tuple[int, int]:
     first: int = reader._get_by_field(_ENTRY["firstPosition"])
     return first, first + len(reader._get_by_field(_ENTRY["recordTypes"])) - 1
-
-
-def encode_answer(answer: Answer) -> bytes:
-    """An answer alone, as the state remembers it."""
-    return _ANSWERS.encode(answer)
-
-
-def decode_answer(frame: bytes) -> Answer:
-    """The answer of a frame; raises `MalformedFrame` or `LimitExceeded`."""
-    return _ANSWERS.decode(frame)

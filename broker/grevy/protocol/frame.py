@@ -1,19 +1,22 @@
 """The door: frames become structs here, and what pycapnp says of bad ones ends here.
 
 A frame is one Cap'n Proto message, unpacked, with its segment table. Cap'n Proto has no checksum:
-the journal and the links carry one outside. A frame is read once, whole, into frozen structs.
+the journal and the links carry one outside. A frame is read once, whole, into frozen structs, by
+pycapnp; it is written by `frame_writer.py`.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
-from grevy.protocol.schemas import Builder, Field, KjException, Reader, StructSchema
-from grevy.protocol.struct_codec import check_count
-from grevy.protocol.tables import TableReader, TableWriter
-from grevy.protocol.values_codec import read_value, write_value
+from grevy.protocol.forms import check_count
+from grevy.protocol.frame_writer import FrameWriter
+from grevy.protocol.schemas import Field, KjException, Reader, StructSchema
+from grevy.protocol.tables import TableReader
+from grevy.protocol.values_codec import VALUE_CODEC
 
 __all__ = ["FrameCodec"]
 
@@ -27,17 +30,17 @@ _BAD_FRAME: Final = (KjException, LookupError, UnicodeDecodeError, ValueError)
 """What reading a bad frame raises: pycapnp's own, a number that no enumeration or table has, a text
 that is not UTF-8, a length that is no multiple of eight."""
 
-_BAD_STRUCT: Final = (KjException, OverflowError, UnicodeEncodeError)
+_BAD_STRUCT: Final = (struct.error, OverflowError, UnicodeEncodeError)
 """What writing a bad struct raises: a number that its field cannot hold, half a surrogate pair."""
 
 
 class FrameCodec(Generic[T]):
     """Turns one kind of frame to and from structs; `name` is what errors call it.
 
-    `write` and `read` do the work between the tables: the struct's own fields.
+    `writer` writes it; `read` reads what is between the tables: the root's own fields.
     """
 
-    __slots__ = ("_bytes_max", "_documents", "_name", "_read", "_schema", "_values", "_write")
+    __slots__ = ("_bytes_max", "_documents", "_name", "_read", "_schema", "_values", "_writer")
 
     def __init__(
         self,
@@ -45,31 +48,23 @@ class FrameCodec(Generic[T]):
         schema: StructSchema,
         bytes_max: int,
         *,
-        write: Callable[[Builder, T, TableWriter], None],
+        writer: FrameWriter[T],
         read: Callable[[Reader, TableReader], T],
     ) -> None:
         self._name: Final = name
         self._schema: Final = schema
         self._bytes_max: Final = bytes_max
-        self._write: Final = write
+        self._writer: Final = writer
         self._read: Final = read
         self._documents: Final[Field] = schema.schema.fields["documents"]
         self._values: Final[Field] = schema.schema.fields["values"]
 
-    def encode(self, struct: T) -> bytes:
+    def encode(self, content: T) -> bytes:
         """A struct as a frame; `LimitExceeded` when a part or the whole of it is too large."""
-        builder = self._schema.new_message()
         try:
-            tables = TableWriter()
-            self._write(builder, struct, tables)
-            if tables.values:
-                self._write_values(builder, tables)
-            if tables.documents:
-                check_count(tables.documents)
-                builder._set("documents", list(tables.documents))
+            frame = self._writer.write(content)
         except _BAD_STRUCT:
             raise LimitExceeded(f"{self._name} holds what its schema cannot") from None
-        frame = builder.to_bytes()
         self._check_size(frame)
         return frame
 
@@ -95,14 +90,10 @@ class FrameCodec(Generic[T]):
         tables = TableReader(tuple(documents))
         values = reader._get_by_field(self._values)
         check_count(values)
-        tables = TableReader(tables.documents, tuple(read_value(value, tables) for value in values))
+        tables = TableReader(
+            tables.documents, tuple([VALUE_CODEC.read(value, tables) for value in values])
+        )
         return self._read(reader, tables)
-
-    def _write_values(self, builder: Builder, tables: TableWriter) -> None:
-        check_count(tables.values)
-        slots = builder._init_by_field(self._values, len(tables.values))
-        for slot, value in zip(slots, tables.values, strict=True):
-            write_value(slot, value, tables)
 
     def _check_size(self, frame: bytes) -> None:
         if len(frame) > self._bytes_max:

@@ -70,10 +70,9 @@ _ADDED: Final[dict[ValueType, dict[str, object]]] = {
 _HIDDEN: Final[dict[ValueType, frozenset[str]]] = {
     ValueType.INCIDENT: frozenset({"parked_position"}),
     ValueType.JOB: frozenset({"activation"}),
-    ValueType.PROCESS_INSTANCE_CREATION: frozenset({"start_scopes"}),
     ValueType.JOB_BATCH: frozenset({"deadline", "fetch_variables"}),
     ValueType.PROCESS_INSTANCE: frozenset({"joining_gateway_id"}),
-    ValueType.PROCESS_INSTANCE_CREATION: frozenset({"fetch_variables"}),
+    ValueType.PROCESS_INSTANCE_CREATION: frozenset({"fetch_variables", "start_scopes"}),
     ValueType.PROCESS_MESSAGE_SUBSCRIPTION: frozenset({"subscription_partition_id"}),
 }
 """Fields that are ours alone."""

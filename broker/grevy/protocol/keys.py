@@ -13,9 +13,6 @@ Position = NewType("Position", int)
 PartitionId = NewType("PartitionId", int)
 """1-based."""
 
-NO_KEY: Final = Key(-1)
-NO_POSITION: Final = Position(-1)
-
 KEY_BITS: Final = 51
 PARTITIONS_MAX: Final = (1 << 12) - 1
 """The thirteenth bit is the sign of a 64-bit integer, and keys are positive."""

@@ -50,9 +50,6 @@ ACTIVATIONS_MAX: Final = 10_000
 becomes an incident.
 """
 
-ELEMENT_DEPTH_MAX: Final = 100
-"""Scopes inside each other at run time."""
-
 JOBS_PER_ACTIVATION_MAX: Final = 1_000
 """Jobs that one activation hands out, whatever the worker asks for."""
 
@@ -90,6 +87,30 @@ REQUESTS_REMEMBERED: Final = 8_192
 
 CLIENTS_REMEMBERED: Final = 10_000
 """Clients whose answers are kept; beyond that the longest silent one is forgotten."""
+
+CODEC_SHAPES_CACHED: Final = 4_096
+"""Combinations of names (ids of processes and elements, job types) that the codec keeps for each
+kind of struct: those of some hundred processes. When there are more, all are made again, 5 µs each.
+"""
+
+CODEC_SHAPE_BYTES_MAX: Final = 512
+"""Larger structs, with unusually long names, are prepared anew each time, so that the cache takes
+some 4 MiB a kind of struct at the very most.
+"""
+
+CODEC_PIECE_ITEMS_MAX: Final = 32
+"""Structs that are packed in one call. An entry has some 10 values; longer pieces come again less
+often and save little.
+"""
+
+CODEC_WHOLE_ITEMS_MAX: Final = 4
+"""Requests or replies of a message that is written whole; those of more come in too many mixtures.
+"""
+
+CODEC_MOLDS_CACHED: Final = 1_024
+"""Runs of structs that the codec keeps prepared for each kind of list: the steps of some hundred
+processes, 10 KiB each at the usual sizes. When there are more, all are made again, 100 µs each.
+"""
 
 JSON_DEPTH_MAX: Final = 200
 """Arrays and objects inside each other in a variable document; deeper ones break the recursion of

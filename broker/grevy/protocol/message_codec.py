@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Generic, TypeVar, get_args
+from typing import Final, TypeVar, get_args
 
 from msgspec import Struct
 
+from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
+from grevy.protocol.forms import check_count
 from grevy.protocol.frame import FrameCodec
+from grevy.protocol.frame_writer import Drafts, Fields, FrameWriter, Split
 from grevy.protocol.limits import (
+    CODEC_WHOLE_ITEMS_MAX,
     DOCUMENT_BYTES_MAX,
     MESSAGE_BYTES_MAX,
     RESOURCE_BYTES_MAX,
@@ -22,13 +26,15 @@ from grevy.protocol.messages import (
     ServerItem,
     ServerMessage,
 )
-from grevy.protocol.schemas import SCHEMAS, Builder, Field, Reader
-from grevy.protocol.struct_codec import StructCodec, check_count
+from grevy.protocol.schemas import SCHEMAS, Field, Reader
+from grevy.protocol.shape import Content
 from grevy.protocol.tables import TableReader, TableWriter
 from grevy.protocol.values import DeploymentValue, Value
-from grevy.protocol.values_codec import KIND_OF_INTENT
+from grevy.protocol.values_codec import KIND_OF_INTENT, UnionCodec
 
 __all__ = [
+    "CLIENT_MESSAGE_WRITER",
+    "SERVER_MESSAGE_WRITER",
     "decode_client_message",
     "decode_server_message",
     "encode_client_message",
@@ -40,60 +46,60 @@ Item = TypeVar("Item", bound=Struct)
 _CLIENT_ID_BYTES: Final = 16
 
 
-class _UnionCodec(Generic[Item]):
-    """The codec of a list whose items are a union: a member for each kind of struct."""
-
-    __slots__ = ("_by_kind", "_by_name", "_items")
-
-    def __init__(self, kinds: tuple[type[Item], ...], union: str, items: Field) -> None:
-        self._items: Final = items
-        fields: dict[str, Field] = SCHEMAS[union].schema.fields
-        self._by_name: Final[dict[str, tuple[Field, StructCodec[Item]]]] = {}
-        self._by_kind: Final[dict[type[Item], tuple[Field, StructCodec[Item]]]] = {}
-        for kind in kinds:
-            name = kind.__name__.removesuffix("Request")
-            name = name[0].lower() + name[1:]
-            self._by_name[name] = self._by_kind[kind] = (fields[name], StructCodec(kind))
-        assert set(self._by_name) == set(fields), set(self._by_name) ^ set(fields)
-
-    def write(self, builder: Builder, items: Sequence[Item], tables: TableWriter) -> None:
-        """Write the items into their list."""
-        check_count(items)
-        slots = builder._init_by_field(self._items, len(items))
-        for place, item in enumerate(items):
-            field, codec = self._by_kind[type(item)]
-            codec.write(slots[place]._init_by_field(field), item, tables)
-
-    def read(self, reader: Reader, tables: TableReader) -> tuple[Item, ...]:
-        """The items of the list."""
-        slots: Sequence[Reader] = reader._get_by_field(self._items)
-        check_count(slots)
-        items = []
-        for slot in slots:
-            field, codec = self._by_name[slot._which_str()]
-            items.append(codec.read(slot._get_by_field(field), tables))
-        return tuple(items)
+def _union(union: str, kinds: tuple[type[Item], ...]) -> UnionCodec[Item]:
+    """The codec of a union whose members are named as their structs."""
+    names = [kind.__name__.removesuffix("Request") for kind in kinds]
+    members = {name[0].lower() + name[1:]: kind for name, kind in zip(names, kinds, strict=True)}
+    return UnionCodec(union, members)
 
 
 _CLIENT_ID: Final[Field] = SCHEMAS["ClientMessage"].schema.fields["clientId"]
-_REQUESTS: Final[_UnionCodec[Request]] = _UnionCodec(
-    get_args(Request), "Request", SCHEMAS["ClientMessage"].schema.fields["requests"]
-)
-_ITEMS: Final[_UnionCodec[ServerItem]] = _UnionCodec(
-    get_args(ServerItem), "ServerItem", SCHEMAS["ServerMessage"].schema.fields["items"]
-)
+_REQUESTS: Final[Field] = SCHEMAS["ClientMessage"].schema.fields["requests"]
+_ITEMS: Final[Field] = SCHEMAS["ServerMessage"].schema.fields["items"]
+_REQUEST_CODEC: Final[UnionCodec[Request]] = _union("Request", get_args(Request))
+_ITEM_CODEC: Final[UnionCodec[ServerItem]] = _union("ServerItem", get_args(ServerItem))
 
 
-def _write_client_message(builder: Builder, message: ClientMessage, tables: TableWriter) -> None:
-    builder._set_by_field(_CLIENT_ID, message.client_id)
-    _REQUESTS.write(builder, message.requests, tables)
+def _read_items(
+    reader: Reader, field: Field, codec: UnionCodec[Item], tables: TableReader
+) -> tuple[Item, ...]:
+    items: Sequence[Reader] = reader._get_by_field(field)
+    check_count(items)
+    return tuple([codec.read(item, tables) for item in items])
+
+
+class ClientMessageWriter(FrameWriter[ClientMessage]):
+    """Writes clients' messages."""
+
+    NUMBERS = ("clientId", "documents")
+
+    def _split(
+        self,
+        content: ClientMessage,
+        tables: TableWriter,
+        numbers: list[int],
+        contents: list[Content],
+    ) -> Split | None:
+        if not 0 < len(content.requests) <= CODEC_WHOLE_ITEMS_MAX:
+            return None
+        tag, block = wire.data(content.client_id)
+        contents.append((0, block))
+        numbers += (tag, 0)
+        return None, _REQUEST_CODEC.writer.split(content.requests, tables, numbers, contents)
+
+    def _draft(self, content: ClientMessage, split: Split) -> Drafts:
+        return {"requests": _REQUEST_CODEC.writer.draft(split[1], content.requests)}
+
+    def _fields(self, content: ClientMessage, tables: TableWriter) -> Fields:
+        requests = _REQUEST_CODEC.writer.write(content.requests, tables)
+        return {"clientId": wire.data(content.client_id), "requests": requests}
 
 
 def _read_client_message(reader: Reader, tables: TableReader) -> ClientMessage:
     client_id: bytes = reader._get_by_field(_CLIENT_ID)
     if len(client_id) != _CLIENT_ID_BYTES:
         raise MalformedFrame(f"a client id of {len(client_id)} bytes; they have {_CLIENT_ID_BYTES}")
-    requests = _REQUESTS.read(reader, tables)
+    requests = _read_items(reader, _REQUESTS, _REQUEST_CODEC, tables)
     for request in requests:
         if not isinstance(request, CommandRequest):
             continue
@@ -125,26 +131,49 @@ def _check_size(name: str, document: bytes, bytes_max: int) -> None:
         raise LimitExceeded(f"{name} of {len(document)} bytes; at most {bytes_max}")
 
 
-def _write_server_message(builder: Builder, message: ServerMessage, tables: TableWriter) -> None:
-    _ITEMS.write(builder, message.items, tables)
+class ServerMessageWriter(FrameWriter[ServerMessage]):
+    """Writes brokers' messages."""
+
+    NUMBERS = ("documents",)
+
+    def _split(
+        self,
+        content: ServerMessage,
+        tables: TableWriter,
+        numbers: list[int],
+        contents: list[Content],
+    ) -> Split | None:
+        if not 0 < len(content.items) <= CODEC_WHOLE_ITEMS_MAX:
+            return None
+        numbers.append(0)
+        return None, _ITEM_CODEC.writer.split(content.items, tables, numbers, contents)
+
+    def _draft(self, content: ServerMessage, split: Split) -> Drafts:
+        return {"items": _ITEM_CODEC.writer.draft(split[1], content.items)}
+
+    def _fields(self, content: ServerMessage, tables: TableWriter) -> Fields:
+        return {"items": _ITEM_CODEC.writer.write(content.items, tables)}
 
 
 def _read_server_message(reader: Reader, tables: TableReader) -> ServerMessage:
-    return ServerMessage(_ITEMS.read(reader, tables))
+    return ServerMessage(_read_items(reader, _ITEMS, _ITEM_CODEC, tables))
 
+
+CLIENT_MESSAGE_WRITER: Final = ClientMessageWriter(SCHEMAS["ClientMessage"])
+SERVER_MESSAGE_WRITER: Final = ServerMessageWriter(SCHEMAS["ServerMessage"])
 
 _CLIENT_MESSAGES: Final = FrameCodec(
     "a client's message",
     SCHEMAS["ClientMessage"],
     MESSAGE_BYTES_MAX,
-    write=_write_client_message,
+    writer=CLIENT_MESSAGE_WRITER,
     read=_read_client_message,
 )
 _SERVER_MESSAGES: Final = FrameCodec(
     "a broker's message",
     SCHEMAS["ServerMessage"],
     SERVER_MESSAGE_BYTES_MAX,
-    write=_write_server_message,
+    writer=SERVER_MESSAGE_WRITER,
     read=_read_server_message,
 )
 

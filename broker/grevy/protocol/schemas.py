@@ -1,13 +1,13 @@
 """The Cap'n Proto schemas, loaded, and the little of pycapnp that the codec uses.
 
 pycapnp has no types of its own. The protocols below are its methods that look a field up once, at
-import, and not by name in every call: measured, a read costs 0.13 µs instead of 1.2 µs, a write
-0.15 µs instead of 0.25 µs. Their names begin with an underscore, yet pycapnp means them for users.
+import, and not by name in every call: measured, a read costs 0.13 µs instead of 1.2 µs. Their names
+begin with an underscore, yet pycapnp means them for users. Nothing is written by pycapnp
+(`frame_writer.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +20,6 @@ __all__ = [
     "Builder",
     "Field",
     "KjException",
-    "ListBuilder",
     "Reader",
     "StructSchema",
     "schema_folder",
@@ -47,26 +46,10 @@ class Reader(Protocol):
         """The name of the member that a union holds."""
 
 
-class ListBuilder(Protocol):
-    """A list to write."""
-
-    def __getitem__(self, index: int) -> Builder: ...
-
-    def __iter__(self) -> Iterator[Builder]: ...
-
-
 class Builder(Protocol):
-    """A struct to write."""
-
-    def _set_by_field(self, field: Field, value: int | str | bytes) -> None: ...
-
-    def _init_by_field(self, field: Field, size: int | None = None) -> Any: ...
-
-    def _set(self, name: str, value: Iterable[int] | Iterable[str] | Iterable[bytes]) -> None: ...
+    """A struct that nothing was written to: its defaults can be read."""
 
     def as_reader(self) -> Reader: ...
-
-    def to_bytes(self) -> bytes: ...
 
 
 class StructSchema(Protocol):

@@ -5,6 +5,8 @@ A place in a table is counted from 1; 0 stands for none, or for a field's defaul
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from grevy.protocol.values import Value
@@ -28,15 +30,14 @@ NOTHING: TableReader = TableReader(())
 
 
 class TableWriter(Struct, frozen=True, gc=False):
-    """The tables of a frame that is written, growing as its structs point at them."""
+    """The tables of a frame that is written, growing as its structs point at them.
+
+    `documents` are documents with their places; equal ones share one.
+    """
 
     documents: dict[bytes, int] = {}
     values: list[Value] = []
     _places: dict[int, int] = {}
-
-    def document(self, document: bytes) -> int:
-        """The place of a document: equal ones share one."""
-        return self.documents.setdefault(document, len(self.documents) + 1)
 
     def value(self, value: Value) -> int:
         """The place of a value: one object has one place; equal ones are not looked for."""
@@ -45,3 +46,17 @@ class TableWriter(Struct, frozen=True, gc=False):
             self.values.append(value)
             place = self._places[id(value)] = len(self.values)
         return place
+
+    def places(self, values: Sequence[Value]) -> list[int]:
+        """The places of some values."""
+        known, distinct = self._places, self.values
+        places: list[int] = []
+        last, place = None, 0
+        for value in values:
+            if value is not last:  # neighbours often share one
+                last, place = value, known.get(id(value), 0)
+                if not place:
+                    distinct.append(value)
+                    place = known[id(value)] = len(distinct)
+            places.append(place)
+        return places

@@ -1,46 +1,54 @@
-"""The codec of values: a union member for each value type."""
+"""The codec of values, and of other unions: a member for each kind of struct."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from grevy.protocol.intents import INTENTS
-from grevy.protocol.schemas import SCHEMAS, Builder, Field, Reader
+from grevy.protocol.list_writer import UnionListWriter
+from grevy.protocol.schemas import SCHEMAS, Field, Reader
 from grevy.protocol.struct_codec import StructCodec, field_name
-from grevy.protocol.tables import TableReader, TableWriter
+from grevy.protocol.struct_writer import StructWriter
+from grevy.protocol.tables import TableReader
 from grevy.protocol.values import VALUES, Value
 
-__all__ = ["KIND_OF_INTENT", "read_value", "write_value"]
+__all__ = ["KIND_OF_INTENT", "VALUE_CODEC", "UnionCodec"]
+
+Member = TypeVar("Member", bound=Struct)
 
 
-class _Member(NamedTuple):
-    """A member of the union `Value`, and the codec of its struct."""
+class UnionCodec(Generic[Member]):
+    """The codec of lists whose items are a struct with nothing but a union of structs."""
 
-    field: Field
-    codec: StructCodec[Value]
+    __slots__ = ("_by_name", "writer")
+
+    def __init__(self, union: str, kinds: Mapping[str, type[Member]]) -> None:
+        """`kinds`: the members by their names in the schema's struct `union`."""
+        schema = SCHEMAS[union].schema
+        fields: dict[str, Field] = schema.fields
+        assert set(kinds) == set(fields), set(kinds) ^ set(fields)
+        node = schema.node.struct
+        assert (node.dataWordCount, node.pointerCount, node.discriminantOffset) == (1, 1, 0), union
+        writers: dict[type[Member], tuple[int, StructWriter[Member]]] = {}
+        self._by_name: Final[dict[str, tuple[Field, StructCodec[Member]]]] = {}
+        for name, kind in kinds.items():
+            field, codec = fields[name], StructCodec(kind)
+            writers[kind] = (field.proto.discriminantValue, codec.writer)
+            self._by_name[name] = (field, codec)
+        self.writer: Final = UnionListWriter(writers)
+
+    def read(self, reader: Reader, tables: TableReader) -> Member:
+        """One item."""
+        field, codec = self._by_name[reader._which_str()]
+        return codec.read(reader._get_by_field(field), tables)
 
 
 KIND_OF_INTENT: Final = {number: VALUES[intent.value_type] for number, intent in INTENTS.items()}
 """The struct of the values of each intent."""
 
-_FIELDS: Final[dict[str, Field]] = SCHEMAS["Value"].schema.fields
-_BY_KIND: Final = {
-    kind: _Member(_FIELDS[field_name(value_type.name.lower())], StructCodec(kind))
-    for value_type, kind in VALUES.items()
-}
-_BY_NAME: Final = {
-    field_name(kind.value_type.name.lower()): member for kind, member in _BY_KIND.items()
-}
-assert set(_BY_NAME) == set(_FIELDS), set(_BY_NAME) ^ set(_FIELDS)
-
-
-def write_value(builder: Builder, value: Value, tables: TableWriter) -> None:
-    """Write a value into its member of the union."""
-    field, codec = _BY_KIND[type(value)]
-    codec.write(builder._init_by_field(field), value, tables)
-
-
-def read_value(reader: Reader, tables: TableReader) -> Value:
-    """The value that a union holds."""
-    field, codec = _BY_NAME[reader._which_str()]
-    return codec.read(reader._get_by_field(field), tables)
+VALUE_CODEC: Final[UnionCodec[Value]] = UnionCodec(
+    "Value", {field_name(kind.name.lower()): value for kind, value in VALUES.items()}
+)

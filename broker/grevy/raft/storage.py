@@ -34,7 +34,14 @@ class RaftStorage:
         owner = SlotOwner(0, partition_id, _KIND)
         path = f"{DIRECTORY}/{_FILE}"
         if disk.exists(path):
-            return cls(journal, SlotFile.open(disk, path, owner))
+            storage = cls(journal, SlotFile.open(disk, path, owner))
+            term = storage.hard_state.term
+            if term < journal.last_term:
+                storage.close()
+                raise SlotsCorrupted(
+                    f"{path} is of term {term}, but the log is of term {journal.last_term}"
+                )
+            return storage
         if journal.last_term > 0:
             raise SlotsCorrupted(f"{path} is missing, but there is a log")
         value = _VALUE.pack(0, 0)

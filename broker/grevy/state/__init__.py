@@ -14,6 +14,8 @@ undone until committed.
 
 from grevy.state.backend import Backend, MemoryBackend
 from grevy.state.checkpoint import (
+    IMAGE_FILE,
+    MANIFEST_FILE,
     CheckpointCorrupted,
     CheckpointHandle,
     Manifest,
@@ -30,6 +32,8 @@ from grevy.state.table import Table
 __all__ = [
     "BLOB",
     "I64",
+    "IMAGE_FILE",
+    "MANIFEST_FILE",
     "TEXT",
     "U64",
     "Backend",

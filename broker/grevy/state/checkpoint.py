@@ -17,12 +17,13 @@ a name.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
 from xxhash import xxh3_128_hexdigest
 
-from grevy.ports import Disk
+from grevy.ports import Disk, File
 from grevy.protocol.errors import GrevyError
 from grevy.protocol.limits import CHECKPOINT_PIECE_BYTES
 from grevy.state.backend import Backend, Snapshot
@@ -43,7 +44,7 @@ class CheckpointCorrupted(GrevyError):
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a checkpoint contains. `pieces`: XXH3-128 of each piece of the image in hex; sizes in
-    bytes.
+    bytes. `origin` names the log that led to the state, in the words of who wrote the checkpoint.
     """
 
     version: int
@@ -51,6 +52,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     applied_index: int
     applied_position: int
     state_hash: int
+    origin: str
     image_bytes: int
     piece_bytes: int
     pieces: tuple[str, ...]
@@ -66,17 +68,19 @@ class CheckpointHandle:
         self._image_format = image_format
         self.progress: Final = progress
 
-    def write(self, disk: Disk, directory: str) -> Manifest:
+    def write(self, disk: Disk, directory: str, *, origin: str = "") -> Manifest:
         """Write the checkpoint to `directory`, which holds none yet, and make it durable."""
         disk.mkdir(directory)
         assert not disk.exists(f"{directory}/{MANIFEST_FILE}"), "a checkpoint is written once"
         image_bytes, pieces = _write_image(disk, f"{directory}/{IMAGE_FILE}", self._snapshot)
+        disk.fsync_dir(directory)
         manifest = Manifest(
             version=_VERSION,
             image_format=self._image_format,
             applied_index=self.progress.applied_index,
             applied_position=self.progress.applied_position,
             state_hash=self.progress.state_hash,
+            origin=origin,
             image_bytes=image_bytes,
             piece_bytes=CHECKPOINT_PIECE_BYTES,
             pieces=pieces,
@@ -94,16 +98,16 @@ def read_manifest(disk: Disk, directory: str) -> Manifest:
     path = f"{directory}/{MANIFEST_FILE}"
     if not disk.exists(path):
         raise CheckpointCorrupted(f"{directory} has no manifest")
-    file = disk.open(path)
-    try:
+    with _reading(disk, path) as file:
         content, _, checksum = file.pread(file.size(), 0).partition(b"\n")
-    finally:
-        file.close()
     if checksum != xxh3_128_hexdigest(content).encode() + b"\n":
-        raise CheckpointCorrupted(f"the manifest of {directory} is damaged")
-    manifest = msgspec.json.decode(content, type=Manifest)
+        raise CheckpointCorrupted(f"{path} is damaged")
+    try:
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise CheckpointCorrupted(f"{path} is of another version: {error}") from None
     if manifest.version != _VERSION:
-        raise CheckpointCorrupted(f"{directory} has version {manifest.version}, not {_VERSION}")
+        raise CheckpointCorrupted(f"{path} has version {manifest.version}, not {_VERSION}")
     return manifest
 
 
@@ -114,17 +118,16 @@ def verified_image(disk: Disk, directory: str, manifest: Manifest) -> Iterator[b
     path = f"{directory}/{IMAGE_FILE}"
     if not disk.exists(path):
         raise CheckpointCorrupted(f"{directory} has no image")
-    file = disk.open(path)
-    try:
+    with _reading(disk, path) as file:
         if file.size() != manifest.image_bytes:
-            raise CheckpointCorrupted(f"the image of {directory} has {file.size()} bytes")
+            raise CheckpointCorrupted(
+                f"{path} has {file.size()} bytes, expected {manifest.image_bytes}"
+            )
         for number, checksum in enumerate(manifest.pieces):
             piece = file.pread(manifest.piece_bytes, number * manifest.piece_bytes)
             if xxh3_128_hexdigest(piece) != checksum:
-                raise CheckpointCorrupted(f"piece {number} of the image of {directory} is damaged")
+                raise CheckpointCorrupted(f"{path} is damaged in piece {number}")
             yield piece
-    finally:
-        file.close()
 
 
 def restore(disk: Disk, directory: str, backend: Backend) -> None:
@@ -135,7 +138,20 @@ def restore(disk: Disk, directory: str, backend: Backend) -> None:
     backend.load(verified_image(disk, directory, manifest))
     expected = Progress(manifest.applied_index, manifest.applied_position, manifest.state_hash)
     if read_progress(backend) != expected:
-        raise CheckpointCorrupted(f"the image of {directory} is not the one of its manifest")
+        raise CheckpointCorrupted(f"{directory}/{IMAGE_FILE} is not the one of its manifest")
+
+
+@contextmanager
+def _reading(disk: Disk, path: str) -> Iterator[File]:
+    """A file of a checkpoint; a device that cannot read it has lost it."""
+    try:
+        file = disk.open(path)
+        try:
+            yield file
+        finally:
+            file.close()
+    except OSError as error:
+        raise CheckpointCorrupted(f"{path} cannot be read: {error}") from error
 
 
 def _write_image(disk: Disk, path: str, snapshot: Snapshot) -> tuple[int, tuple[str, ...]]:

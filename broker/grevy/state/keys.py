@@ -108,6 +108,11 @@ class Key(Generic[K]):
         return cast("RowEncoder[K]", _tuple_encoder(table, head, self._parts))
 
     @property
+    def begins_with_u64(self) -> bool:
+        """Whether the first part is a number whose order is the order of rows."""
+        return self._parts[0].is_u64
+
+    @property
     def is_tuple(self) -> bool:
         """Whether keys are tuples, not bare values."""
         return len(self._parts) > 1

@@ -121,8 +121,10 @@ class Layers(Generic[K, V]):
 
     __slots__ = (
         "_ceiling",
+        "_ceiling_number",
         "_decode",
         "_encode",
+        "_is_tuple",
         "_live",
         "_live_max",
         "_log",
@@ -157,7 +159,10 @@ class Layers(Generic[K, V]):
         self._look = self._live.get
         self._unstored: dict[K, V | None] = {}
         self._transient: list[K] = []
-        self._ceiling = _last_row(shared.backend, spec.number)
+        self._is_tuple = spec.key.is_tuple
+        self._ceiling_number: int | None = 0 if spec.key.begins_with_u64 else None
+        self._ceiling = b""
+        self._raise_ceiling(_last_row(shared.backend, spec.number))
         self._order: LayerOrder[K] = LayerOrder(self._row, is_tuple=spec.key.is_tuple)
         self._note = self._order.note if spec.ordered else None
         self.get = self._live.__getitem__
@@ -169,6 +174,7 @@ class Layers(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Set the value of a key. The value must not change afterwards, nor what it refers to."""
+        assert self._shared.is_open, "writes belong to a step"
         self._log((self, key, self._look(key, MISSING), value))
         self._live[key] = value
         if self._note is not None:
@@ -176,6 +182,7 @@ class Layers(Generic[K, V]):
 
     def delete(self, key: K) -> None:
         """Remove a key; one that is absent stays so."""
+        assert self._shared.is_open, "writes belong to a step"
         self._log((self, key, self._look(key, MISSING), None))
         self._live[key] = None
         if self._note is not None:
@@ -195,17 +202,21 @@ class Layers(Generic[K, V]):
         A row behind all that the table ever stored is new: no look at what it replaces is needed.
         """
         encode, to_row, ceiling = self._encode, self._row, self._ceiling
+        is_above = self._is_above
         growth = 0
         added: list[Row] = []
         transient: list[K] = []
         for key, value in self._unstored.items():
-            row = to_row(key)
             old = None
             if value is None:
                 transient.append(key)
+                if is_above(key):
+                    continue
+                row = to_row(key)
                 if row <= ceiling:
                     old = txn.pop(row)
             else:
+                row = to_row(key)
                 data = encode(value)
                 growth += xxh3_64_intdigest(row + data)
                 if len(data) > STATE_CACHED_VALUE_BYTES_MAX:
@@ -219,7 +230,7 @@ class Layers(Generic[K, V]):
         if added:
             added.sort()
             txn.insert(added)
-            self._ceiling = added[-1][0]
+            self._raise_ceiling(added[-1][0])
         self._transient = transient
         return growth
 
@@ -243,8 +254,26 @@ class Layers(Generic[K, V]):
         if len(self._live) > self._live_max:
             self._trim()
 
+    def _is_above(self, key: K) -> bool:
+        """Whether the backend surely has nothing of a key, nor of what comes behind it: its number
+        is greater than all that were ever stored, as that of most keys is, which come and go
+        between two stores.
+        """
+        ceiling = self._ceiling_number
+        if ceiling is None:
+            return False
+        first: int = key[0] if self._is_tuple else key  # type: ignore[index,assignment]
+        return first > ceiling
+
+    def _raise_ceiling(self, row: bytes) -> None:
+        self._ceiling = row
+        if self._ceiling_number is not None and row:
+            self._ceiling_number = int.from_bytes(row[1:9], "big")
+
     def _load(self, key: K) -> V | None:
         """What the backend has for a key that is in no layer and not cached."""
+        if self._is_above(key):
+            return None
         row = self._row(key)
         if row > self._ceiling:
             return None

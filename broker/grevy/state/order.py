@@ -21,13 +21,14 @@ class LayerOrder(Generic[K]):
     Keys of writes that were dropped may stay: whoever scans looks at the values anyway.
     """
 
-    __slots__ = ("_firsts", "_groups", "_is_tuple", "_to_row")
+    __slots__ = ("_firsts", "_groups", "_is_tuple", "_sorted", "_to_row")
 
     def __init__(self, to_row: Callable[[K], bytes], *, is_tuple: bool) -> None:
         """`is_tuple`: keys have several parts, and their order is the order of their rows."""
         self._to_row = to_row
         self._is_tuple = is_tuple
         self._groups: dict[KeyPart, dict[K, None]] = {}
+        self._sorted: dict[KeyPart, list[K]] = {}
         self._firsts: list[KeyPart] | None = []
 
     def note(self, key: K) -> None:
@@ -37,8 +38,9 @@ class LayerOrder(Generic[K]):
         if group is None:
             self._groups[first] = {key: None}
             self._firsts = None
-        else:
+        elif key not in group:
             group[key] = None
+            self._add_sorted(first, key)
 
     def forget(self, key: K) -> None:
         """A key needs no place any more."""
@@ -47,29 +49,45 @@ class LayerOrder(Generic[K]):
         if group is None:
             return
         group.pop(key, None)
+        self._sorted.pop(first, None)
         if not group:
             del self._groups[first]
             self._firsts = None
 
     def group(self, first: KeyPart) -> list[K]:
-        """The keys with this first part, in order."""
+        """The keys with this first part, in order; the list is not the caller's to change."""
         group = self._groups.get(first)
         if group is None:
             return []
-        return list(group) if len(group) == 1 else sorted(group, key=self._to_row)
+        if len(group) == 1:
+            return list(group)
+        found = self._sorted.get(first)
+        if found is None:
+            found = self._sorted[first] = sorted(group, key=self._to_row)
+        return found
 
     def all(self) -> Iterator[K]:
         """All keys, in order; their first part is a number."""
-        for first in self._sorted():
+        for first in self._firsts_in_order():
             yield from self.group(first)
 
     def until(self, limit: int) -> Iterator[K]:
         """The keys whose first part, a number, is at most `limit`, in order."""
-        firsts = self._sorted()
+        firsts = self._firsts_in_order()
         for first in islice(firsts, bisect_right(firsts, limit)):
             yield from self.group(first)
 
-    def _sorted(self) -> list[KeyPart]:
+    def _add_sorted(self, first: KeyPart, key: K) -> None:
+        """A group that is looked at often mostly grows at its end: a queue of jobs, say."""
+        found = self._sorted.get(first)
+        if found is None:
+            return
+        if self._to_row(found[-1]) < self._to_row(key):
+            found.append(key)
+        else:
+            del self._sorted[first]
+
+    def _firsts_in_order(self) -> list[KeyPart]:
         if self._firsts is None:
             self._firsts = sorted(self._groups)
         return self._firsts

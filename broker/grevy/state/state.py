@@ -109,7 +109,6 @@ class State:
     def begin(self) -> None:
         """Open a step; none may be open."""
         assert not self._shared.is_open, "a step is open already"
-        assert not self._shared.writes, "writes belong to a step"
         self._shared.is_open = True
 
     def rollback(self) -> None:

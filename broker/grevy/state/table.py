@@ -33,6 +33,8 @@ class Table(Layers[K, V]):
 
         At most `limit` of them, and only those behind the key `after` (which may be absent).
         """
+        if after is None and self._is_group_above(prefix):
+            return list(islice(self._of_group(prefix[0]), limit))
         low = self._prefix(prefix)
         start = low if after is None else max(low, self._row(after) + b"\x00")
         values = self._between(self._keys_in_layers(prefix), start, low + AFTER_PREFIX)
@@ -49,8 +51,25 @@ class Table(Layers[K, V]):
 
     def first(self, *prefix: KeyPart) -> V | None:
         """The value of the first key that begins with the parts `prefix`, or None."""
+        if self._is_group_above(prefix):
+            return next(self._of_group(prefix[0]), None)
         low = self._prefix(prefix)
         return next(self._between(self._keys_in_layers(prefix), low, low + AFTER_PREFIX), None)
+
+    def _is_group_above(self, prefix: tuple[KeyPart, ...]) -> bool:
+        ceiling = self._ceiling_number
+        return ceiling is not None and len(prefix) == 1 and prefix[0] > ceiling  # type: ignore[operator]
+
+    def _of_group(self, first: KeyPart) -> Iterator[V]:
+        """The values of a group that the backend has nothing of, as most groups are."""
+        assert self._is_ordered, "only ordered tables are scanned"
+        look, shared = self._look, self._shared
+        for key in self._order.group(first):
+            value = look(key)
+            if value is not None:
+                yield value
+            else:
+                shared.skipped += 1
 
     def _keys_in_layers(self, prefix: tuple[KeyPart, ...]) -> Iterable[K]:
         """The keys of the upper layers that come into question, in order."""

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from grevy.engine import Command, Engine, JobTaker, Outcome, PushedJobs, SentCommand
 from grevy.engine.appliers.requests import is_awaited, recalled
-from grevy.protocol.codec import decode_entry, encode_entry
-from grevy.protocol.limits import DUE_COMMANDS_MAX, PENDING_ENTRIES_MAX
+from grevy.protocol.codec import decode_entry
+from grevy.protocol.limits import CLIENTS_REMEMBERED, DUE_COMMANDS_MAX, PENDING_ENTRIES_MAX
 from grevy.protocol.record import Answer, Reply, RequestId
 from grevy.state import State, WriteSet
 
@@ -29,11 +29,15 @@ class Effects(Struct, frozen=True, gc=False):
 
 
 class _InFlight(Struct, gc=False):
-    """An entry on its way to commit. `repeats` are requests that came again meanwhile and get their
-    first answer.
+    """What an entry on its way to commit is owed: the entry itself lies in the log already.
+    `repeats` are requests that came again meanwhile and get their first answer.
     """
 
-    outcome: Outcome
+    write_set: WriteSet
+    replies: Sequence[Reply]
+    pushes: Sequence[PushedJobs]
+    sends: Sequence[SentCommand]
+    last_position: int
     repeats: list[Reply]
 
 
@@ -44,6 +48,8 @@ class StreamProcessor:
         self._engine = engine
         self._state = state
         self._in_flight: deque[_InFlight] = deque()
+        self._made: list[bytes] = []
+        self._newest_requests: dict[bytes, int] = {}
         self._next_position = state.applied_position + 1
         self._has_pending = engine.has_pending
         self.commands_processed = 0
@@ -67,6 +73,7 @@ class StreamProcessor:
     def begin(self) -> None:
         """All that the log holds is replayed: from now on this replica leads."""
         self._has_pending = self._engine.has_pending
+        self._newest_requests.clear()  # another leader may have answered newer ones
 
     def submit(
         self,
@@ -74,9 +81,8 @@ class StreamProcessor:
         now: int,
         request: RequestId | None = None,
         taker: JobTaker | None = None,
-    ) -> bytes:
-        """Processes a command; returns its entry, encoded, which the caller appends to the log in
-        this order.
+    ) -> None:
+        """Processes a command; its entry is among those that `take_entries` gives next.
 
         `taker` is the subscription that jobs are activated for.
         """
@@ -84,7 +90,14 @@ class StreamProcessor:
             command, now=now, position=self._next_position, request=request, taker=taker
         )
         self.commands_processed += 1
-        return self._keep(outcome)
+        self._keep(outcome)
+
+    def take_entries(self) -> list[bytes]:
+        """The entries that were made since the last call, encoded, for the caller to append to the
+        log in this order.
+        """
+        made, self._made = self._made, []
+        return made
 
     def recall(self, request: RequestId) -> Answer | bool | None:
         """The first answer to a request that comes again; True if it is still to come, None if the
@@ -92,6 +105,14 @@ class StreamProcessor:
 
         An answer that is not committed yet is kept back with its entry, and True is returned.
         """
+        client_id, number = request.client_id, request.number
+        newest = self._newest_requests.get(client_id)
+        if newest is None or number > newest:
+            if len(self._newest_requests) >= CLIENTS_REMEMBERED:
+                self._newest_requests.clear()
+            self._newest_requests[client_id] = number
+            if newest is not None:
+                return None  # clients count upwards: no need to look
         remembered = self._engine.views.requests.remembered(request)
         if remembered is None:
             return None
@@ -103,21 +124,19 @@ class StreamProcessor:
             return True
         return answer
 
-    def go_on(self, now: int) -> list[bytes]:
-        """Processes what cut batches left, up to a limit; the entries, encoded."""
-        entries: list[bytes] = []
-        while self._has_pending and len(entries) < PENDING_ENTRIES_MAX:
+    def go_on(self, now: int) -> None:
+        """Processes what cut batches left, up to a limit."""
+        for _ in range(PENDING_ENTRIES_MAX):
             outcome = self._engine.process_pending(now=now, position=self._next_position)
             if outcome is None:
                 self._has_pending = False
-                break
-            entries.append(self._keep(outcome))
-        return entries
+                return
+            self._keep(outcome)
 
-    def run_schedule(self, now: int) -> list[bytes]:
-        """Processes what is due; the entries, encoded."""
-        due = self._engine.due(now, DUE_COMMANDS_MAX)
-        return [self.submit(command, now) for command in due]
+    def run_schedule(self, now: int) -> None:
+        """Processes what is due."""
+        for command in self._engine.due(now, DUE_COMMANDS_MAX):
+            self.submit(command, now)
 
     def commit(self, payloads: Sequence[bytes], last_index: int) -> Effects:
         """The log says that these entries are committed, the last one at an index: their writes
@@ -135,13 +154,12 @@ class StreamProcessor:
                 continue  # a leader's first entry says nothing to the engine
             if self._in_flight:
                 done = self._in_flight.popleft()
-                outcome = done.outcome
-                entry = outcome.entry
-                write_sets.append(outcome.write_set)
-                replies.extend(entry.replies)
+                write_sets.append(done.write_set)
+                replies.extend(done.replies)
                 replies.extend(done.repeats)
-                pushes.extend(outcome.pushes)
-                sends.extend(outcome.sends)
+                pushes.extend(done.pushes)
+                sends.extend(done.sends)
+                position = done.last_position
             else:
                 entry = decode_entry(payload)
                 assert entry.first_position == self._next_position, (
@@ -151,18 +169,23 @@ class StreamProcessor:
                 write_sets.append(self._engine.apply(entry))
                 self._next_position = entry.last_position + 1
                 self.entries_replayed += 1
-            position = entry.last_position
-        self._state.commit(write_sets, last_index, position)
+                position = entry.last_position
+        size = sum(map(len, payloads))
+        self._state.commit(write_sets, last_index, position, entry_bytes=size)
         return Effects([r for r in replies if not is_awaited(r.answer)], pushes, sends)
 
     def abandon(self) -> None:
         """This replica leads no longer: what is in flight is not ours to commit."""
         self._in_flight.clear()
+        self._made.clear()
         self._state.discard_uncommitted()
         self._next_position = self._state.applied_position + 1
 
-    def _keep(self, outcome: Outcome) -> bytes:
-        self._in_flight.append(_InFlight(outcome, []))
-        self._next_position = outcome.entry.last_position + 1
+    def _keep(self, outcome: Outcome) -> None:
+        entry = outcome.entry
+        last = entry.last_position
+        owed = _InFlight(outcome.write_set, entry.replies, outcome.pushes, outcome.sends, last, [])
+        self._in_flight.append(owed)
+        self._next_position = last + 1
         self._has_pending = self._has_pending or outcome.has_pending
-        return encode_entry(outcome.entry)
+        self._made.append(outcome.payload)

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from grevy.testing.clock import VirtualClock
     from grevy.testing.engine import AwaitedInstance, InProcessEngine
     from grevy.testing.errors import NoJob, NoResult, Rejected
-    from grevy.testing.records import LoggedRecord, RecordLog
+    from grevy.testing.records import Incident, LoggedRecord, RecordLog
 
 __all__ = [
     "AwaitedInstance",
     "InProcessEngine",
+    "Incident",
     "LoggedRecord",
     "NoJob",
     "NoResult",
@@ -38,6 +39,7 @@ __all__ = [
 
 _HOMES: Final = {
     "AwaitedInstance": "engine",
+    "Incident": "records",
     "InProcessEngine": "engine",
     "LoggedRecord": "records",
     "NoJob": "errors",

@@ -49,7 +49,7 @@ from grevy.stream import StreamProcessor
 from grevy.testing.clock import VirtualClock
 from grevy.testing.entropy import SeededEntropy
 from grevy.testing.errors import NoJob, NoResult, Rejected
-from grevy.testing.records import RecordLog
+from grevy.testing.records import Incident, RecordLog
 
 Variables: TypeAlias = Mapping[str, object]
 """Variables of a command, by name; the values are what JSON can say."""
@@ -272,9 +272,17 @@ class InProcessEngine:
         )
         self.execute(VariableDocumentIntent.UPDATE, -1, value)
 
-    def resolve_incident(self, incident_key: int) -> None:
-        """Tries again what was stuck."""
-        self.execute(IncidentIntent.RESOLVE, incident_key, IncidentValue())
+    def incidents(self, process_instance_key: int | None = None) -> list[Incident]:
+        """The incidents (of an instance) that nobody has resolved yet, oldest first."""
+        return self.records.incidents(process_instance_key)
+
+    def resolve_incident(self, incident: int | Incident, *, retries: int = 0) -> None:
+        """Tries again what was stuck; `retries` are given to its job before, if it has one."""
+        if isinstance(incident, Incident):
+            if retries > 0:
+                self.update_retries(incident.job_key, retries)
+            incident = incident.key
+        self.execute(IncidentIntent.RESOLVE, incident, IncidentValue())
 
     def increase_time(self, by: float | timedelta, *, at_once: bool = False) -> None:
         """Moves the clock (seconds); what becomes due happens in its order, each at its own time.
@@ -293,9 +301,10 @@ class InProcessEngine:
             pass
 
     def variables(self, scope_key: int) -> dict[str, object]:
-        """The variables of a live element instance's (or process instance's) own scope."""
-        found = self.core.views.variables.locals(scope_key)
-        return {variable.name: msgspec.json.decode(variable.value) for variable in found}
+        """The variables of a process instance's or element instance's own scope: as they are, or
+        as they were when it ended.
+        """
+        return self.records.variables(scope_key)
 
     def execute(self, intent: Intent, key: int, value: Value) -> Answer:
         """Sends any command and returns its answer; raises Rejected."""
@@ -312,9 +321,11 @@ class InProcessEngine:
         """
         if request is not None and self._processor.recall(request) is not None:
             return
-        self._commit([self._processor.submit(command, self.clock.now_ms(), request)])
+        self._processor.submit(command, self.clock.now_ms(), request)
+        self._commit()
         while self._processor.has_pending:
-            self._commit(self._processor.go_on(self.clock.now_ms()))
+            self._processor.go_on(self.clock.now_ms())
+            self._commit()
 
     def answer_to(self, request: RequestId) -> Answer | None:
         """The answer to a request, if it has one yet."""
@@ -335,7 +346,8 @@ class InProcessEngine:
         self._requests += 1
         return RequestId(_CLIENT, self._requests)
 
-    def _commit(self, payloads: list[bytes]) -> None:
+    def _commit(self) -> None:
+        payloads = self._processor.take_entries()
         self._index += len(payloads)
         effects = self._processor.commit(payloads, self._index)
         self.entries.extend(payloads)
@@ -351,9 +363,11 @@ class InProcessEngine:
         """Processes what is due now; whether there was any."""
         before = len(self.records)
         now = self.clock.now_ms()
-        self._commit(self._processor.run_schedule(now))
+        self._processor.run_schedule(now)
+        self._commit()
         while self._processor.has_pending:
-            self._commit(self._processor.go_on(now))
+            self._processor.go_on(now)
+            self._commit()
         return len(self.records) > before
 
 

@@ -10,17 +10,21 @@
         assert grevy_engine.records.taken_flows(instance) == ["to-charge", "to-end"]
 
 It needs no entry in a conftest: pytest finds it by its entry point. The engine is imported when a
-test first asks for it.
+test first asks for it. The report of a test that fails shows what the engine recorded.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from grevy.testing.engine import InProcessEngine
+
+RECORDS_SHOWN_MAX: Final = 300
+"""The newest records in the report of a failed test."""
 
 
 @pytest.fixture
@@ -29,3 +33,18 @@ def grevy_engine() -> InProcessEngine:
     from grevy.testing.engine import InProcessEngine  # not at the top: see above
 
     return InProcessEngine()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows what its engine recorded."""
+    report = yield
+    engine: InProcessEngine | None = getattr(item, "funcargs", {}).get("grevy_engine")
+    if report.failed and engine is not None:
+        lines = engine.records.text().splitlines()
+        left_out = max(len(lines) - RECORDS_SHOWN_MAX, 0)
+        title = f"grevy records, {left_out} older ones left out" if left_out else "grevy records"
+        report.sections.append((title, "\n".join(lines[left_out:])))
+    return report

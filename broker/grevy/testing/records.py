@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import overload
 
+import msgspec
 from msgspec import Struct
 
 from grevy.protocol.codec import decode_entry
 from grevy.protocol.intents import (
     BpmnElementType,
+    ErrorType,
+    IncidentIntent,
     Intent,
     ProcessInstanceIntent,
     RecordType,
     RejectionType,
+    VariableIntent,
 )
 from grevy.protocol.json_form import record_dict
 from grevy.protocol.record import Entry
-from grevy.protocol.values import ProcessInstanceValue, Value
+from grevy.protocol.text_form import entry_lines
+from grevy.protocol.values import IncidentValue, ProcessInstanceValue, Value, VariableValue
 
 
 class LoggedRecord(Struct, frozen=True, gc=False):
@@ -37,6 +42,17 @@ class LoggedRecord(Struct, frozen=True, gc=False):
     def exported(self) -> dict[str, object]:
         """The record as Zeebe's exporters write it."""
         return record_dict(self.entry, self.index)
+
+
+class Incident(Struct, frozen=True):
+    """An incident that nobody has resolved; `job_key` is -1 where it is not about a job."""
+
+    key: int
+    error_type: ErrorType
+    message: str
+    element_id: str
+    process_instance_key: int
+    job_key: int
 
 
 class RecordLog(Sequence[LoggedRecord]):
@@ -113,6 +129,58 @@ class RecordLog(Sequence[LoggedRecord]):
             ProcessInstanceIntent.ELEMENT_ACTIVATING, bpmn_element_type=BpmnElementType.PROCESS
         )
         return [r.key for r in roots if bpmn_process_id in ("", _instance_value(r).bpmn_process_id)]
+
+    def active_elements(self, process_instance_key: int) -> list[str]:
+        """Ids of the elements that an instance is at, oldest first: activated and not ended."""
+        intents = ProcessInstanceIntent
+        began = self.of(intents.ELEMENT_ACTIVATED, process_instance_key=process_instance_key)
+        active = {
+            record.key: _instance_value(record).element_id
+            for record in began
+            if record.key != process_instance_key
+        }
+        ended = self.of(
+            intents.ELEMENT_COMPLETED,
+            intents.ELEMENT_TERMINATED,
+            process_instance_key=process_instance_key,
+        )
+        for record in ended:
+            active.pop(record.key, None)
+        return list(active.values())
+
+    def variables(self, scope_key: int) -> dict[str, object]:
+        """The variables of a process instance's or element instance's own scope: as they are, or
+        as they were when it ended.
+        """
+        set_here = self.of(VariableIntent.CREATED, VariableIntent.UPDATED, scope_key=scope_key)
+        values = (record.value for record in set_here)
+        return {
+            v.name: msgspec.json.decode(v.value) for v in values if isinstance(v, VariableValue)
+        }
+
+    def incidents(self, process_instance_key: int | None = None) -> list[Incident]:
+        """The incidents (of an instance) that nobody has resolved yet, oldest first."""
+        resolved = {record.key for record in self.of(IncidentIntent.RESOLVED)}
+        return [
+            Incident(
+                record.key,
+                value.error_type,
+                value.error_message,
+                value.element_id,
+                value.process_instance_key,
+                value.job_key,
+            )
+            for record in self.of(IncidentIntent.CREATED)
+            if record.key not in resolved
+            and isinstance(value := record.value, IncidentValue)
+            and process_instance_key in (None, value.process_instance_key)
+        ]
+
+    def text(self) -> str:
+        """All records, a line each, for people."""
+        self._all()
+        entries = {id(record.entry): record.entry for record in self._records}
+        return "\n".join(line for entry in entries.values() for line in entry_lines(entry))
 
     def exported(self) -> list[dict[str, object]]:
         """All records as Zeebe's exporters write them."""

@@ -47,6 +47,7 @@ class Server:
     `start`.
 
     `endpoint` is "tcp://host:port"; port 0 takes a free one, which `Server.endpoint` then tells.
+    Raises `OSError` when nothing can listen there.
     """
 
     def __init__(
@@ -64,9 +65,9 @@ class Server:
         self._connections = Connections(self._socket)
         try:
             self._socket.bind(endpoint)
-        except zmq.ZMQError:
+        except zmq.ZMQError as error:
             self._release()
-            raise
+            raise OSError(error.errno, zmq.strerror(error.errno or 0), endpoint) from error
         self.endpoint = str(self._socket.get_string(zmq.LAST_ENDPOINT))
         self._peers: dict[bytes, Peer] = {}
         self._peers_by_connection: dict[int, Peer] = {}

@@ -140,7 +140,8 @@ class Calls:
 
 
 def _time_is_over(call: Call) -> ClientError:
-    what = f"{call.request.intent!r} on partition {call.request.partition_id}"
+    intent = call.request.intent
+    what = f"{intent.value_type.name} {intent.name} on partition {call.request.partition_id}"
     if call.unanswered:
         return RequestTimeout(f"{what} was sent {call.tries} times and not answered in time")
     refusal = call.refusal

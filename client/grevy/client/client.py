@@ -16,6 +16,7 @@ from grevy.client.options import (
     JsonValue,
     Variables,
     document_of,
+    endpoint_of,
     milliseconds,
     variables_of,
 )
@@ -92,10 +93,13 @@ class Client:
     async def connect(cls, *contact_points: str, options: ClientOptions | None = None) -> Client:
         """Connect by brokers that are known: "broker", "broker:26600" or "tcp://broker:26600".
 
-        One that answers is enough: it tells of the others. Raises `Unavailable` if none does.
+        One that answers is enough: it tells of the others. Raises `Unavailable` if none does, and
+        `ValueError` for what is no contact point.
         """
         if not contact_points:
             raise ValueError("expected at least one contact point")
+        for contact_point in contact_points:
+            endpoint_of(contact_point)
         client = cls(Link(contact_points, options or ClientOptions()))
         try:
             await client._link.topology()
@@ -349,9 +353,10 @@ class Client:
         """Set how often a job may still be tried."""
         await self._about(_lease(job)[0], JobIntent.UPDATE_RETRIES, JobValue(retries=retries))
 
-    async def update_job_timeout(self, job: Job | int, timeout_ms: int) -> None:
-        """Give whoever has a job so many milliseconds from now."""
-        await self._about(_lease(job)[0], JobIntent.UPDATE_TIMEOUT, JobValue(timeout=timeout_ms))
+    async def update_job_timeout(self, job: Job | int, timeout: Duration) -> None:
+        """Give whoever has a job so long, from now."""
+        value = JobValue(timeout=milliseconds(timeout))
+        await self._about(_lease(job)[0], JobIntent.UPDATE_TIMEOUT, value)
 
     async def topology(self) -> Topology:
         """The cluster's partitions and their leaders."""

@@ -22,12 +22,14 @@
             ├── Forbidden
             └── ResourceExhausted
 
-`JobError` is no error of the client: a job handler raises it to throw a BPMN error.
+`JobError` and `JobFailed` are no errors of the client: job handlers raise them, to throw a BPMN
+error, or to say why a job failed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 from grevy.protocol.errors import GrevyError
@@ -158,4 +160,27 @@ class JobError(Exception):
         super().__init__(f"{code}: {message}" if message else code)
         self.code = code
         self.message = message
+        self.variables = variables
+
+
+class JobFailed(Exception):
+    """Raised by a job handler: fails the job, in the handler's own words.
+
+    Any other exception fails the job too; this one is expected, and is not logged with a traceback.
+    `retries` is how often the job may be tried again (None: one less than before; 0 makes an
+    incident), `retry_backoff` how long it waits before that, in seconds (None: as the worker says).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retries: int | None = None,
+        retry_backoff: float | timedelta | None = None,
+        variables: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retries = retries
+        self.retry_backoff = retry_backoff
         self.variables = variables

@@ -60,6 +60,11 @@ _SWEEP_S: Final = 0.05
 _REFRESH_PAUSE_S: Final = 0.1
 """Between two questions for the topology, and tries to reach a partition without a leader."""
 
+_contexts: Final[set[zmq.Context[zmq.Socket[bytes]]]] = set()
+"""Those of clients that nobody has closed. A collected context waits for its sockets, and where
+both are collected together, for ever; so these are kept until the process ends.
+"""
+
 _FINAL: Final[dict[ErrorCode, type[ClientError]]] = {
     ErrorCode.MALFORMED: BadRequest,
     ErrorCode.UNSUPPORTED: BadRequest,
@@ -79,6 +84,7 @@ class Link:
         self.client_id: Final = os.urandom(16)
         self._loop = asyncio.get_running_loop()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        _contexts.add(self._context)
         self._connections: dict[str, Connection] = {}
         self._next_number = 1
         self._room: deque[asyncio.Future[None]] = deque()
@@ -185,6 +191,7 @@ class Link:
                 status.set_exception(error)
         self._give_room(len(self._room))
         self._context.term()
+        _contexts.discard(self._context)
 
     def on_items(self, connection: Connection, items: Sequence[ServerItem]) -> None:
         """See `Listener`."""

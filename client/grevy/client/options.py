@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +16,10 @@ from grevy.protocol.limits import DOCUMENT_BYTES_MAX, REQUESTS_REMEMBERED
 from grevy.protocol.values import EMPTY_DOCUMENT, Document
 
 DEFAULT_PORT: Final = 26600
+_PORT_MAX: Final = 65_535
+_CONTACT_POINT: Final = re.compile(
+    r"(tcp://)?(?P<host>[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\])(:(?P<port>\d{1,5}))?"
+)
 
 JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
 """What JSON text decodes to."""
@@ -76,10 +81,17 @@ class ClientOptions:
 
 
 def endpoint_of(contact_point: str) -> str:
-    """A contact point as ZeroMQ writes it: "broker", "broker:26600" or "tcp://broker:26600"."""
-    scheme, _, address = contact_point.rpartition("://")
-    has_port = address.rpartition(":")[2].isdigit()
-    return f"{scheme or 'tcp'}://{address}" + ("" if has_port else f":{DEFAULT_PORT}")
+    """A contact point as ZeroMQ writes it: "broker", "broker:26600" or "tcp://broker:26600".
+
+    Raises `ValueError` for what names no host and port.
+    """
+    parts = _CONTACT_POINT.fullmatch(contact_point)
+    port = int(parts["port"] or DEFAULT_PORT) if parts else 0
+    if parts is None or not 1 <= port <= _PORT_MAX:
+        raise ValueError(
+            f"expected host, host:port or tcp://host:port as a contact point, got {contact_point!r}"
+        )
+    return f"tcp://{parts['host']}:{port}"
 
 
 def milliseconds(duration: Duration) -> int:

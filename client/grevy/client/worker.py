@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from grevy.client.client import Client
-from grevy.client.errors import ClientError, InvalidState, JobError, NotFound
+from grevy.client.errors import ClientError, InvalidState, JobError, JobFailed, NotFound
 from grevy.client.loop import run
 from grevy.client.options import ClientOptions, Duration, document_of, milliseconds
 from grevy.client.results import Job
@@ -68,10 +68,10 @@ class Worker:
 
         worker.run_forever()
 
-    What a handler returns completes its job; `JobError` throws a BPMN error; any other exception
-    fails the job with one retry less. `max_jobs` are in hand at a time, of each type and from each
-    partition; `timeout` is how long a job may take before another worker gets it; `retry_backoff`
-    is how long a failed job waits.
+    What a handler returns completes its job; `JobError` throws a BPMN error; `JobFailed` fails the
+    job as it says, any other exception with one retry less. `max_jobs` are in hand at a time, of
+    each type and from each partition; `timeout` is how long a job may take before another worker
+    gets it; `retry_backoff` is how long a failed job waits.
     """
 
     def __init__(
@@ -160,22 +160,22 @@ class Worker:
         """Run a loop with this worker until SIGINT or SIGTERM; a second one does not wait for
         jobs.
         """
-        run(self._run_until_signal())
+        run(self.run_until_signal())
 
-    def statistics(self) -> WorkerStatistics:
-        """Figures of now; the object is the worker's own and goes on counting."""
-        self._statistics.running = len(self._running)
-        return self._statistics
-
-    async def _run_until_signal(self) -> None:
+    async def run_until_signal(self) -> bool:
+        """`run` until SIGINT or SIGTERM; whether all jobs were finished, for a second signal does
+        not wait for them.
+        """
         loop = asyncio.get_running_loop()
         work = asyncio.ensure_future(self.run())
 
         def on_signal() -> None:
             if self._stopping is None or self._stopping.is_set():
                 work.cancel()
-            else:
-                self.stop()
+                return
+            if self._running:
+                _log.warning("%s, then it ends; a second signal does not wait", self._what_runs())
+            self.stop()
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, on_signal)
@@ -186,6 +186,12 @@ class Worker:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+        return not work.cancelled()
+
+    def statistics(self) -> WorkerStatistics:
+        """Figures of now; the object is the worker's own and goes on counting."""
+        self._statistics.running = len(self._running)
+        return self._statistics
 
     def _threads_max(self) -> int:
         """A thread for every job that functions can have in hand, within reason."""
@@ -215,7 +221,7 @@ class Worker:
             await say
         except (NotFound, InvalidState) as error:
             self._statistics.lost += 1
-            _log.info("%r is no longer ours: %s", job, error)
+            _log.warning("%r is no longer ours: %s", job, error)
         except ClientError as error:
             self._statistics.lost += 1
             _log.error("the broker does not know what came of %r: %s", job, error)
@@ -235,16 +241,28 @@ class Worker:
                 variables = document_of(error.variables)
                 say = client.throw_error(job, error.code, error.message, variables)
                 self._statistics.thrown += 1
+        except JobFailed as failed:
+            _log.info("%r failed: %s", job, failed)
+            say = self._fail(client, job, failed)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises fails its job
             _log.exception("the handler of %r failed", job)
-            self._statistics.failed += 1
-            say = client.fail_job(
-                job,
-                retries=max(job.retries - 1, 0),
-                error_message=f"{type(error).__name__}: {error}"[:ERROR_MESSAGE_CHARS_MAX],
-                retry_backoff=self._retry_backoff,
-            )
+            say = self._fail(client, job, JobFailed(f"{type(error).__name__}: {error}"))
         return say
+
+    def _fail(self, client: Client, job: Job, failed: JobFailed) -> Coroutine[object, object, None]:
+        self._statistics.failed += 1
+        backoff = failed.retry_backoff
+        return client.fail_job(
+            job,
+            retries=max(job.retries - 1, 0) if failed.retries is None else failed.retries,
+            error_message=failed.message[:ERROR_MESSAGE_CHARS_MAX],
+            retry_backoff=self._retry_backoff if backoff is None else backoff,
+            variables=failed.variables,
+        )
+
+    def _what_runs(self) -> str:
+        count = len(self._running)
+        return f"{self.name} finishes {count} {'job' if count == 1 else 'jobs'}"
 
     async def _handle(self, route: _Route, job: Job) -> Outcome:
         result: Outcome | Awaitable[Outcome]

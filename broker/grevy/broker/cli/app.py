@@ -5,63 +5,32 @@ programs.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grevy.broker.cli import log as log_commands
+from grevy.broker.cli.base import Json, app
 from grevy.broker.cli.output import DEFAULT_ADDRESS, Output, read_variables, with_client
-from grevy.broker.cli.top import show_top
-from grevy.broker.cli.worker import run_shell_worker
-from grevy.broker.config import ConfigError, load_config
-from grevy.client import Client
 
-app = typer.Typer(
-    help="Grevy: BPMN processes over a replicated log.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-app.add_typer(log_commands.app, name="log", help="Read a partition's log.")
+if TYPE_CHECKING:
+    from grevy.client import Client
+
+__all__ = ["app"]
+
+app.add_typer(log_commands.app, name="log")
 
 Address = Annotated[
     str, typer.Option("--address", "-a", envvar="GREVY_ADDRESS", help="A broker: host:port.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Variables = Annotated[
     str, typer.Option("--variables", "-v", help="A JSON object, @file, or @- for standard input.")
 ]
 
 
 @app.command()
-def broker(
-    config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of logs and checkpoints.")] = None,
-    host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
-    port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
-    *,
-    insecure: Annotated[bool, typer.Option(help="Listen beyond loopback unencrypted.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Run a broker in the foreground until it is interrupted."""
-    from grevy.broker.server import run_broker
-
-    overrides: dict[str, object] = {
-        "data": data,
-        "host": host,
-        "port": port,
-        "insecure": insecure or None,
-    }
-    output = Output(as_json=as_json)
-    try:
-        settings = load_config(config, overrides)
-    except ConfigError as error:
-        raise output.fail(str(error)) from None
-    raise typer.Exit(run_broker(settings, as_json=as_json))
-
-
-@app.command()
 def deploy(
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
+    files: Annotated[list[Path], typer.Argument(help="BPMN files.", exists=True, dir_okay=False)],
     address: Address = DEFAULT_ADDRESS,
     *,
     as_json: Json = False,
@@ -81,31 +50,19 @@ def create(
     variables: Variables = "{}",
     version: Annotated[int, typer.Option(help="-1 is the newest.")] = -1,
     count: Annotated[int, typer.Option(min=1, help="How many instances.")] = 1,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for a result.")] = 10,
     address: Address = DEFAULT_ADDRESS,
     *,
-    result: Annotated[bool, typer.Option(help="Wait for it to complete.")] = False,
+    result: Annotated[bool, typer.Option("--result", help="Wait until it has completed.")] = False,
     as_json: Json = False,
 ) -> None:
     """Create instances of a process."""
+    from grevy.broker.cli.create import Creation, create_instances
+
     output = Output(as_json=as_json)
     document = read_variables(variables, output)
-
-    async def act(client: Client) -> None:
-        for number in range(count):
-            if result:
-                done = await client.create_instance_with_result(
-                    process, variables=document, version=version
-                )
-                values = {"key": done.key, "variables": done.variables}
-                output.result(values, f"{done.key} completed: {done.variables}")
-                continue
-            made = await client.create_instance(process, variables=document, version=version)
-            if as_json or count == 1:
-                output.result({"key": made.key, "version": made.version}, f"{made.key}")
-            elif (number + 1) % 1_000 == 0 or number + 1 == count:
-                output.console.print(f"{number + 1} of {count} created, the last is {made.key}")
-
-    with_client(address, output, act)
+    wanted = Creation(process, version, document, timeout if result else None)
+    with_client(address, output, lambda client: create_instances(client, output, wanted, count))
 
 
 @app.command()
@@ -113,7 +70,9 @@ def publish(
     name: Annotated[str, typer.Argument(help="The message's name.")],
     key: Annotated[str, typer.Option("--key", "-k", help="Correlation key.")] = "",
     variables: Variables = "{}",
-    ttl: Annotated[float, typer.Option(help="Seconds that it is kept for who comes later.")] = 0,
+    ttl: Annotated[
+        float, typer.Option(min=0, help="Seconds that it is kept for who comes later.")
+    ] = 0,
     message_id: Annotated[str, typer.Option("--id", help="Publish this id once.")] = "",
     address: Address = DEFAULT_ADDRESS,
     *,
@@ -133,7 +92,12 @@ def publish(
 
 
 @app.command()
-def cancel(key: int, address: Address = DEFAULT_ADDRESS, *, as_json: Json = False) -> None:
+def cancel(
+    key: Annotated[int, typer.Argument(help="A process instance.")],
+    address: Address = DEFAULT_ADDRESS,
+    *,
+    as_json: Json = False,
+) -> None:
     """Cancel a process instance."""
     output = Output(as_json=as_json)
     with_client(address, output, lambda client: client.cancel_instance(key))
@@ -141,10 +105,25 @@ def cancel(key: int, address: Address = DEFAULT_ADDRESS, *, as_json: Json = Fals
 
 
 @app.command()
-def resolve(key: int, address: Address = DEFAULT_ADDRESS, *, as_json: Json = False) -> None:
+def resolve(
+    key: Annotated[int, typer.Argument(help="An incident.")],
+    job: Annotated[
+        int | None, typer.Option(help="The incident's job, if it has no retries left.")
+    ] = None,
+    retries: Annotated[int, typer.Option(min=1, help="How often that job may be tried again.")] = 1,
+    address: Address = DEFAULT_ADDRESS,
+    *,
+    as_json: Json = False,
+) -> None:
     """Resolve an incident: what was stuck is tried again."""
     output = Output(as_json=as_json)
-    with_client(address, output, lambda client: client.resolve_incident(key))
+
+    async def act(client: Client) -> None:
+        if job is not None:
+            await client.update_job_retries(job, retries)
+        await client.resolve_incident(key)
+
+    with_client(address, output, act)
     output.result({"key": key}, f"{key} is resolved")
 
 
@@ -154,14 +133,17 @@ def set_variables(
     variables: Annotated[str, typer.Argument(help="A JSON object, @file, or @-.")],
     address: Address = DEFAULT_ADDRESS,
     *,
-    local: Annotated[bool, typer.Option(help="In this very scope.")] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="In this very scope, not where they are found upwards.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Set variables at an element instance."""
     output = Output(as_json=as_json)
     document = read_variables(variables, output)
     with_client(address, output, lambda client: client.set_variables(key, document, local=local))
-    output.result({"key": key}, f"{', '.join(document)} set at {key}")
+    values = {"key": key, "variables": document}
+    output.result(values, f"{', '.join(document) or 'nothing'} set at {key}")
 
 
 @app.command()
@@ -170,49 +152,73 @@ def worker(
     command: Annotated[list[str], typer.Argument(help="What to run for each job.")],
     max_jobs: Annotated[int, typer.Option(min=1, help="At the same time.")] = 8,
     timeout: Annotated[
-        float, typer.Option(help="Seconds before another worker may take a job.")
+        float, typer.Option(min=0.001, help="Seconds before another worker may take a job.")
     ] = 300,
+    backoff: Annotated[
+        float, typer.Option(min=0, help="Seconds before a failed job is tried again.")
+    ] = 0,
+    throw: Annotated[
+        list[str] | None,
+        typer.Option(help="EXITCODE=CODE: throws the BPMN error CODE. May be repeated."),
+    ] = None,
+    count: Annotated[int, typer.Option(min=0, help="End after so many jobs; 0 goes on.")] = 0,
     address: Address = DEFAULT_ADDRESS,
     *,
     as_json: Json = False,
 ) -> None:
-    """Run a command for each job: variables on its standard input, a JSON object of results on its
-    output.
+    """Run a command for each job, e.g. `grevy worker charge-card -- ./charge.sh --fast`.
 
-    Exit code 0 completes the job; any other fails it, with what the command wrote on its error
-    output.
+    It reads the job's variables from its standard input, a JSON object, and finds GREVY_JOB_KEY,
+    GREVY_JOB_TYPE, GREVY_JOB_RETRIES, GREVY_JOB_HEADERS, GREVY_ELEMENT_ID, GREVY_PROCESS_ID and
+    GREVY_PROCESS_INSTANCE_KEY in its environment.
+
+    Exit code 0 completes the job, with the JSON object on the command's standard output, if there
+    is one. Any other exit code fails the job, with what is on the error output, unless --throw says
+    otherwise.
+
+    Ctrl-C takes no more jobs and waits for those that run; a second one gives them back.
     """
+    from grevy.broker.cli.worker import ShellWorker, parse_throws
+
     output = Output(as_json=as_json)
+    shell = ShellWorker(output, command, throws=parse_throws(throw or [], output), count=count)
     with_client(
         address,
         output,
-        lambda client: run_shell_worker(
-            client, output, job_type, command, max_jobs=max_jobs, timeout=timeout
+        lambda client: shell.run(
+            client, job_type, max_jobs=max_jobs, timeout=timeout, backoff=backoff
         ),
     )
 
 
 @app.command()
 def status(address: Address = DEFAULT_ADDRESS, *, as_json: Json = False) -> None:
-    """Show a broker's figures."""
+    """Show how a broker is: its partition, its log, its workers and exporters."""
+    from grevy.broker.cli.figures import draw_status
+
     output = Output(as_json=as_json)
     figures = with_client(address, output, lambda client: client.status())
     if as_json:
         output.result(figures, "")
     else:
-        output.rows(("figure", "value"), sorted(figures.items()))
+        output.draw(draw_status(figures))
 
 
 @app.command()
 def top(
     address: Address = DEFAULT_ADDRESS,
-    interval: Annotated[float, typer.Option(help="Seconds between looks.")] = 1.0,
-    count: Annotated[int, typer.Option(help="Stop after so many looks; 0 goes on.")] = 0,
+    interval: Annotated[float, typer.Option(min=0.05, help="Seconds between looks.")] = 1.0,
+    count: Annotated[int, typer.Option(min=0, help="End after so many looks; 0 goes on.")] = 0,
     *,
     as_json: Json = False,
 ) -> None:
-    """Watch a broker at work."""
+    """Watch a broker at work, until Ctrl-C."""
+    from grevy.broker.cli.top import show_top
+
     output = Output(as_json=as_json)
     with_client(
-        address, output, lambda client: show_top(client, output, interval=interval, count=count)
+        address,
+        output,
+        lambda client: show_top(client, output, interval=interval, count=count),
+        is_endless=True,
     )

@@ -3,131 +3,207 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.progress import Progress
 
+from grevy.broker.cli.base import Json
 from grevy.broker.cli.output import DEFAULT_ADDRESS, Output, with_client
-from grevy.broker.system import OsDisk
-from grevy.client import Client
-from grevy.journal import Journal, JournalEntry, JournalError, JournalOptions
-from grevy.protocol.codec import decode_entry
-from grevy.protocol.errors import GrevyError
-from grevy.protocol.json_form import record_json
-from grevy.protocol.record import Entry
 
-app = typer.Typer(no_args_is_help=True)
+if TYPE_CHECKING:
+    from grevy.client import Client
+    from grevy.journal import JournalInspection
+    from grevy.protocol.record import Entry
 
-READ_BYTES: Final = 4 * 1024 * 1024
+app = typer.Typer(no_args_is_help=True, help="Read a partition's log.")
 
-Data = Annotated[Path, typer.Option("--data", help="The broker's folder; it must not be running.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PARTITION: Final = 1
 
-
-def lines_of(entry: Entry) -> Iterator[str]:
-    """The records of an entry as Zeebe exports them, a JSON object each."""
-    for place in range(len(entry.records)):
-        yield record_json(entry, place).decode()
+Data = Annotated[Path, typer.Option("--data", help="The broker's folder; it may be running.")]
 
 
 @app.command()
 def tail(
-    from_position: Annotated[int, typer.Option("--from", help="0 is the oldest there is.")] = 0,
-    count: Annotated[int, typer.Option(help="Stop after so many records; 0 goes on.")] = 0,
-    address: Annotated[str, typer.Option("--address", "-a")] = DEFAULT_ADDRESS,
+    from_position: Annotated[
+        int | None, typer.Option("--from", min=0, help="A position; 0 is the oldest there is.")
+    ] = None,
+    last: Annotated[int, typer.Option("--last", "-n", min=0, help="Begin so many back.")] = 10,
+    count: Annotated[int, typer.Option(min=0, help="End after so many records; 0 goes on.")] = 0,
+    address: Annotated[
+        str, typer.Option("--address", "-a", envvar="GREVY_ADDRESS", help="A broker: host:port.")
+    ] = DEFAULT_ADDRESS,
     *,
     as_json: Json = False,
 ) -> None:
-    """Follow the log of a running broker, a record a line."""
+    """Follow the log of a running broker, a record a line, until Ctrl-C."""
     output = Output(as_json=as_json)
 
     async def act(client: Client) -> None:
-        shown = 0
-        async with client.subscribe_records(1, from_position) as subscription:
-            async for batch in subscription:
-                for entry in batch.entries:
-                    for line in _shown(entry, as_json=as_json):
-                        sys.stdout.write(line + "\n")
-                        shown += 1
-                        if shown == count:
-                            return
-                sys.stdout.flush()
+        start = from_position
+        if start is None:
+            newest = (await client.status())["records"]
+            assert isinstance(newest, int), newest
+            start = max(newest - last + 1, 1)
+        left = count or -1
+        async for entry in _committed(client, start, output):
+            for line in _lines(entry, start, as_json=as_json):
+                sys.stdout.write(line + "\n")
+                left -= 1
+                if left == 0:
+                    return
+            sys.stdout.flush()
 
-    with_client(address, output, act)
+    with_client(address, output, act, is_endless=True)
 
 
 @app.command()
-def dump(data: Data = Path("grevy-data")) -> None:
-    """Print the log in a broker's folder as JSON lines."""
-    output = Output(as_json=True)
-    for item in _read(data, output):
-        if item.payload:
-            for line in lines_of(decode_entry(item.payload)):
-                sys.stdout.write(line + "\n")
+def dump(
+    data: Data = Path("grevy-data"),
+    from_position: Annotated[int, typer.Option("--from", min=0, help="A position.")] = 0,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Print the log in a broker's folder as JSON lines, as Zeebe exports its records."""
+    output = Output(as_json=as_json)
+    is_bar_wanted = not sys.stdout.isatty()  # between lines it would help nobody
+    for entry in _entries(_open(data, output), data, output, is_bar_wanted=is_bar_wanted):
+        for line in _lines(entry, from_position, as_json=True):
+            sys.stdout.write(line + "\n")
 
 
 @app.command()
 def verify(data: Data = Path("grevy-data"), *, as_json: Json = False) -> None:
-    """Check every checksum, index and position of the log in a broker's folder."""
+    """Check every checksum, index and position of the log and the checkpoints in a broker's folder.
+
+    Ends with 1 and says in which file, and from which byte on, if something that the broker has
+    acknowledged cannot be read. What a crash left half-written is no damage: a start cuts it off.
+    """
     output = Output(as_json=as_json)
-    entries = records = 0
-    position = 0
-    with Progress(console=output.errors, transient=True, disable=as_json) as progress:
-        task = progress.add_task("checking", total=None)
-        for item in _read(data, output):
-            entries += 1
-            progress.update(task, completed=entries)
-            if not item.payload:
-                continue
-            try:
-                entry = decode_entry(item.payload)
-            except GrevyError as error:
-                raise output.fail(f"entry {item.index}: {error}") from None
-            if position and entry.first_position != position + 1:
-                raise output.fail(
-                    f"entry {item.index} begins at position {entry.first_position}, "
-                    f"expected {position + 1}"
-                )
-            position = entry.last_position
-            records += len(entry.records)
-    values = {"entries": entries, "records": records, "last_position": position}
+    records = first_position = last_position = restarts = 0
+    inspection = _open(data, output)
+    for entry in _entries(inspection, data, output):
+        if inspection.restarts > restarts:
+            restarts, last_position = inspection.restarts, 0
+        if last_position and entry.first_position != last_position + 1:
+            raise output.fail(
+                f"{data}: an entry begins at position {entry.first_position}, "
+                f"expected {last_position + 1}"
+            )
+        first_position = first_position or entry.first_position
+        last_position = entry.last_position
+        records += len(entry.records)
+    unfinished = inspection.tail
+    checkpoints = _check_checkpoints(data, output)
+    values = {
+        "records": records,
+        "first_position": first_position,
+        "last_position": last_position,
+        "bytes": inspection.bytes,
+        "segments": inspection.segments,
+        "checkpoints": checkpoints,
+        "unfinished": unfinished._asdict() if unfinished else None,
+    }
     output.result(
-        values, f"{entries} entries with {records} records are whole, up to position {position}"
+        values,
+        f"{records:,} records are whole, positions {first_position} to {last_position}: "
+        f"{inspection.bytes:,} bytes of log (files: {inspection.segments}), "
+        f"checkpoints: {checkpoints}",
     )
+    if unfinished:
+        path, offset, length = unfinished
+        output.note(f"{path}, byte {offset}: {length} bytes more are of an unfinished write")
 
 
-def _shown(entry: Entry, *, as_json: bool) -> Iterator[str]:
-    if as_json:
-        yield from lines_of(entry)
-        return
-    for place, record in enumerate(entry.records):
-        about = getattr(record.value, "element_id", "") or getattr(record.value, "name", "")
-        yield (
-            f"{entry.first_position + place:>10} {record.record_type.name:<17} "
-            f"{record.value_type.name:<32} {record.intent.name:<24} {record.key} {about}"
-        )
+def _check_checkpoints(data: Path, output: Output) -> int:
+    """Look at every byte of every checkpoint; how many there are."""
+    from grevy.broker.system import OsDisk
+    from grevy.partition.storage import checkpoint_directories
+    from grevy.state import CheckpointCorrupted, read_manifest, verified_image
+
+    disk = OsDisk(data / "partitions" / str(PARTITION), is_read_only=True)
+    count = 0
+    for item in checkpoint_directories(disk):
+        try:
+            for _ in verified_image(disk, item[1], read_manifest(disk, item[1])):
+                pass
+        except (CheckpointCorrupted, OSError) as error:
+            if item not in checkpoint_directories(disk):
+                continue  # the broker has just replaced it by a newer one
+            raise output.fail(f"{data}: {error}") from None
+        count += 1
+    return count
 
 
-def _read(data: Path, output: Output) -> Iterator[JournalEntry]:
-    """All entries of the log in a folder; what a crash left unfinished at its end is cut first."""
-    folder = data / "partitions" / "1"
-    if not (folder / "journal").is_dir():
-        raise output.fail(f"{data}: no log of partition 1 is in there")
-    try:
-        journal = Journal.open(OsDisk(folder), 1, JournalOptions())
-    except JournalError as error:
-        raise output.fail(str(error)) from None
-    try:
-        index = journal.first_index
-        while index <= journal.last_index:
+async def _committed(client: Client, start: int, output: Output) -> AsyncIterator[Entry]:
+    """Entries of the log as they are committed; what it no longer has is noted and passed over."""
+    from grevy.client import RecordsMissing
+
+    async with client.subscribe_records(PARTITION, start) as subscription:
+        while True:
             try:
-                entries = journal.read(index, READ_BYTES)
-            except JournalError as error:
-                raise output.fail(str(error)) from None
-            yield from entries
-            index = entries[-1].index + 1
-    finally:
-        journal.close()
+                batch = await anext(subscription)
+            except RecordsMissing as missing:
+                output.note(str(missing))
+                continue
+            for entry in batch.entries:
+                yield entry
+
+
+def _open(data: Path, output: Output) -> JournalInspection:
+    """The log in a broker's folder, to be looked at."""
+    from grevy.broker.system import OsDisk
+    from grevy.journal import JournalError, JournalInspection, JournalOptions
+
+    folder = data / "partitions" / str(PARTITION)
+    if not (folder / "journal").is_dir():
+        raise output.fail(f"{data}: expected a broker's folder, but {folder}/journal is missing")
+    try:
+        disk = OsDisk(folder, is_read_only=True)
+        return JournalInspection.open(disk, PARTITION, JournalOptions())
+    except JournalError as error:
+        raise output.fail(f"{folder}: {error}") from None
+    except OSError as error:
+        raise output.fail(f"{error.filename or folder}: {error.strerror}") from None
+
+
+def _entries(
+    inspection: JournalInspection, data: Path, output: Output, *, is_bar_wanted: bool = True
+) -> Iterator[Entry]:
+    """All entries of the log in a folder; ends with an error where it is damaged."""
+    from grevy.journal import JournalDamaged, JournalError
+    from grevy.protocol.codec import decode_entry
+    from grevy.protocol.errors import GrevyError
+
+    folder = data / "partitions" / str(PARTITION)
+    index = 0
+    with output.progress("reading", inspection.bytes_total(), is_wanted=is_bar_wanted) as bar:
+        try:
+            for item in inspection.entries():
+                index = item.index
+                if item.payload:
+                    yield decode_entry(item.payload)
+                bar.update(bar.task_ids[0], completed=inspection.bytes)
+        except JournalDamaged as damage:
+            path = folder / damage.path
+            details = {"file": str(path), "byte": damage.offset, "index": damage.index}
+            raise output.fail(f"{folder}/{damage.why}", **details) from None
+        except JournalError as error:
+            raise output.fail(f"{folder}: {error}") from None
+        except GrevyError as error:
+            raise output.fail(f"{folder}: entry {index}: {error}") from None
+
+
+def _lines(entry: Entry, from_position: int, *, as_json: bool) -> Iterator[str]:
+    """The records of an entry from a position on, as Zeebe exports them or as people read them."""
+    first = max(from_position - entry.first_position, 0)
+    if as_json:
+        from grevy.protocol.json_form import record_json
+
+        for place in range(first, len(entry.records)):
+            yield record_json(entry, place).decode()
+        return
+    from grevy.protocol.text_form import entry_lines
+
+    yield from entry_lines(entry, first)

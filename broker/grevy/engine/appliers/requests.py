@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from grevy.engine.stores import Stores
@@ -10,15 +12,16 @@ from grevy.protocol.intents import INTENTS, ProcessInstanceCreationIntent, Rejec
 from grevy.protocol.record import Answer, Reply
 from grevy.protocol.values import VALUES, ProcessInstanceCreationValue
 
+# Looked up once, see step.py.
+_encode: Final = msgspec.msgpack.Encoder().encode
+_CREATE_WITH_AWAITING_RESULT: Final = ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
+
 
 def is_awaited(answer: Answer) -> bool:
     """Whether this only says that the request was taken and is answered when its instance
     completes.
     """
-    return (
-        answer.intent == ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
-        and answer.rejection_type is None
-    )
+    return answer.intent == _CREATE_WITH_AWAITING_RESULT and answer.rejection_type is None
 
 
 def apply_reply(stores: Stores, reply: Reply, now: int) -> None:
@@ -36,7 +39,7 @@ def apply_reply(stores: Stores, reply: Reply, now: int) -> None:
 
 def _remembered(number: int, answer: Answer) -> RememberedAnswer:
     rejection = -1 if answer.rejection_type is None else int(answer.rejection_type)
-    value = b"" if answer.value is None else msgspec.msgpack.encode(answer.value)
+    value = b"" if answer.value is None else _encode(answer.value)
     return RememberedAnswer(
         number, False, answer.intent, answer.key, rejection, answer.rejection_reason, value
     )

@@ -21,6 +21,7 @@ from grevy.engine.behaviors.scopes import ProcessRoot, SubProcess
 from grevy.protocol.intents import BpmnElementType, BpmnEventType
 
 _JOB: Final = JobTask()
+_END_EVENT: Final = BpmnElementType.END_EVENT  # looked up once, see step.py
 
 BEHAVIORS: Final[dict[BpmnElementType, Behavior]] = {
     BpmnElementType.PROCESS: ProcessRoot(),
@@ -53,6 +54,6 @@ def behavior_of(element: Element) -> Behavior:
     """The behaviour of an element. Whatever has a job is a job's element, whatever its type."""
     if element.job is not None:
         return _JOB
-    if element.element_type is BpmnElementType.END_EVENT and element.event_type in END_EVENTS:
+    if element.element_type is _END_EVENT and element.event_type in END_EVENTS:
         return END_EVENTS[element.event_type]
     return BEHAVIORS[element.element_type]

@@ -8,11 +8,28 @@ from typing import Final
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
+from grevy.engine.step import Command, Step
 from grevy.feel import json_double
 from grevy.protocol.limits import JSON_DEPTH_MAX
-from grevy.protocol.values import EMPTY_DOCUMENT, Document
+from grevy.protocol.values import (
+    EMPTY_DOCUMENT,
+    Document,
+    JobValue,
+    MessageValue,
+    ProcessInstanceCreationValue,
+    SignalValue,
+    VariableDocumentValue,
+)
 
+_WITH_VARIABLES: Final = (
+    JobValue,
+    MessageValue,
+    ProcessInstanceCreationValue,
+    SignalValue,
+    VariableDocumentValue,
+)
 _SPLITTER: Final = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -45,6 +62,20 @@ def join(variables: Iterable[tuple[str, bytes]]) -> Document:
     return b"{" + b",".join(parts) + b"}" if parts else EMPTY_DOCUMENT
 
 
+def variables_of(step: Step, command: Command) -> Document:
+    """The variables that a client's command brings, checked and as they are kept; raises
+    BadDocument.
+
+    The log gets the command with them, so that it holds a large document once.
+    """
+    value = command.value
+    assert isinstance(value, _WITH_VARIABLES), value
+    variables = checked(value.variables)
+    if variables is not value.variables:
+        step.restate(replace(value, variables=variables))
+    return variables
+
+
 def checked(document: Document) -> Document:
     """A client's document in the form that is kept: compact, its texts unescaped; raises
     BadDocument.
@@ -53,22 +84,25 @@ def checked(document: Document) -> Document:
         return EMPTY_DOCUMENT
     _check_depth(document)
     try:
+        if not document.isascii():
+            document.decode()  # the splitter does not look into texts
         if b"\\" in document or b"e" in document or b"E" in document or b"." in document:
             parsed = _READER.decode(document)  # numbers and escapes have more than one form
             if not isinstance(parsed, dict):
                 raise BadDocument(f"the variables are no JSON object, but {_kind(parsed)}")
-            return msgspec.json.encode(parsed)
+            encoded = msgspec.json.encode(parsed)
+            return document if encoded == document else encoded
         compact = msgspec.json.format(document, indent=-1)
         if not compact.startswith(b"{"):
             raise BadDocument(
                 f"the variables are no JSON object, but {_kind(msgspec.json.decode(compact))}"
             )
         _SPLITTER.decode(compact)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadDocument(f"the variables are no valid JSON: {error}") from None
     except RecursionError:
         raise BadDocument(f"the variables are nested deeper than {JSON_DEPTH_MAX} levels") from None
-    return compact
+    return document if compact == document else compact
 
 
 def _kind(value: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from grevy.bpmn.model import Text
 from grevy.engine.behaviors.activities import PassThroughTask
 from grevy.engine.behaviors.base import Here, Stuck
@@ -20,6 +22,10 @@ from grevy.engine.step import Step
 from grevy.protocol.intents import BpmnElementType, ErrorType, ProcessInstanceIntent
 from grevy.protocol.values import EMPTY_DOCUMENT
 
+# Looked up once, see step.py.
+_START_EVENT: Final = BpmnElementType.START_EVENT
+_SUB_PROCESS: Final = BpmnElementType.SUB_PROCESS
+
 
 class StartEvent:
     """A start event; one that an event triggered is activated by that event."""
@@ -32,14 +38,14 @@ class StartEvent:
     def complete(self, step: Step, here: Here) -> None:
         """Maps what the event brought; a sub-process waits for its boundary events from here on."""
         apply_outputs(step, here)
-        if here.value.bpmn_element_type is BpmnElementType.START_EVENT:
+        if here.value.bpmn_element_type is _START_EVENT:
             self._open_scope(step, here)
         completed(step, here)
 
     @staticmethod
     def _open_scope(step: Step, here: Here) -> None:
         scope = step.views.elements.get(here.scope_key)
-        if scope is not None and scope.value.bpmn_element_type is BpmnElementType.SUB_PROCESS:
+        if scope is not None and scope.value.bpmn_element_type is _SUB_PROCESS:
             subscribe(step, Here(scope.key, scope.value, step.element(scope.value)))
 
     def terminate(self, step: Step, here: Here) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from grevy.bpmn.model import Job
 from grevy.engine.behaviors.base import Here
 from grevy.engine.behaviors.documents import join
 from grevy.engine.behaviors.expressions import evaluate_integer, evaluate_text
+from grevy.engine.moments import moment
 from grevy.engine.step import Step
 from grevy.protocol.intents import JobBatchIntent, JobIntent
 from grevy.protocol.messages import ActivatedJob
 from grevy.protocol.values import JobBatchValue, JobValue
+
+# Looked up once, see step.py.
+_CREATED: Final = JobIntent.CREATED
+_BATCH_ACTIVATED: Final = JobBatchIntent.ACTIVATED
 
 
 def new_job(step: Step, here: Here, job: Job) -> JobValue:
@@ -33,7 +40,7 @@ def new_job(step: Step, here: Here, job: Job) -> JobValue:
 def create_job(step: Step, job: JobValue) -> None:
     """A job is there, and offered to a worker that waits."""
     key = step.next_key()
-    step.event(JobIntent.CREATED, key, job)
+    step.event(_CREATED, key, job)
     offer_job(step, key, job)
 
 
@@ -49,9 +56,9 @@ def offer_job(step: Step, key: int, job: JobValue) -> None:
         max_jobs_to_activate=1,
         job_keys=(key,),
         fetch_variables=taker.fetch_variables,
-        deadline=step.now + taker.timeout,
+        deadline=moment(step.now + taker.timeout),
     )
-    step.event(JobBatchIntent.ACTIVATED, step.next_key(), batch)
+    step.event(_BATCH_ACTIVATED, step.next_key(), batch)
     step.push(taker, (activated_job(step, key, taker.fetch_variables),))
 
 

@@ -17,7 +17,7 @@ from grevy.engine.behaviors.transitions import (
 from grevy.engine.behaviors.variables import apply_inputs, apply_outputs
 from grevy.engine.step import Step
 from grevy.engine.tables import EventTrigger
-from grevy.protocol.intents import BpmnEventType, ProcessInstanceIntent
+from grevy.protocol.intents import ProcessInstanceIntent
 
 
 class ProcessRoot:
@@ -26,21 +26,20 @@ class ProcessRoot:
     def activate(self, step: Step, here: Here) -> None:
         """Goes to the start event that was triggered, or to the one without a trigger."""
         activated(step, here)
-        trigger = self._trigger(step, here)
+        none_start = here.element.none_start_event
+        is_other_possible = none_start is None or len(here.element.start_events) > 1
+        trigger = self._trigger(step, here) if is_other_possible else None
         if trigger is not None:
             definition = here.value.process_definition_key
             start = step.models.get(definition).elements[trigger.element_id]
             activate_triggered(step, here.value, definition, start, trigger)
             return
-        none_start = here.element.none_start_event
         assert none_start is not None, f"{here.element.id} has nothing to start with"
         activate_child(step, here.value, none_start, here.key)
 
     @staticmethod
     def _trigger(step: Step, here: Here) -> EventTrigger | None:
         """What started this very instance, unless a client did."""
-        if all(event.event_type is BpmnEventType.NONE for event in here.element.start_events):
-            return None
         for trigger in step.views.events.triggers(here.value.process_definition_key):
             if trigger.process_instance_key == here.key:
                 return trigger

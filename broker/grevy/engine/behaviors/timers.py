@@ -8,6 +8,7 @@ from grevy.bpmn.cycle import Cycle, parse_cycle
 from grevy.bpmn.model import Timer, TimerKind
 from grevy.engine.behaviors.base import Stuck
 from grevy.engine.behaviors.expressions import evaluate
+from grevy.engine.moments import moment
 from grevy.engine.step import Step
 from grevy.feel import Value, temporal, to_json, type_name
 from grevy.protocol.intents import ErrorType
@@ -35,7 +36,7 @@ def evaluate_repetition(
     """
     cycle = _cycle(timer, _value(step, timer, scope_key), scope_key)
     due = cycle.due_after(previous, step.now)
-    return None if due is None else Due(due, repetitions)
+    return None if due is None else Due(moment(due), repetitions)
 
 
 def _value(step: Step, timer: Timer, scope_key: int) -> str:
@@ -67,11 +68,11 @@ def _due(timer: Timer, text: str, now: int, scope_key: int) -> Due:
         if due is None:
             reason = f"Expected the cycle '{text}' to have a next time, but it has none"
             raise Stuck(ErrorType.EXTRACT_VALUE_ERROR, reason, scope_key=scope_key)
-        return Due(due, cycle.repetitions)
+        return Due(moment(due), cycle.repetitions)
     try:
         if timer.kind is TimerKind.DATE:
-            return Due(temporal.parse_date_time(text), 1)
-        return Due(temporal.add(now, temporal.parse_duration(text)), 1)
+            return Due(moment(temporal.parse_date_time(text)), 1)
+        return Due(moment(temporal.add(now, temporal.parse_duration(text))), 1)
     except ValueError as error:
         raise Stuck(ErrorType.EXTRACT_VALUE_ERROR, str(error), scope_key=scope_key) from None
 

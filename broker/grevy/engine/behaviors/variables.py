@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from grevy.bpmn.model import Mapping
 from grevy.engine.behaviors.base import Here
@@ -26,6 +26,12 @@ from grevy.protocol.values import (
     VariableValue,
 )
 
+# Looked up once, see step.py.
+_CREATED: Final = VariableIntent.CREATED
+_TRIGGERED: Final = ProcessEventIntent.TRIGGERED
+_BOUNDARY_EVENT: Final = BpmnElementType.BOUNDARY_EVENT
+_START_EVENT: Final = BpmnElementType.START_EVENT
+_EVENT_BASED_GATEWAY: Final = BpmnElementType.EVENT_BASED_GATEWAY
 Variables: TypeAlias = list[tuple[str, bytes]]
 """Names and JSON texts, in the order of their document."""
 
@@ -86,7 +92,7 @@ def _write(
         bpmn_process_id=owner.bpmn_process_id,
     )
     if found is None:
-        step.event(VariableIntent.CREATED, step.next_key(), record)
+        step.event(_CREATED, step.next_key(), record)
     else:
         step.event(VariableIntent.UPDATED, found.key, record)
 
@@ -122,14 +128,11 @@ def apply_outputs(step: Step, here: Here) -> None:
 def _keeps_payload_local(here: Here) -> bool:
     """Whether the element's event left its variables in the element's own scope."""
     kind = here.value.bpmn_element_type
-    if kind is BpmnElementType.BOUNDARY_EVENT:
+    if kind is _BOUNDARY_EVENT:
         return here.value.bpmn_event_type is not BpmnEventType.ERROR  # what an error brings stays
-    if kind is BpmnElementType.START_EVENT:
+    if kind is _START_EVENT:
         return True
-    return any(
-        flow.source.element_type is BpmnElementType.EVENT_BASED_GATEWAY
-        for flow in here.element.incoming
-    )
+    return any(flow.source.element_type is _EVENT_BASED_GATEWAY for flow in here.element.incoming)
 
 
 def _take_trigger(step: Step, here: Here, key: int, element_id: str) -> None:
@@ -139,7 +142,7 @@ def _take_trigger(step: Step, here: Here, key: int, element_id: str) -> None:
         process_definition_key=here.value.process_definition_key,
         process_instance_key=here.value.process_instance_key,
     )
-    step.event(ProcessEventIntent.TRIGGERED, key, value)
+    step.event(_TRIGGERED, key, value)
 
 
 def _map(step: Step, mappings: Iterable[Mapping], here: Here, *, merges: bool) -> Variables:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
-from grevy.engine.behaviors.documents import BadDocument, checked, split
+from grevy.engine.behaviors.documents import BadDocument, split, variables_of
 from grevy.engine.behaviors.process_starts import root_value
 from grevy.engine.behaviors.start_instructions import start_before, start_fault
 from grevy.engine.behaviors.variables import set_local
@@ -20,6 +22,11 @@ from grevy.protocol.values import (
     ProcessValue,
 )
 
+# Looked up once, see step.py.
+_CREATED: Final = ProcessInstanceCreationIntent.CREATED
+_CREATE_WITH_AWAITING_RESULT: Final = ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
+_ACTIVATE_ELEMENT: Final = ProcessInstanceIntent.ACTIVATE_ELEMENT
+
 
 def create_instance(step: Step, command: Command) -> None:
     """Creates a process instance at its none start event, or before the elements that are asked
@@ -31,7 +38,7 @@ def create_instance(step: Step, command: Command) -> None:
     if process is None:
         return
     try:
-        document = checked(value.variables)
+        document = variables_of(step, command)
     except BadDocument as error:
         reason = (
             f"Expected to create an instance of process '{process.bpmn_process_id}', but {error}"
@@ -45,7 +52,7 @@ def create_instance(step: Step, command: Command) -> None:
     if value.start_instructions:
         scopes = start_before(step, root, value.start_instructions)
     else:
-        step.follow_up(ProcessInstanceIntent.ACTIVATE_ELEMENT, key, root)
+        step.follow_up(_ACTIVATE_ELEMENT, key, root)
     created = ProcessInstanceCreationValue(
         bpmn_process_id=process.bpmn_process_id,
         process_definition_key=process.process_definition_key,
@@ -56,8 +63,8 @@ def create_instance(step: Step, command: Command) -> None:
         start_scopes=scopes,
     )
     creation = step.next_key()
-    step.event(ProcessInstanceCreationIntent.CREATED, creation, created)
-    if command.intent is ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT:
+    step.event(_CREATED, creation, created)
+    if command.intent is _CREATE_WITH_AWAITING_RESULT:
         step.await_result(key, value.fetch_variables)
     else:
         answer = replace(created, variables=EMPTY_DOCUMENT, start_scopes=())

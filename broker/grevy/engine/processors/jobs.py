@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from grevy.engine.behaviors.base import Here, Stuck
-from grevy.engine.behaviors.documents import BadDocument, checked, split
+from grevy.engine.behaviors.documents import BadDocument, split, variables_of
 from grevy.engine.behaviors.error_events import find_catch
 from grevy.engine.behaviors.events import instance_accepts, trigger
 from grevy.engine.behaviors.incidents import raise_incident
 from grevy.engine.behaviors.jobs import activated_job, offer_job
 from grevy.engine.behaviors.variables import set_local
+from grevy.engine.moments import moment
 from grevy.engine.step import Command, Step
 from grevy.engine.tables import NO_CATCH_EVENT, ElementInstance, JobState, StoredJob
 from grevy.protocol.intents import (
@@ -35,6 +38,12 @@ from grevy.protocol.values import (
     ProcessEventValue,
 )
 
+# Looked up once, see step.py.
+_COMPLETED: Final = JobIntent.COMPLETED
+_TRIGGERING: Final = ProcessEventIntent.TRIGGERING
+_COMPLETE_ELEMENT: Final = ProcessInstanceIntent.COMPLETE_ELEMENT
+_AT_REST: Final = frozenset({JobState.FAILED, JobState.ERROR_THROWN})
+
 
 def activate_jobs(step: Step, command: Command) -> None:
     """Hands out jobs of a type that wait, oldest first, as many as fit a message."""
@@ -46,7 +55,7 @@ def activate_jobs(step: Step, command: Command) -> None:
         step.reject(command, RejectionType.INVALID_ARGUMENT, reason)
         return
     limit = min(value.max_jobs_to_activate, JOBS_PER_ACTIVATION_MAX)
-    deadline = step.now + value.timeout
+    deadline = moment(step.now + value.timeout)
     jobs: list[ActivatedJob] = []
     size = 0
     is_truncated = False
@@ -76,8 +85,8 @@ def complete_job(step: Step, command: Command) -> None:
     if job is None or variables is None:
         return
     done = replace(job.value, variables=variables)
-    step.event(JobIntent.COMPLETED, command.key, done)
-    step.answer(JobIntent.COMPLETED, command.key)
+    step.event(_COMPLETED, command.key, done)
+    step.answer(_COMPLETED, command.key)
     instance = step.views.elements.get(job.value.element_instance_key)
     if instance is None or not step.views.elements.is_active_scope(instance.value.flow_scope_key):
         return
@@ -88,8 +97,8 @@ def complete_job(step: Step, command: Command) -> None:
         process_definition_key=job.value.process_definition_key,
         process_instance_key=job.value.process_instance_key,
     )
-    step.event(ProcessEventIntent.TRIGGERING, step.next_key(), event)
-    step.follow_up(ProcessInstanceIntent.COMPLETE_ELEMENT, instance.key, instance.value)
+    step.event(_TRIGGERING, step.next_key(), event)
+    step.follow_up(_COMPLETE_ELEMENT, instance.key, instance.value)
 
 
 def fail_job(step: Step, command: Command) -> None:
@@ -107,7 +116,7 @@ def fail_job(step: Step, command: Command) -> None:
         retries=value.retries,
         error_message=value.error_message[:ERROR_MESSAGE_CHARS_MAX],
         retry_backoff=value.retry_backoff,
-        recurring_time=step.now + value.retry_backoff if has_backoff else -1,
+        recurring_time=moment(step.now + value.retry_backoff) if has_backoff else -1,
     )
     step.event(JobIntent.FAILED, command.key, failed)
     instance = step.views.elements.get(job.value.element_instance_key)
@@ -183,7 +192,8 @@ def update_timeout(step: Step, command: Command) -> None:
         reason = f"Expected to update the time-out of job {command.key}, but it is not activated"
         step.reject(command, RejectionType.INVALID_STATE, reason)
         return
-    updated = replace(job.value, deadline=step.now + value.timeout, timeout=value.timeout)
+    deadline = moment(step.now + value.timeout)
+    updated = replace(job.value, deadline=deadline, timeout=value.timeout)
     step.event(JobIntent.TIMEOUT_UPDATED, command.key, updated)
     step.answer(JobIntent.TIMEOUT_UPDATED, command.key)
 
@@ -237,7 +247,7 @@ def _workable(step: Step, command: Command, verb: str) -> StoredJob | None:
     if job is None:
         _reject_missing(step, command, verb)
         return None
-    if job.state in (JobState.FAILED, JobState.ERROR_THROWN):
+    if job.state in _AT_REST:
         state = "failed" if job.state is JobState.FAILED else "in the state of a thrown error"
         reason = f"Expected to {verb} job {command.key}, but it is {state}"
         step.reject(command, RejectionType.INVALID_STATE, reason)
@@ -253,11 +263,10 @@ def _workable(step: Step, command: Command, verb: str) -> StoredJob | None:
 
 
 def _document(step: Step, command: Command, verb: str) -> Document | None:
-    variables = _value(command).variables
-    if variables == EMPTY_DOCUMENT:
+    if _value(command).variables == EMPTY_DOCUMENT:
         return EMPTY_DOCUMENT
     try:
-        return checked(variables)
+        return variables_of(step, command)
     except BadDocument as error:
         reason = f"Expected to {verb} job {command.key}, but {error}"
         step.reject(command, RejectionType.INVALID_ARGUMENT, reason)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from grevy.engine.behaviors.documents import BadDocument, checked
+from grevy.engine.behaviors.documents import BadDocument, variables_of
 from grevy.engine.behaviors.start_messages import can_start, start_by_message
+from grevy.engine.moments import moment
 from grevy.engine.step import Command, Step
 from grevy.engine.tables import StoredMessage, StoredMessageSubscription
 from grevy.protocol.intents import (
@@ -32,7 +33,7 @@ def publish_message(step: Step, command: Command) -> None:
     value = command.value
     assert isinstance(value, MessageValue), value
     try:
-        variables = checked(value.variables)
+        variables = variables_of(step, command)
     except BadDocument as error:
         reason = f"Expected to publish the message '{value.name}', but {error}"
         step.reject(command, RejectionType.INVALID_ARGUMENT, reason)
@@ -47,7 +48,7 @@ def publish_message(step: Step, command: Command) -> None:
         )
         step.reject(command, RejectionType.ALREADY_EXISTS, reason)
         return
-    deadline = step.now + value.time_to_live if value.time_to_live > 0 else -1
+    deadline = moment(step.now + value.time_to_live) if value.time_to_live > 0 else -1
     published = replace(value, variables=variables, deadline=deadline)
     key = step.next_key()
     step.event(MessageIntent.PUBLISHED, key, published)
@@ -201,7 +202,7 @@ def broadcast_signal(step: Step, command: Command) -> None:
     value = command.value
     assert isinstance(value, SignalValue), value
     try:
-        broadcast = replace(value, variables=checked(value.variables))
+        broadcast = replace(value, variables=variables_of(step, command))
     except BadDocument as error:
         reason = f"Expected to broadcast the signal '{value.signal_name}', but {error}"
         step.reject(command, RejectionType.INVALID_ARGUMENT, reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from grevy.engine.behaviors.documents import BadDocument, checked, split
+from grevy.engine.behaviors.documents import BadDocument, split, variables_of
 from grevy.engine.behaviors.variables import propagate, set_local
 from grevy.engine.step import Command, Step
 from grevy.protocol.intents import (
@@ -26,7 +26,7 @@ def update_variables(step: Step, command: Command) -> None:
         step.reject(command, RejectionType.NOT_FOUND, reason)
         return
     try:
-        document = checked(value.variables)
+        document = variables_of(step, command)
     except BadDocument as error:
         reason = f"Expected to set variables {where}, but {error}"
         step.reject(command, RejectionType.INVALID_ARGUMENT, reason)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from grevy.engine.tables import JobState, StoredJob
 from grevy.engine.views.jobs import JobsView
 from grevy.protocol.values import JobValue
+
+# Looked up once, see step.py.
+_ACTIVATABLE: Final = JobState.ACTIVATABLE
+_ACTIVATED: Final = JobState.ACTIVATED
+_FAILED: Final = JobState.FAILED
 
 
 class JobStore(JobsView):
@@ -15,11 +22,11 @@ class JobStore(JobsView):
         self._unfile(self._jobs.get(key))
         job = StoredJob(key, value, state)
         self._jobs.put(key, job)
-        if state is JobState.ACTIVATABLE:
+        if state is _ACTIVATABLE:
             self._activatable.put((value.type, key), key)
-        elif state is JobState.ACTIVATED:
+        elif state is _ACTIVATED:
             self._deadlines.put((value.deadline, key), key)
-        elif state is JobState.FAILED and value.retries > 0 and value.recurring_time > 0:
+        elif state is _FAILED and value.retries > 0 and value.recurring_time > 0:
             self._backoffs.put((value.recurring_time, key), key)
 
     def remove(self, key: int) -> None:
@@ -31,9 +38,9 @@ class JobStore(JobsView):
         if job is None:
             return
         value, key = job.value, job.key
-        if job.state is JobState.ACTIVATABLE:
+        if job.state is _ACTIVATABLE:
             self._activatable.delete((value.type, key))
-        elif job.state is JobState.ACTIVATED:
+        elif job.state is _ACTIVATED:
             self._deadlines.delete((value.deadline, key))
-        elif job.state is JobState.FAILED and value.recurring_time > 0:
+        elif job.state is _FAILED and value.recurring_time > 0:
             self._backoffs.delete((value.recurring_time, key))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grevy.engine.tables import COUNTERS, PENDING, PendingCommand
+from grevy.protocol.keys import KEY_BITS
 from grevy.state import State
 
 _KEYS: Final = "keys"
@@ -42,5 +43,6 @@ class PendingStore:
 
     def set_key_counter(self, counter: int) -> None:
         """Keys up to this count are given out."""
-        if counter != self.key_counter():
+        assert counter < 1 << KEY_BITS, "the partition has given out all its keys"
+        if counter != self._counters.get(_KEYS):
             self._counters.put(_KEYS, counter)

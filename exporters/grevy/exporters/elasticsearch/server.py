@@ -6,12 +6,16 @@ typed calls of one product that refuse the other's servers, is not needed for th
 
 from __future__ import annotations
 
+import logging
 from typing import Final, TypeAlias
 
 import msgspec
 from elastic_transport import NodeConfig, Transport, TransportError
 
 from grevy.exporting import ExportingError
+
+logging.getLogger("elastic_transport").setLevel(logging.ERROR)
+# What fails is raised, and told once by whoever drives the exporter.
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 

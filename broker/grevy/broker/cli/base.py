@@ -1,0 +1,76 @@
+"""`grevy` itself, and `grevy broker`, the one command that needs no client."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grevy.broker.cli.output import Output
+from grevy.broker.config import ConfigError, load_config
+from grevy.protocol.errors import GrevyError
+
+app = typer.Typer(
+    help="Grevy: BPMN processes over a replicated log.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, an object a line.")]
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"grevy {version_of('grevy')}")
+        raise typer.Exit
+
+
+@app.callback()
+def grevy(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Grevy: BPMN processes over a replicated log."""
+
+
+@app.command()
+def broker(
+    config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of logs and checkpoints.")] = None,
+    host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
+    port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
+    *,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen beyond loopback unencrypted.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a broker in the foreground until it is interrupted."""
+    output = Output(as_json=as_json)
+    overrides: dict[str, object] = {
+        "data": data,
+        "host": host,
+        "port": port,
+        "insecure": insecure or None,
+    }
+    try:
+        settings = load_config(config, overrides)
+    except ConfigError as error:
+        raise output.fail(str(error)) from None
+    from grevy.broker.server import Broker, run_broker  # other commands need no engine
+
+    def announce(ready: Broker) -> None:
+        values = {"endpoint": ready.endpoint, "data": str(settings.data), "pid": os.getpid()}
+        output.result(values, f"grevy is ready at {ready.endpoint}, data in {settings.data}")
+
+    try:
+        raise typer.Exit(run_broker(settings, announce))
+    except GrevyError as error:
+        raise output.fail(str(error)) from None
+    except OSError as error:
+        raise output.fail(f"{error.filename or settings.data}: {error.strerror}") from None

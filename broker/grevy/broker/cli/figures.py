@@ -1,0 +1,148 @@
+"""A broker's figures as tables: what `grevy status` and `grevy top` draw."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+Figures = Mapping[str, object]
+"""What `Client.status` gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure that people look at; a counter only grows, and how fast is what matters."""
+
+    name: str
+    label: str
+    is_counter: bool = True
+    unit: str = ""
+
+    def rate_text(self, rate: float) -> str:
+        """How fast it grows."""
+        return f"{rate:.0%}" if self.unit == "s" else f"{rate:,.1f}"
+
+
+FIGURES: Final = (
+    Figure("records", "records"),
+    Figure("commands_processed", "commands"),
+    Figure("in_flight", "commands in flight", is_counter=False),
+    Figure("jobs_leased", "jobs in workers' hands", is_counter=False),
+    Figure("log_bytes", "log, bytes"),
+    Figure("log_segments", "log, files", is_counter=False),
+    Figure("log_flushes", "log, flushes"),
+    Figure("cpu_s", "processor, seconds", unit="s"),
+    Figure("memory_bytes", "memory, bytes", is_counter=False),
+)
+"""In the order in which they are shown; programs get all that there are."""
+
+_CREDIT: Final = "credit of "
+_ERROR_CHARS_MAX: Final = 120
+
+
+def headline(figures: Figures) -> Text:
+    """Which broker it is, and how it is."""
+    role, term = figures.get("role"), figures.get("term")
+    return Text.assemble(
+        (f"grevy {figures.get('version')}", "bold"),
+        f" at {figures.get('endpoint')}, process {figures.get('pid')}, ",
+        f"up {duration(_number(figures.get('uptime_s')))}, {role} in term {term}\n",
+        (f"data in {figures.get('data')}", "dim"),
+    )
+
+
+def draw_status(figures: Figures) -> RenderableType:
+    """All of it, for one look."""
+    table = table_of("figure", "value")
+    for figure in FIGURES:
+        table.add_row(figure.label, amount(figures.get(figure.name)))
+    return Group(headline(figures), "", table, *details(figures))
+
+
+def details(figures: Figures) -> list[RenderableType]:
+    """Tables of the job topics and exporters, if there are any."""
+    parts: list[RenderableType] = []
+    topics = {n.removeprefix(_CREDIT): v for n, v in figures.items() if n.startswith(_CREDIT)}
+    if topics:
+        table = table_of("job topic", "jobs that workers would take")
+        for topic, credit in sorted(topics.items()):
+            table.add_row(Text(topic), amount(credit))
+        parts += ["", table]
+    exporters = figures.get("exporters")
+    if isinstance(exporters, list) and exporters:
+        parts += ["", _exporters(exporters)]
+    return parts
+
+
+def table_of(first: str, *others: str) -> Table:
+    """A table whose first column names, and whose others are numbers."""
+    table = Table(first, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in others:
+        table.add_column(column, justify="right")
+    return table
+
+
+def amount(value: object) -> str:
+    """A number with its thousands apart; texts as they are."""
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """A span of time in its two largest units."""
+    days, rest = divmod(int(seconds), 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, left = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (left, "s")]
+    said = [f"{count} {unit}" for count, unit in parts if count]
+    return " ".join(said[:2]) or "0 s"
+
+
+def _exporters(exporters: list[object]) -> Table:
+    table = table_of("exporter", "process", "position", "lag", "lost", "last error")
+    table.columns[1].justify = table.columns[5].justify = "left"
+    for exporter in exporters:
+        if isinstance(exporter, dict):
+            table.add_row(
+                Text(str(exporter["id"])),
+                _process(exporter),
+                *(amount(exporter[name]) for name in ("position", "lag", "lost_records")),
+                _error(exporter),
+            )
+    return table
+
+
+def _process(exporter: dict[str, object]) -> Text:
+    state = str(exporter["process"])
+    if state == "running":
+        return Text(f"{exporter['phase'] or 'starting'} ({exporter['pid']})", "green")
+    starts = _number(exporter["starts"])
+    return Text(state + (f" after start {starts:.0f}" if starts else ""), "red" if starts else "")
+
+
+def _error(exporter: dict[str, object]) -> Text:
+    """What fails now, in red; else what failed last, and how long ago."""
+    if exporter["error"]:
+        attempts = _number(exporter["attempts"])
+        often = f" ({attempts:.0f} times)" if attempts > 1 else ""
+        return Text(_short(str(exporter["error"])) + often, "red")
+    if not exporter["last_error"]:
+        return Text("")
+    ago = duration(time.time() - _number(exporter["last_error_at"]) / 1000)
+    return Text(f"{ago} ago: {_short(str(exporter['last_error']))}", "dim")
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _ERROR_CHARS_MAX else line[:_ERROR_CHARS_MAX] + "…"
+
+
+def _number(value: object) -> float:
+    return value if isinstance(value, int | float) else 0

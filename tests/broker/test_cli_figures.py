@@ -1,0 +1,76 @@
+"""The small parts of `grevy status` and `grevy top`."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from grevy.broker.cli.figures import amount, draw_status, duration
+from grevy.broker.cli.top import Watch, curve, rates
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.9, "59 s"), (61, "1 min 1 s"), (3_600, "1 h"), (90_061, "1 d 1 h")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_amounts() -> None:
+    assert [amount(value) for value in (1_234_567, 0.25, "leader", None)] == [
+        "1,234,567", "0.2", "leader", "None"
+    ]  # fmt: skip
+
+
+def test_rates_are_of_one_broker() -> None:
+    before = {"pid": 1, "records": 10, "role": "leader"}
+    assert rates(before, {"pid": 1, "records": 30, "role": "leader"}, 2.0)["records"] == 10
+    assert rates(before, {"pid": 2, "records": 30}, 2.0) == {}
+    assert rates(before, {"pid": 1, "records": 30}, 0.0) == {}
+
+
+def test_curves() -> None:
+    assert curve([]) == ""
+    assert curve([0, 0]) == "▁▁"
+    assert curve([0, 7, 3.5, -1]) == "▁█▅▁"
+
+
+def drawn(what: object) -> str:
+    """What is to be seen on a wide terminal."""
+    page = io.StringIO()
+    Console(width=200, file=page).print(what)
+    return page.getvalue()
+
+
+FIGURES: dict[str, object] = {
+    "version": "1.0", "endpoint": "host:1", "pid": 7, "uptime_s": 61, "role": "leader", "term": 3,
+    "data": "/data", "records": 1_000, "cpu_s": 2.0, "credit of pay": 32,
+    "exporters": [
+        {"id": "es", "process": "running", "pid": 9, "starts": 1, "phase": "exporting",
+         "position": 900, "lag": 100, "lost_records": 0, "attempts": 3, "error": "503 [busy]",
+         "last_error": "503 [busy]", "last_error_at": 1},
+        {"id": "old", "process": "not configured", "pid": 0, "starts": 0, "phase": "",
+         "position": 5, "lag": 995, "lost_records": 0, "attempts": 0, "error": "",
+         "last_error": "", "last_error_at": 0},
+    ],
+}  # fmt: skip
+
+
+def test_status_shows_workers_and_exporters() -> None:
+    text = drawn(draw_status(FIGURES))
+    assert "grevy 1.0 at host:1, process 7, up 1 min 1 s, leader in term 3" in text
+    assert ["pay", "32"] in [line.split() for line in text.splitlines()]
+    assert "503 [busy] (3 times)" in text, "brackets are no markup"
+    assert "not configured" in text
+
+
+def test_top_shows_how_fast_it_grows() -> None:
+    watch = Watch()
+    drawn(watch.look(FIGURES, 10.0))
+    text = drawn(watch.look({**FIGURES, "records": 1_500, "cpu_s": 2.5}, 11.0))
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
+    assert rows["records"][1:3] == ["1,500", "500.0"]
+    assert "50%" in rows["processor,"]
