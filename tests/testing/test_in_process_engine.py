@@ -221,3 +221,29 @@ def test_the_plug_in_loads_no_engine() -> None:
     code = "import sys, grevy.testing.plugin; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(HEAVY) & set(done.stdout.split())
+
+
+CHANCE = """<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="t"
+  xmlns:zeebe="http://camunda.org/schema/zeebe/1.0"><process id="p" isExecutable="true">
+  <startEvent id="s"/><scriptTask id="x"><extensionElements>
+  <zeebe:script expression="={id: uuid(), roll: random number()}" resultVariable="r"/>
+  </extensionElements></scriptTask><endEvent id="e"/>
+  <sequenceFlow id="a" sourceRef="s" targetRef="x"/>
+  <sequenceFlow id="b" sourceRef="x" targetRef="e"/>
+  </process></definitions>"""
+
+
+def chance(seed: int) -> object:
+    """What chance gives an instance of an engine with that seed."""
+    engine = InProcessEngine(seed=seed)
+    engine.deploy("p.bpmn", CHANCE)
+    return engine.create_with_result("p").result()["r"]
+
+
+def test_the_seed_decides_what_chance_gives() -> None:
+    first = chance(1)
+    assert isinstance(first, dict)
+    assert len(first["id"]) == 36
+    assert 0 <= first["roll"] < 1
+    assert chance(1) == first
+    assert chance(2) != first

@@ -157,12 +157,10 @@ def confirm_correlation(step: Step, command: Command) -> None:
 
 
 def reject_correlation(step: Step, command: Command) -> None:
-    """The instance could not take the message: another one of its process may."""
+    """The instance could not take the message: another one of its process may, even if the
+    subscription is closed by now.
+    """
     value = _value(command)
-    known = step.views.subscriptions.message_side(value.element_instance_key, value.message_name)
-    if known is None:
-        _reject_missing(step, command, "reject the correlation of")
-        return
     step.event(MessageSubscriptionIntent.REJECTED, command.key, value)
     message = step.views.messages.get(value.message_key)
     if message is None or message.value.deadline <= step.now:
