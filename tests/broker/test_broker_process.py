@@ -96,23 +96,6 @@ def test_bad_input_is_told_and_harms_nothing(broker: Broker) -> None:
         assert client.create_instance_with_result("p", variables={"n": 1}).variables == {"n": 1}
 
 
-CHANCE = MODEL.replace(
-    b'<bpmn:manualTask id="t"><bpmn:incoming>f1</bpmn:incoming>',
-    b'<bpmn:scriptTask id="t"><bpmn:extensionElements><zeebe:script expression="=uuid()"'
-    b' resultVariable="id"/></bpmn:extensionElements><bpmn:incoming>f1</bpmn:incoming>',
-).replace(b"</bpmn:manualTask>", b"</bpmn:scriptTask>")
-
-
-def test_chance_is_real_and_instances_start_where_they_are_told(broker: Broker) -> None:
-    with SyncClient.connect(broker.address) as client:
-        client.deploy(("p.bpmn", CHANCE))
-        found = [
-            client.create_instance_with_result("p", start_before=["t"]).variables for _ in range(2)
-        ]
-    assert found[0] != found[1]
-    assert all(len(str(variables["id"])) == 36 for variables in found)
-
-
 def test_a_broker_that_is_stopped_answers_what_it_took(broker: Broker) -> None:
     answered: list[int] = []
 
@@ -140,3 +123,20 @@ def test_a_broker_that_is_stopped_answers_what_it_took(broker: Broker) -> None:
     }
     assert len(set(answered)) == len(answered) >= 200
     assert set(answered) <= created
+
+
+CHANCE = MODEL.replace(
+    b'<bpmn:manualTask id="t"><bpmn:incoming>f1</bpmn:incoming>',
+    b'<bpmn:scriptTask id="t"><bpmn:extensionElements><zeebe:script expression="=uuid()"'
+    b' resultVariable="id"/></bpmn:extensionElements><bpmn:incoming>f1</bpmn:incoming>',
+).replace(b"</bpmn:manualTask>", b"</bpmn:scriptTask>")
+
+
+def test_chance_is_real_and_instances_start_where_they_are_told(broker: Broker) -> None:
+    with SyncClient.connect(broker.address) as client:
+        client.deploy(("p.bpmn", CHANCE))
+        found = [
+            client.create_instance_with_result("p", start_before=["t"]).variables for _ in range(2)
+        ]
+    assert found[0] != found[1]
+    assert all(len(str(variables["id"])) == 36 for variables in found)
