@@ -150,10 +150,14 @@ def _close_message(step: Step, key: int, value: ProcessMessageSubscriptionValue)
 
 
 def instance_accepts(step: Step, instance: ElementInstance) -> bool:
-    """Whether an element instance is in a state that events may change: at work, and no other event
-    has ended its wait. What it has waited for itself does not count, as in Zeebe.
+    """Whether an element instance is in a state that events may change: at work, in a scope that no
+    terminate end event has ended, and no other event has ended its wait. What it has waited for
+    itself does not count, as in Zeebe.
     """
-    if instance.state is not Lifecycle.ACTIVATED or instance.is_interrupted:
+    if instance.state is not Lifecycle.ACTIVATED:
+        return False
+    scope = step.views.elements.get(instance.value.flow_scope_key)
+    if scope is not None and scope.is_interrupted:
         return False
     if instance.triggers == 0:
         return True

@@ -26,9 +26,7 @@ _ELEMENT_ACTIVATING: Final = ProcessInstanceIntent.ELEMENT_ACTIVATING
 _ELEMENT_COMPLETING: Final = ProcessInstanceIntent.ELEMENT_COMPLETING
 _PARALLEL_GATEWAY: Final = BpmnElementType.PARALLEL_GATEWAY
 
-_TERMINABLE: Final = frozenset(
-    {Lifecycle.ACTIVATING, Lifecycle.ACTIVATED, Lifecycle.COMPLETING, Lifecycle.TERMINATING}
-)
+_TERMINABLE: Final = frozenset({Lifecycle.ACTIVATING, Lifecycle.ACTIVATED, Lifecycle.COMPLETING})
 
 
 def activate_element(step: Step, command: Command) -> None:
@@ -92,7 +90,7 @@ def terminate_element(step: Step, command: Command) -> None:
     if instance is None:
         _reject_gone(step, command, "terminate")
         return
-    if instance.state not in _TERMINABLE or instance.state is Lifecycle.TERMINATING:
+    if instance.state not in _TERMINABLE:
         _reject_state(step, command, "terminate", instance.state)
         return
     step.event(ProcessInstanceIntent.ELEMENT_TERMINATING, command.key, value)
@@ -103,7 +101,7 @@ def terminate_element(step: Step, command: Command) -> None:
 
 def terminate_batch(step: Step, command: Command) -> None:
     """Terminates the children of an element, one after the other, as in Zeebe: what each one leads
-    to mixes with what the next one does.
+    to mixes with what the next one does. One that ends already is left alone.
     """
     value = command.value
     assert isinstance(value, ProcessInstanceBatchValue), value
@@ -113,7 +111,8 @@ def terminate_batch(step: Step, command: Command) -> None:
         return
     child = step.views.elements.get(children[0])
     assert child is not None, f"child {children[0]} is not alive"
-    step.follow_up(ProcessInstanceIntent.TERMINATE_ELEMENT, child.key, child.value)
+    if child.state in _TERMINABLE:
+        step.follow_up(ProcessInstanceIntent.TERMINATE_ELEMENT, child.key, child.value)
     if len(children) > 1:
         rest = ProcessInstanceBatchValue(
             value.process_instance_key, value.process_definition_key, parent, child.key
