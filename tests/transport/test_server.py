@@ -90,7 +90,7 @@ async def test_drained_comes_after_the_requests_of_a_turn(serving: Any, connecti
 
 
 async def test_a_turn_is_bounded_and_nothing_is_left_lying(serving: Any, connecting: Any) -> None:
-    async with serving(ServerOptions(drain_messages_max=3)) as (server, witness):
+    async with serving(ServerOptions(turn_max=3)) as (server, witness):
         witness.answer = reply_to
         client = connecting(server)
         for number in range(1, 101):

@@ -130,6 +130,8 @@ class Broker:
             self._refuse(peer, request)
             return
         match request:
+            case CommandRequest() if request.partition_id == 1:
+                self._partition.on_request(peer, request)
             case TopologyRequest():
                 self._server.send(peer, self._topology(request.number))
             case StatusRequest():
@@ -137,7 +139,7 @@ class Broker:
                 self._server.send(peer, StatusReply(request.number, document))
             case Heartbeat():
                 pass
-            case CommandRequest() if request.partition_id != 1:
+            case CommandRequest():
                 text = f"there is no partition {request.partition_id}; there is partition 1"
                 error = ErrorReply(request.number, ErrorCode.UNKNOWN_PARTITION, text)
                 self._server.send(peer, error)

@@ -1,6 +1,6 @@
 """A ROUTER socket for clients, read from its file descriptor.
 
-    readable ─▶ drain: up to n messages ─▶ on_request … on_request ─▶ on_drained
+    readable ─▶ drain: up to n requests ─▶ on_request … on_request ─▶ on_drained
     send ─▶ peer.outbox ─▶ end of the turn: one ServerMessage a peer ─▶ pipe, or peer.unsent
 
 The descriptor of a ZeroMQ socket is edge-triggered, and sending consumes edges too: `_recheck`
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterator
 
 import zmq
@@ -28,6 +29,7 @@ from grevy.protocol.messages import (
     ErrorReply,
     JobPush,
     RecordPush,
+    Request,
     ServerItem,
     ServerMessage,
     StatusReply,
@@ -72,6 +74,7 @@ class Server:
         self._peers: dict[bytes, Peer] = {}
         self._peers_by_connection: dict[int, Peer] = {}
         self._gone: dict[bytes, None] = {}
+        self._requests: deque[tuple[Peer, Request]] = deque()
         self._dirty: list[Peer] = []
         self._blocked: dict[Peer, None] = {}
         self._drain_handle: asyncio.Handle | None = None
@@ -150,27 +153,40 @@ class Server:
             self._recheck()
 
     def _drain(self) -> None:
-        """Read messages until there are none or the turn is over."""
+        """Take requests until there are none or the turn is over: what was done is flushed and
+        answered while the rest, often of one large message, is worked on.
+        """
         now_s = self._loop.time()
-        receive, take = self._socket.recv, self._take
-        taken = 0
-        while taken < self._options.drain_messages_max:
-            try:
-                identity = receive(zmq.NOBLOCK)
-            except zmq.Again:
+        requests, on_request = self._requests, self._handler.on_request
+        messages = done = 0
+        while messages + done < self._options.turn_max:
+            if requests:
+                peer, request = requests.popleft()
+                if not peer.is_gone:
+                    done += 1
+                    on_request(peer, request)
+            elif self._receive(now_s):
+                messages += 1
+            else:
                 break
-            frame = receive(zmq.NOBLOCK, copy=False)
-            taken += 1
-            take(identity, frame, now_s)
-        if taken:
-            self._statistics.messages_received += taken
+        if messages + done:
+            self._statistics.messages_received += messages
             self._handler.on_drained()
+
+    def _receive(self, now_s: float) -> bool:
+        """Read one message; False if there is none."""
+        try:
+            identity = self._socket.recv(zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        self._take(identity, self._socket.recv(zmq.NOBLOCK, copy=False), now_s)
+        return True
 
     def _recheck(self) -> None:
         """Sending and stopping early may have used up the edge that would announce a message."""
         if self._drain_handle is not None or self._is_closed:
             return
-        if int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+        if self._requests or int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
             self._drain_handle = self._loop.call_soon(self._on_readable)
 
     def _take(self, identity: bytes, frame: zmq.Frame, now_s: float) -> None:
@@ -193,10 +209,7 @@ class Server:
             self._strike(peer, str(error))
             return
         self._statistics.requests += len(message.requests)
-        for request in message.requests:
-            if peer.is_gone:
-                return
-            self._handler.on_request(peer, request)
+        self._requests.extend([(peer, request) for request in message.requests])
 
     def _admit(self, identity: bytes, frame: zmq.Frame) -> Peer | None:
         """The peer of an identity's first message, or None for those that are not listened to."""
