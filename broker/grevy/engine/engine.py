@@ -38,6 +38,7 @@ from grevy.ports.entropy import Entropy
 from grevy.protocol.codec import encode_entry
 from grevy.protocol.errors import LimitExceeded
 from grevy.protocol.intents import INTENTS, ErrorIntent, RecordType, RejectionType
+from grevy.protocol.keys import key_of
 from grevy.protocol.limits import BATCH_BYTES_MAX, BATCH_STEPS_MAX
 from grevy.protocol.record import Entry, Record, RequestId
 from grevy.protocol.values import VALUES, ErrorValue
@@ -102,6 +103,7 @@ class Engine:
         self._entropy = entropy
         self._variable_order = VariableOrder()
         self._partition_id = partition_id
+        self._first_key = key_of(partition_id, 1)
         self._partition_count = partition_count
 
     def process(
@@ -203,6 +205,7 @@ class Engine:
             variable_order=self._variable_order,
             partition_id=self._partition_id,
             partition_count=self._partition_count,
+            first_key=self._first_key,
             now=order.now,
             request=order.request,
             taker=order.taker,

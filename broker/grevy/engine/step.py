@@ -27,7 +27,6 @@ from grevy.protocol.intents import (
     RecordType,
     RejectionType,
 )
-from grevy.protocol.keys import key_of
 from grevy.protocol.messages import ActivatedJob
 from grevy.protocol.record import Answer, Record, Reply, RequestId
 from grevy.protocol.values import ProcessInstanceCreationValue, ProcessInstanceValue, Value
@@ -151,6 +150,7 @@ class Step:
         variable_order: VariableOrder,
         partition_id: int,
         partition_count: int,
+        first_key: int,
         now: int,
         request: RequestId | None,
         taker: JobTaker | None = None,
@@ -176,7 +176,7 @@ class Step:
         self._stores = stores
         self._partition_id = partition_id
         self._keys = stores.pending.key_counter()
-        self._first_key = key_of(partition_id, 1)
+        self._first_key = first_key
 
     def next_key(self) -> int:
         """A key that nothing has had before."""
