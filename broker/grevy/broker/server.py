@@ -44,11 +44,6 @@ _log = logging.getLogger(__name__)
 
 EXIT_FAILED: Final = 1
 
-SWITCH_INTERVAL_S: Final = 0.000_5
-"""How long the loop may keep the interpreter's lock when the thread that flushes wants it: three
-times a flush, for some microseconds. With Python's 5 ms, waiting for it was most of a reply's time.
-"""
-
 RETRY_AFTER_MS: Final = 100
 """When a client should look again for who leads: others are elected, or this one is back."""
 
@@ -214,7 +209,6 @@ async def serve(config: BrokerConfig, announce: Callable[[Broker], None]) -> int
         broker = Broker(config, asyncio.get_running_loop())
         await broker.start()
         _spare_the_collector()
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
         announce(broker)
         return await broker.run_until_stopped()
 
