@@ -33,15 +33,7 @@ class ElementsView:
 
     def children(self, key: int, limit: int, after: int = 0) -> list[int]:
         """Keys of at most `limit` live children with keys above `after`, oldest first."""
-        if after <= 0:
-            return self._children.scan(key, limit=limit)
-        pages = 1  # most of those before `after` are gone
-        while True:
-            pages *= 2
-            page = self._children.scan(key, limit=pages * limit)
-            found = [child for child in page if child > after]
-            if len(found) >= limit or len(page) < pages * limit:
-                return found[:limit]
+        return self._children.scan(key, after=(key, max(after, 0)), limit=limit)
 
     def has_active_flows(self, key: int) -> bool:
         """Whether tokens are on their way in a scope."""
