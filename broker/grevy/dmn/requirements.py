@@ -22,7 +22,7 @@ def references(
                 link if link.id else owner,
                 f"The {reference} '{quote(target.get('href'))}' is not in the file",
             )
-        elif name not in found:
+        else:
             found.append(name)
     return found
 
