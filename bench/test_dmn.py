@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import msgspec
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -45,11 +46,9 @@ def cells(chance: random.Random, row: int) -> str:
 
 def document(tables: int, rules: int) -> bytes:
     """A file of that many decision tables with that many rules each."""
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)
     body = "".join(table(f"d{number}", rules, chance) for number in range(tables))
-    return (
-        f'<definitions xmlns="{NAMESPACE}" id="drg" name="drg" namespace="bench">{body}</definitions>'
-    ).encode()
+    return f'<definitions xmlns="{NAMESPACE}" id="b" name="b" namespace="b">{body}</definitions>'.encode()
 
 
 def lookup_of(variables: dict[str, object]) -> Lookup:
@@ -71,12 +70,7 @@ def test_evaluate_a_table_of_1000_rules(benchmark: BenchmarkFixture) -> None:
 
 
 def test_evaluate_a_table_of_1000_rules_that_all_match(benchmark: BenchmarkFixture) -> None:
-    resource = document(tables=1, rules=1000).replace(b'hitPolicy="FIRST"', b'hitPolicy="COLLECT"')
-    for test in (b"customer ", b"[", b"&gt;= ", b"&lt; "):
-        assert test in resource
-    import re
-
-    everything = re.sub(rb"(<inputEntry><text>)[^<]*", rb"\1-", resource)
-    graph = read_dmn(everything)
+    resource = document(tables=1, rules=1000).replace(b"FIRST", b"COLLECT")
+    graph = read_dmn(re.sub(rb"(<inputEntry><text>)[^<]*", rb"\1-", resource))
     result = benchmark(graph.evaluate, "d0", lookup_of({}), NOW_MS)
     assert len(result.evaluated[0].matched_rules) == 1000

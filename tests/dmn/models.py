@@ -30,9 +30,7 @@ def escaped(text: str) -> str:
 
 def decision(name: str, box: str, *requirements: str, variable: str = "") -> str:
     """A decision with a box."""
-    return (
-        f'<decision id="{name}" name="{name}">{variable}{"".join(requirements)}{box}</decision>'
-    )
+    return f'<decision id="{name}" name="{name}">{variable}{"".join(requirements)}{box}</decision>'
 
 
 def literal(text: str) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.dmn.models import NOW_MS, lookup_of
 
 from grevy.dmn import DecisionResult, InvalidDecisions, read_dmn
-from tests.dmn.models import NOW_MS, lookup_of
 
 DATA = Path(__file__).with_name("data") / "answers.jsonl.xz"
 
@@ -59,8 +59,7 @@ class Case(msgspec.Struct):
 
 
 CASES = [
-    msgspec.json.decode(line, type=Case)
-    for line in lzma.decompress(DATA.read_bytes()).splitlines()
+    msgspec.json.decode(line, type=Case) for line in lzma.decompress(DATA.read_bytes()).splitlines()
 ]
 
 
