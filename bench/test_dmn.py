@@ -48,7 +48,8 @@ def document(tables: int, rules: int) -> bytes:
     """A file of that many decision tables with that many rules each."""
     chance = random.Random(1)
     body = "".join(table(f"d{number}", rules, chance) for number in range(tables))
-    return f'<definitions xmlns="{NAMESPACE}" id="b" name="b" namespace="b">{body}</definitions>'.encode()
+    start = f'<definitions xmlns="{NAMESPACE}" id="b" name="b" namespace="b">'
+    return f"{start}{body}</definitions>".encode()
 
 
 def lookup_of(variables: dict[str, object]) -> Lookup:
@@ -59,7 +60,7 @@ def lookup_of(variables: dict[str, object]) -> Lookup:
 
 def test_compile_200_decisions_of_5000_rules(benchmark: BenchmarkFixture) -> None:
     resource = document(tables=200, rules=25)
-    benchmark.pedantic(read_dmn, args=(resource,), rounds=3)
+    benchmark(read_dmn, resource)
 
 
 def test_evaluate_a_table_of_1000_rules(benchmark: BenchmarkFixture) -> None:

@@ -22,6 +22,7 @@ ACCEPTED = {
     "invoc extra param": "a binding may have an id",
     "invoc of bkm table": "a binding may have an id",
     "bkm invocation logic": "the logic of a business knowledge model is any box",
+    "service": "a decision service can be called",
     "ctx empty": "an empty context is a value",
 }
 """What the engine refuses and we take."""
