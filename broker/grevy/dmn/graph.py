@@ -65,8 +65,8 @@ class Decision(Struct, frozen=True):
 
 
 class Service(Struct, frozen=True):
-    """A decision service: a function that evaluates decisions with what it is given. `given` are the
-    decisions whose values are parameters; the others stand for variables, and come before them.
+    """A decision service: a function that evaluates decisions with what it is given. `given` are
+    those whose values are parameters; other parameters stand for variables, and come before them.
     """
 
     id: str
