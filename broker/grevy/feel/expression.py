@@ -9,7 +9,7 @@ from grevy.feel import ast
 from grevy.feel.compiler import compile_node
 from grevy.feel.errors import EvaluationStopped, quote
 from grevy.feel.parser import parse
-from grevy.feel.scope import FeelWarning, Lookup, Run, Scope
+from grevy.feel.scope import Code, FeelWarning, Lookup, Run, Scope
 from grevy.feel.values import Value, check_result
 from grevy.feel.variables import free_names
 from grevy.ports import Entropy
@@ -72,6 +72,20 @@ class Expression:
                 f"Assertion failure on evaluate the expression '{quote(self.text)}': {stop.reason}"
             )
         return f"failed to evaluate expression '{quote(self.text)}': {stop.reason}"
+
+    @property
+    def code(self) -> Code:
+        """The closure, for whoever brings a scope; it raises `EvaluationStopped`."""
+        return self._code
+
+    @property
+    def height(self) -> int:
+        """What `code` uses of the depth of calls."""
+        return self._height
+
+    def failure_text(self, stop: EvaluationStopped) -> str:
+        """Why there is no value."""
+        return self._failure(stop)
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"

@@ -438,12 +438,16 @@ class _Parser(Cursor):
         return tests[0] if len(tests) == 1 else ast.Junction(False, tuple(tests))
 
     def _test(self) -> ast.Node:
+        return self._boolean_test() or self._equality_test() or _as_test(self.expression())
+
+    def _boolean_test(self) -> ast.InputComparison | None:
+        """As in Zeebe, a boolean is compared with the input where it ends the text only; elsewhere
+        `true` always passes.
+        """
         is_boolean = self.is_word("true") or self.is_word("false")
-        if is_boolean and (
-            self.peek(1).kind is Kind.END or self.is_symbol(",", 1) or self.is_symbol(")", 1)
-        ):
-            return ast.InputComparison("=", ast.Literal(self.advance().text == "true"))
-        return self._equality_test() or _as_test(self.expression())
+        if not is_boolean or self.peek(1).kind is not Kind.END:
+            return None
+        return ast.InputComparison("=", ast.Literal(self.advance().text == "true"))
 
     def _equality_test(self) -> ast.InputComparison | None:
         """`= x` and `!= x` are tests only where nothing but a test can be: elsewhere they are

@@ -68,19 +68,40 @@ NAME_CHARS_MAX: Final = 4_096
 """Job types, message names, correlation keys, element ids: names, not documents."""
 
 XML_DEPTH_MAX: Final = 100
-"""Elements inside each other in a BPMN file; modelers stay below 30."""
+"""Elements inside each other in a BPMN or DMN file; modelers stay below 30."""
 
 XML_ELEMENTS_MAX: Final = 50_000
 """Elements in a BPMN file; the largest known models have some thousands, with their diagrams."""
 
 XML_ATTRIBUTE_BYTES_MAX: Final = 64 * 1024
-"""One attribute of a BPMN file: a long FEEL expression has a few KiB."""
+"""One attribute of a BPMN or DMN file: a long FEEL expression has a few KiB."""
 
 XML_ATTRIBUTES_MAX: Final = 100
-"""Attributes of one element of a BPMN file; the parser needs quadratic time for them."""
+"""Attributes of one element of a BPMN or DMN file; the parser needs quadratic time for them."""
 
 MODEL_FEEL_CHARS_MAX: Final = 256 * 1024
 """All different FEEL expressions of a BPMN file: some thousands; 20 µs a character to compile."""
+
+DMN_ELEMENTS_MAX: Final = 200_000
+"""Elements in a DMN file: a rule of a decision table has two for each cell, so 5,000 rules of four
+have 50,000.
+"""
+
+DMN_FEEL_CHARS_MAX: Final = 512 * 1024
+"""All different FEEL expressions of a DMN file; 10 µs a character to parse."""
+
+DMN_STEPS_MAX: Final = 1_000_000
+"""Steps of FEEL in one evaluation of a decision with all that it requires, cells of rules that are
+tried among them: some 400 ms at the worst.
+"""
+
+DMN_EVALUATIONS_MAX: Final = 1_000
+"""Decisions that one evaluation reports. One that several others require is reported for each of
+them, as in Zeebe, so that their number can double with each level.
+"""
+
+DMN_RESULT_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Inputs and outputs that one evaluation reports, as JSON; the result is a value of the log."""
 
 REQUESTS_REMEMBERED: Final = 8_192
 """Answers kept for each client: as many requests may be in flight and still be repeated safely."""
