@@ -10,7 +10,13 @@ import java.util.stream.Collectors;
 import org.camunda.feel.api.EvaluationResult;
 import org.camunda.feel.api.FeelEngineApi;
 import org.camunda.feel.api.FeelEngineBuilder;
+import org.camunda.feel.context.Context;
+import org.camunda.feel.context.CustomContext;
+import org.camunda.feel.context.VariableProvider;
 import org.camunda.feel.syntaxtree.ParsedExpression;
+import scala.Option;
+import scala.collection.Iterable;
+import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * The peer on the JVM. Its first line is the variables: JSON is read as the FEEL that it also is.
@@ -24,12 +30,36 @@ public final class JvmPeer {
 
   private final FeelEngineApi engine = FeelEngineBuilder.forJava().build();
   private final Map<String, ParsedExpression> parsed = new HashMap<>();
-  private Map<String, Object> variables = Map.of();
+  private Context variables = new Variables(Map.of());
+
+  /** Variables that are looked up one by one, as Zeebe gives them: a plain map is copied whole. */
+  private static final class Variables extends CustomContext implements VariableProvider {
+    private final Map<String, Object> values;
+
+    Variables(Map<String, Object> values) {
+      this.values = values;
+    }
+
+    @Override
+    public VariableProvider variableProvider() {
+      return this;
+    }
+
+    @Override
+    public Option<Object> getVariable(String name) {
+      return Option.apply(values.get(name));
+    }
+
+    @Override
+    public Iterable<String> keys() {
+      return CollectionConverters.asScala(values.keySet());
+    }
+  }
 
   public static void main(String[] arguments) throws Exception {
     JvmPeer peer = new JvmPeer();
     var lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-    peer.variables = peer.contextOf(lines.readLine());
+    peer.variables = new Variables(peer.contextOf(lines.readLine()));
     for (String line = lines.readLine(); line != null; line = lines.readLine()) {
       int at = line.indexOf('\t');
       double seconds = Double.parseDouble(line.substring(0, at));

@@ -5,12 +5,14 @@ Whole numbers and strings are added at once; the rest is left to the operators.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from decimal import Decimal, DecimalException
 from typing import Final, TypeAlias
 
 from grevy.feel import ast
-from grevy.feel.decimals import INT_END
-from grevy.feel.operators import ARITHMETIC, negate
+from grevy.feel.decimals import CONTEXT, INT_END
+from grevy.feel.operators import ARITHMETIC, NUMBER_TYPES, negate
 from grevy.feel.scope import Code, Scope
 from grevy.feel.values import Value
 
@@ -41,62 +43,39 @@ _NESTED_MAX: Final = 4
 
 
 def _binary(name: str, left: Code, right: Code) -> Code:
-    special = _SPECIAL.get(name)
-    if special is not None:
-        return special(left, right)
     operate = ARITHMETIC[name]
-    return lambda scope: operate(scope.run, left(scope), right(scope))
-
-
-def _sum(left: Code, right: Code) -> Code:
-    add = ARITHMETIC["+"]
+    if name not in _ON_NUMBERS:
+        return lambda scope: operate(scope.run, left(scope), right(scope))
+    on_ints, on_decimals = _ON_NUMBERS[name]
+    is_sum = name == "+"
 
     def calculate(scope: Scope) -> Value:
         a, b = left(scope), right(scope)
-        if type(a) is int and type(b) is int:
-            total = a + b
-            if -INT_END < total < INT_END:
-                return total
-        elif type(a) is str and type(b) is str:
+        kind, other = type(a), type(b)
+        if kind is int and other is int:
+            whole = on_ints(a, b)
+            if -INT_END < whole < INT_END:
+                return whole
+        elif kind in _NUMBERS and other in _NUMBERS:
+            try:
+                result = on_decimals(a, b)
+            except DecimalException:
+                return operate(scope.run, a, b)
+            return result or result.copy_abs()  # there is no negative zero
+        elif is_sum and isinstance(a, str) and isinstance(b, str):
             return scope.run.check_text(a + b)
-        return add(scope.run, a, b)
+        return operate(scope.run, a, b)
 
     return calculate
 
 
-def _difference(left: Code, right: Code) -> Code:
-    subtract = ARITHMETIC["-"]
-
-    def calculate(scope: Scope) -> Value:
-        a, b = left(scope), right(scope)
-        if type(a) is int and type(b) is int:
-            rest = a - b
-            if -INT_END < rest < INT_END:
-                return rest
-        return subtract(scope.run, a, b)
-
-    return calculate
-
-
-def _product(left: Code, right: Code) -> Code:
-    multiply = ARITHMETIC["*"]
-
-    def calculate(scope: Scope) -> Value:
-        a, b = left(scope), right(scope)
-        if type(a) is int and type(b) is int:
-            product = a * b
-            if -INT_END < product < INT_END:
-                return product
-        return multiply(scope.run, a, b)
-
-    return calculate
-
-
-_SPECIAL: Final[dict[str, Callable[[Code, Code], Code]]] = {
-    "+": _sum,
-    "-": _difference,
-    "*": _product,
+_NUMBERS: Final = frozenset(NUMBER_TYPES)
+_ON_NUMBERS: Final[dict[str, tuple[Callable[..., int], Callable[..., Decimal]]]] = {
+    "+": (operator.add, CONTEXT.add),
+    "-": (operator.sub, CONTEXT.subtract),
+    "*": (operator.mul, CONTEXT.multiply),
 }
+"""What Python has for two ints, and for other numbers."""
 
 
 def build_negation(node: ast.Negation, build: Build) -> Code:

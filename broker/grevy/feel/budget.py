@@ -61,5 +61,6 @@ class Budget(Struct, eq=False):
 
     def check_text(self, text: str) -> str:
         """Charges for a text that was made and gives it back."""
-        self.check_length(len(text))
+        if len(text) >= CHARS_PER_STEP:
+            self.check_length(len(text))
         return text

@@ -4,10 +4,13 @@ recursion, and to a limit.
 
 from __future__ import annotations
 
+from typing import Final
+
 from grevy.feel.values import FeelFunction, FeelRange, Value
 from grevy.protocol import limits
 
-SHOWN_CHARS_MAX = 200
+_COMPOUNDS: Final = (list, dict, FeelRange)
+SHOWN_CHARS_MAX: Final = 200
 """How much of a value a warning shows."""
 
 
@@ -21,6 +24,8 @@ def text_of(value: Value, chars_max: int = limits.FEEL_STRING_CHARS_MAX) -> str:
     """The value as FEEL writes it; stops soon after `chars_max` characters, so a longer text means
     that there is more.
     """
+    if type(value) not in _COMPOUNDS:
+        return _scalar(value)
     pieces: list[str] = []
     length = 0
     pending: list[tuple[bool, Value]] = [(False, value)]
@@ -29,7 +34,7 @@ def text_of(value: Value, chars_max: int = limits.FEEL_STRING_CHARS_MAX) -> str:
         if is_text:
             assert isinstance(item, str)
             piece = item
-        elif isinstance(item, list | dict | FeelRange):
+        elif isinstance(item, _COMPOUNDS):
             pending.extend(reversed(_parts(item, chars_max)))
             continue
         else:

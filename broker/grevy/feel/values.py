@@ -210,13 +210,15 @@ def check_result(value: Value) -> None:
         _check_depth(depth)
         below: list[Value] = []
         for item in level:
-            if isinstance(item, list):
+            if isinstance(item, str):
+                weight += len(item)
+            elif isinstance(item, list):
                 below += item
             elif isinstance(item, dict):
                 below += item.values()
-                weight += sum(map(len, item))
-            elif isinstance(item, str):
-                weight += len(item)
+                weight += len("".join(item))
+            else:
+                continue
             if weight + len(below) > limits.FEEL_RESULT_WEIGHT_MAX:
                 raise EvaluationStopped("its result is too large")
         weight += len(below)
