@@ -68,9 +68,11 @@ class Duration(Struct, frozen=True):
 
     @property
     def parts(self) -> tuple[int, int, int, int]:
-        """Days, hours, minutes, seconds; all have the sign of the whole."""
+        """Days, hours, minutes, seconds; all have the sign of the whole. What is left of a second
+        is dropped downwards.
+        """
         sign = -1 if self.nanos < 0 else 1
-        seconds = abs(self.nanos) // SECOND
+        seconds = abs(self.nanos // SECOND)
         days, second = divmod(seconds, civil.DAY_SECONDS)
         return (
             sign * days,

@@ -122,10 +122,18 @@ def _divide(left: Value, right: Value) -> Value:
         if isinstance(left, Duration):
             return Duration(int(decimals.divide(left.nanos // _MILLI, right)) * _MILLI)
     if isinstance(left, Period) and isinstance(right, Period):
-        return decimals.divide(left.months, right.months)
+        return _times(left.months, right.months)
     if isinstance(left, Duration) and isinstance(right, Duration):
-        return decimals.divide(left.nanos, right.nanos)
+        return _times(left.nanos // _MILLI, right.nanos // _MILLI)
     raise _Impossible
+
+
+def _times(left: int, right: int) -> int:
+    """How often one duration goes into another: a whole number, as in Zeebe."""
+    if not right:
+        raise _Impossible
+    times = abs(left) // abs(right)
+    return times if (left < 0) == (right < 0) else -times
 
 
 def _power(base: Number, exponent: Number) -> Number:

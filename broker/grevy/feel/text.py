@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from grevy.feel.entries import key_order
 from grevy.feel.values import FeelFunction, FeelRange, Value
 from grevy.protocol import limits
 
@@ -72,10 +73,9 @@ def _parts(
         for item in value[: chars_max + 1]:
             parts += [(True, ", "), (False, item)]
         return [(True, "["), *parts[1:], (True, "]")]
-    for number, (key, item) in enumerate(value.items()):
-        if number > chars_max:
-            break
-        parts += [(True, f", {key}:"), (False, item)]
+    keys = key_order(value)
+    for key in keys[: chars_max + 1]:
+        parts += [(True, f", {key}:"), (False, value[key])]
     if parts:
-        parts[0] = (True, f"{next(iter(value))}:")
+        parts[0] = (True, f"{keys[0]}:")
     return [(True, "{"), *parts, (True, "}")]
