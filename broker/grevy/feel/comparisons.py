@@ -48,7 +48,8 @@ def build_comparison(node: ast.Comparison, build: Build) -> Code:
     compare, holds = COMPARISONS[node.operator], HOLDS[node.operator]
     left, right = build(node.left), build(node.right)
     if isinstance(node.right, ast.Literal) and kinds_like(node.right.value):
-        return _with_constant(node.operator, left, node.right.value)
+        name = node.left.name if isinstance(node.left, ast.Name) else None
+        return _with_constant(node.operator, left, node.right.value, name)
 
     def test(scope: Scope) -> Value:
         a, b = left(scope), right(scope)
@@ -63,11 +64,13 @@ def build_comparison(node: ast.Comparison, build: Build) -> Code:
     return test
 
 
-def _with_constant(name: str, left: Code, constant: Value) -> Code:
-    compare, holds, kinds = COMPARISONS[name], HOLDS[name], kinds_like(constant)
+def _with_constant(operator: str, left: Code, constant: Value, name: str | None) -> Code:
+    """`name` is that of the variable on the left, if it is one."""
+    compare, holds, kinds = COMPARISONS[operator], HOLDS[operator], kinds_like(constant)
 
     def test(scope: Scope) -> Value:
-        value = left(scope)
+        names = scope.names
+        value = names[name] if name in names else left(scope)
         if type(value) in kinds:
             return holds(value, constant)
         return compare(scope.run, value, constant)

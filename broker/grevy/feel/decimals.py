@@ -158,7 +158,9 @@ def _is_short_whole(number: Decimal) -> bool:
 def to_index(number: Number) -> int:
     """The integer towards zero, within 64 bits: for positions and counts."""
     if isinstance(number, int):
-        return max(-(2**63), min(number, 2**63 - 1))
+        if -(2**63) <= number < 2**63:
+            return number
+        return -(2**63) if number < 0 else 2**63 - 1
     if number.adjusted() > 18:
         return -(2**63) if number < 0 else 2**63 - 1
     return int(number)

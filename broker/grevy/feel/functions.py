@@ -93,11 +93,15 @@ def _call_in(
 
 def _invocation(builtin: Builtin, arguments: Arguments, names: tuple[str, ...]) -> Code:
     """Calls a built-in. Those with one or two arguments by position are nearly all there are."""
-    if not names and not builtin.is_variadic and len(arguments) == 1:
-        return _of_one(builtin, arguments[0])
-    if not names and not builtin.is_variadic and len(arguments) == 2:
-        return _of_two(builtin, *arguments)
-    if not names and builtin.is_variadic and len(arguments) == len(builtin.parameters) == 1:
+    if not names and not builtin.is_variadic:
+        if len(arguments) == 1:
+            return _of_one(builtin, arguments[0])
+        if len(arguments) == 2:
+            return _of_two(builtin, *arguments)
+        return lambda scope: _call_builtin(
+            scope.run, builtin, [argument(scope) for argument in arguments]
+        )
+    if not names and len(arguments) == len(builtin.parameters) == 1:
         return _of_list(builtin, arguments[0])
 
     def call(scope: Scope) -> Value:

@@ -26,6 +26,8 @@ from grevy.feel.values import FeelRange, SortKey, Value, equal, order_class, sor
 
 Operation: TypeAlias = Callable[[Run, Value, Value], Value]
 NUMBER_TYPES: Final = (int, Decimal)
+_DURATIONS: Final = (Duration, Period)
+_DATES: Final = (FeelDate, FeelDateTime)
 _MILLI: Final = 1_000_000
 
 
@@ -59,15 +61,15 @@ def _arithmetic(
 def _add(left: Value, right: Value) -> Value:
     if isinstance(left, str) and isinstance(right, str):
         return left + right
-    if isinstance(left, Duration | Period) and not isinstance(right, Duration | Period):
+    if isinstance(left, _DURATIONS) and not isinstance(right, _DURATIONS):
         left, right = right, left
-    if isinstance(right, Duration | Period):
+    if isinstance(right, _DURATIONS):
         return _shift(left, right, 1)
     raise _Impossible
 
 
 def _subtract(left: Value, right: Value) -> Value:
-    if isinstance(right, Duration | Period):
+    if isinstance(right, _DURATIONS):
         return _shift(left, right, -1)
     if isinstance(left, FeelTime) and isinstance(right, FeelTime):
         if order_class(left) != order_class(right):
@@ -77,7 +79,7 @@ def _subtract(left: Value, right: Value) -> Value:
 
 
 def _shift(left: Value, amount: Duration | Period, sign: int) -> Value:
-    if isinstance(left, FeelDate | FeelDateTime):
+    if isinstance(left, _DATES):
         return left.plus(amount, sign)
     if isinstance(left, FeelTime) and isinstance(amount, Duration):
         return left.plus(amount, sign)

@@ -107,19 +107,23 @@ def order_class(value: Value) -> str | None:
     times do not mix.
     """
     kind = type(value)
-    if kind is int or kind is Decimal:
-        return "number"
-    if isinstance(value, FeelTime | FeelDateTime):
+    if kind in _ORDERED:
+        return _FEEL_TYPES[kind]
+    if isinstance(value, _TIMES):
         return f"{_FEEL_TYPES[kind]} {'local' if value.offset is None else 'zoned'}"
-    return _FEEL_TYPES[kind] if kind in (str, FeelDate, Duration, Period) else None
+    return None
 
+
+_TIMES: Final = (FeelTime, FeelDateTime)
+_ORDERED: Final = frozenset((int, Decimal, str, FeelDate, Duration, Period))
+_OWN_KEYS: Final = (int, Decimal, str)
 
 SortKey: TypeAlias = int | Decimal | str
 
 
 def sort_key(value: Value) -> SortKey:
     """A key that orders values of one order class."""
-    if isinstance(value, int | Decimal | str):
+    if isinstance(value, _OWN_KEYS):
         return value
     if isinstance(value, FeelDate):
         return value.day
