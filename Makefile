@@ -1,8 +1,8 @@
 # make demo   one broker runs an order process, on the screen
 # make test   all tests
 # make check  format, lint, types, floors, house rules
-# make sim    the long runs of the simulated world and the crash tests
-# make bench  microbenchmarks, then one-task instances end to end
+# make sim    the long runs of the simulated world, the crash tests and random expressions
+# make bench  microbenchmarks, then one-task instances end to end (bench/feel.py compares FEEL with its peers)
 # make traces the recorded traces in GREVY_TRACES (default: the repository's own)
 PYTHON ?= python3
 VENV ?= .venv
@@ -25,7 +25,8 @@ check: $(VENV)/ready
 	$(BIN)/python -m pytest tests/tidy -q
 
 sim: $(VENV)/ready
-	GREVY_FLIPS=all GREVY_SEED=$(SEED) $(BIN)/python -m pytest tests/crash tests/journal tests/state tests/sim tests/engine -q -n 2
+	GREVY_FLIPS=all GREVY_EXPRESSIONS=200000 GREVY_SEED=$(SEED) $(BIN)/python -m pytest \
+		tests/crash tests/journal tests/state tests/sim tests/engine tests/feel/test_feel_fuzz.py -q -n 2
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest bench -q --benchmark-columns=min,median,ops

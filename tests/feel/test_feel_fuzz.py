@@ -1,13 +1,28 @@
 """Whatever is written: it parses or is a FeelSyntaxError; what parses evaluates, and its value can
 be written as JSON.
+
+`GREVY_EXPRESSIONS` is how many random ones of `fuzz.py` there are, `GREVY_SEED` from which seed on.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grevy.feel import FeelSyntaxError, parse_expression, parse_unary_tests, to_json
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SEED: Final = int(os.environ.get("GREVY_SEED", "1"))
+EXPRESSIONS: Final = int(os.environ.get("GREVY_EXPRESSIONS", "1200"))
+PARTS: Final = 2
+HASH_SEEDS: Final = ("0", "1", "4711")
 
 DOCUMENTS = {
     "a": b"1",
@@ -113,3 +128,22 @@ def test_any_pattern_is_used_or_refused(pattern: str, text: str) -> None:
     expression = parse_expression("[matches(s, p), split(s, p), extract(s, p), replace(s, p, s)]")
     documents = {"s": f'"{text}"'.encode(), "p": to_json(pattern)}
     assert expression.evaluate(documents.get, 0).failure is None
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_random_expressions_give_the_same_in_every_process(part: int) -> None:
+    count = EXPRESSIONS // PARTS
+    command = [sys.executable, "-W", "error", "-m", "tests.feel.fuzz"]
+    given = [
+        subprocess.run(
+            [*command, str(count), str(SEED + part * count)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for hash_seed in HASH_SEEDS
+    ]
+    assert given[0].startswith("to ")
+    assert given == given[:1] * len(HASH_SEEDS)

@@ -9,6 +9,7 @@ from grevy.feel import civil, decimals
 from grevy.feel.decimals import Number
 from grevy.feel.errors import EvaluationStopped
 from grevy.feel.moments import (
+    DAY,
     SECOND,
     Duration,
     FeelDate,
@@ -81,6 +82,9 @@ _KEYS_SHOWN: Final = 20
 
 
 def _property(base: Value, key: str) -> Value:
+    if key in _DATE:
+        assert isinstance(base, _DATES)
+        return _DATE[key](base.day if isinstance(base, FeelDate) else base.local // DAY)
     if isinstance(base, Duration):
         return base.parts[_PARTS.index(key)]
     if isinstance(base, Period):
@@ -89,9 +93,6 @@ def _property(base: Value, key: str) -> Value:
     if isinstance(base, FeelRange):
         parts = (base.start, base.end, base.is_start_closed, base.is_end_closed)
         return parts[_RANGE.index(key)]
-    if key in _DATE:
-        assert isinstance(base, FeelDate | FeelDateTime)
-        return _DATE[key](base.day if isinstance(base, FeelDate) else base.date.day)
     assert isinstance(base, FeelTime | FeelDateTime)
     if key in _CLOCK:
         nanos = base.nanos if isinstance(base, FeelTime) else base.time.nanos
@@ -99,6 +100,9 @@ def _property(base: Value, key: str) -> Value:
     if key == "timezone":
         return base.zone
     return None if base.offset is None else Duration(base.offset * SECOND)
+
+
+_DATES: Final = (FeelDate, FeelDateTime)
 
 
 def item(items: list[Value], position: Number) -> Value:

@@ -258,3 +258,14 @@ def mentions(node: Node, name: str) -> bool:
             return True
         pending.extend(children(found))
     return False
+
+
+def defines_function(node: Node) -> bool:
+    """Whether a function is defined somewhere in the tree, which would keep its scope."""
+    pending = [node]
+    while pending:
+        found = pending.pop()
+        if isinstance(found, FunctionOf):
+            return True
+        pending.extend(children(found))
+    return False

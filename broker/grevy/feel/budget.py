@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec import Struct
+
 from grevy.feel.errors import EvaluationStopped
 from grevy.protocol import limits
 
@@ -18,16 +20,13 @@ CHARS_PER_STEP: Final = 256
 """Copying text is cheap, but not free: this many characters count as one step."""
 
 
-class Budget:
+class Budget(Struct, eq=False):
     """The steps and the call depth that are left to one evaluation. Mutable; every `charge` may
     end the evaluation.
     """
 
-    __slots__ = ("depth", "steps")
-
-    def __init__(self) -> None:
-        self.steps = limits.FEEL_STEPS_MAX
-        self.depth = limits.FEEL_CALL_DEPTH_MAX
+    steps: int = limits.FEEL_STEPS_MAX
+    depth: int = limits.FEEL_CALL_DEPTH_MAX
 
     def charge(self, steps: int) -> None:
         """Takes `steps` off; raises `EvaluationStopped` when none are left."""
@@ -62,5 +61,6 @@ class Budget:
 
     def check_text(self, text: str) -> str:
         """Charges for a text that was made and gives it back."""
-        self.check_length(len(text))
+        if len(text) >= CHARS_PER_STEP:
+            self.check_length(len(text))
         return text

@@ -10,7 +10,7 @@ names say, offsets are seconds east of UTC.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Final
@@ -25,6 +25,9 @@ OFFSET_MAX: Final = 18 * 3600
 
 _DAYS_0000_TO_1970: Final = 719_468
 _DAYS_PER_ERA: Final = 146_097
+_ORDINAL_OF_1970: Final = date(1970, 1, 1).toordinal()
+_FIRST_DAY: Final = date.min.toordinal() - _ORDINAL_OF_1970
+_LAST_DAY: Final = date.max.toordinal() - _ORDINAL_OF_1970
 _MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _ZONE_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*")
 _OFFSET: Final = re.compile(r"([+-])([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?")
@@ -44,6 +47,9 @@ def day_of(year: int, month: int, day_of_month: int) -> int:
 
 def date_of(day: int) -> tuple[int, int, int]:
     """The year, month and day of month of a day: the inverse of `day_of`."""
+    if _FIRST_DAY <= day <= _LAST_DAY:  # which takes a quarter of the time
+        found = date.fromordinal(day + _ORDINAL_OF_1970)
+        return found.year, found.month, found.day
     day += _DAYS_0000_TO_1970
     era = day // _DAYS_PER_ERA
     day_of_era = day - era * _DAYS_PER_ERA
@@ -65,6 +71,11 @@ def days_in_month(year: int, month: int) -> int:
 
 def checked_day_of(year: int, month: int, day_of_month: int) -> int:
     """The day of a date; raises `FeelFormatError` when there is no such date."""
+    if MINYEAR <= year <= MAXYEAR:
+        try:
+            return date(year, month, day_of_month).toordinal() - _ORDINAL_OF_1970
+        except (ValueError, OverflowError):
+            pass  # what is wrong is said below
     if not (abs(year) <= YEAR_MAX and 1 <= month <= 12):
         raise FeelFormatError(f"there is no month {month} of the year {year}")
     if not 1 <= day_of_month <= days_in_month(year, month):

@@ -37,6 +37,12 @@ _INT_DIGITS_MAX: Final = 1_000
 _INT64_SPAN: Final = 2**64
 
 
+# Bound once: looking them up takes as long as what they do.
+_add: Final = CONTEXT.add
+_subtract: Final = CONTEXT.subtract
+_multiply: Final = CONTEXT.multiply
+
+
 def parse_number(text: str) -> Number:
     """A number as FEEL writes it: digits, perhaps a point and more digits, perhaps an exponent.
 
@@ -62,21 +68,24 @@ def add(left: Number, right: Number) -> Number:
     """left + right."""
     if isinstance(left, int) and isinstance(right, int):
         return whole(left + right)
-    return _result(CONTEXT.add(left, right))
+    result = _add(left, right)
+    return result or result.copy_abs()
 
 
 def subtract(left: Number, right: Number) -> Number:
     """left - right."""
     if isinstance(left, int) and isinstance(right, int):
         return whole(left - right)
-    return _result(CONTEXT.subtract(left, right))
+    result = _subtract(left, right)
+    return result or result.copy_abs()
 
 
 def multiply(left: Number, right: Number) -> Number:
     """left x right."""
     if isinstance(left, int) and isinstance(right, int):
         return whole(left * right)
-    return _result(CONTEXT.multiply(left, right))
+    result = _multiply(left, right)
+    return result or result.copy_abs()
 
 
 def divide(left: Number, right: Number) -> Number:
@@ -149,7 +158,9 @@ def _is_short_whole(number: Decimal) -> bool:
 def to_index(number: Number) -> int:
     """The integer towards zero, within 64 bits: for positions and counts."""
     if isinstance(number, int):
-        return max(-(2**63), min(number, 2**63 - 1))
+        if -(2**63) <= number < 2**63:
+            return number
+        return -(2**63) if number < 0 else 2**63 - 1
     if number.adjusted() > 18:
         return -(2**63) if number < 0 else 2**63 - 1
     return int(number)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from grevy.feel import ast
 from grevy.feel.compiler import compile_node
@@ -13,10 +14,10 @@ from grevy.feel.scope import Code, FeelWarning, Lookup, Run, Scope
 from grevy.feel.values import Value, check_result
 from grevy.feel.variables import free_names
 from grevy.ports import Entropy
+from grevy.protocol import limits
 
 
-@dataclass(slots=True)
-class Evaluation:
+class Evaluation(Struct):
     """What an evaluation gave.
 
     `failure` is None, or a sentence that says why there is no value: `assert` failed, a budget is
@@ -32,13 +33,13 @@ class Evaluation:
 class Expression:
     """A compiled expression; immutable, so it may be cached and shared."""
 
-    __slots__ = ("_code", "_height", "text", "variables")
+    __slots__ = ("_code", "_depth", "text", "variables")
 
     def __init__(self, text: str, node: ast.Node) -> None:
         """Use `parse_expression` or `parse_unary_tests`."""
         self.text = text
         self.variables = free_names(node)
-        self._height = ast.measure(node)[0]
+        self._depth = limits.FEEL_CALL_DEPTH_MAX - ast.measure(node)[0]
         self._code = compile_node(node)
 
     def evaluate(
@@ -56,15 +57,15 @@ class Expression:
         `lookup`. `entropy` is what `uuid()` and `random number()` draw from; without it they are
         null, with a warning. Never raises for bad data.
         """
-        run = Run(lookup, now_ms, entropy)
-        run.depth -= self._height
+        run = Run(lookup=lookup, now_ms=now_ms, entropy=entropy, depth=self._depth)
         try:
             value = self._code(Scope({} if bindings is None else dict(bindings), None, run))
-            if type(value) in (list, dict):
+            if type(value) is list or type(value) is dict:
                 check_result(value)
         except EvaluationStopped as stop:
             return Evaluation(None, tuple(run.warnings), self._failure(stop))
-        return Evaluation(value, tuple(run.warnings), None)
+        warnings = run.warnings
+        return Evaluation(value, tuple(warnings) if warnings else (), None)
 
     def _failure(self, stop: EvaluationStopped) -> str:
         if stop.is_assertion:

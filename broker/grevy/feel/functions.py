@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import DecimalException
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from grevy.feel import ast
 from grevy.feel.builtins import Builtin, CallFailed, builtins_of
@@ -40,22 +40,118 @@ def build_call(node: ast.Call, build: Build) -> Code:
     """A call by name, of an entry of a context, or of a function that an expression gives."""
     arguments = tuple(map(build, node.arguments))
     fits = _fit(len(arguments), node.names)
-    builtin = None if node.base is not None else _choose_builtin(node)
-    base = None if node.base is None else build(node.base)
+    if node.base is not None:
+        return _call_in(build(node.base), node, arguments, fits)
+    builtin = _choose_builtin(node)
     name, names = node.name, node.names
-    missing = _not_found(node)
 
-    def call(scope: Scope) -> Value:
-        if base is None:
+    def call_own(scope: Scope, function: FeelFunction) -> Value:
+        return function.invoke(_in_order(scope, function.parameters, arguments, names))
+
+    if builtin is None:
+        missing = _not_found(node)
+
+        def call(scope: Scope) -> Value:
             function = scope.find_function(name, fits)
-        else:
-            function = _function_in(base(scope), name, fits)
-        if function is not None:
-            return function.invoke(_in_order(scope, function.parameters, arguments, names))
-        if builtin is None:
+            if function is not None:
+                return call_own(scope, function)
             scope.run.warn("NO_FUNCTION_FOUND", missing)
             return None
+
+        return call
+    invoke = _invocation(builtin, arguments, names)
+
+    def call_builtin(scope: Scope) -> Value:
+        around: Scope | None = scope
+        while around is not None:  # as `find_function`, for a name that is next to never taken
+            if name in around.names:
+                function = around.find_function(name, fits)
+                if function is not None:
+                    return call_own(scope, function)
+                break
+            around = around.parent
+        return invoke(scope)
+
+    return call_builtin
+
+
+def _call_in(
+    base: Code, node: ast.Call, arguments: Arguments, fits: Callable[[FeelFunction], bool]
+) -> Code:
+    """`base.name(…)`, or `base(…)`."""
+    name, names, missing = node.name, node.names, _not_found(node)
+
+    def call(scope: Scope) -> Value:
+        function = _function_in(base(scope), name, fits)
+        if function is not None:
+            return function.invoke(_in_order(scope, function.parameters, arguments, names))
+        scope.run.warn("NO_FUNCTION_FOUND", missing)
+        return None
+
+    return call
+
+
+def _invocation(builtin: Builtin, arguments: Arguments, names: tuple[str, ...]) -> Code:
+    """Calls a built-in. Those with one or two arguments by position are nearly all there are."""
+    if not names and not builtin.is_variadic:
+        if len(arguments) == 1:
+            return _of_one(builtin, arguments[0])
+        if len(arguments) == 2:
+            return _of_two(builtin, *arguments)
+        return lambda scope: _call_builtin(
+            scope.run, builtin, [argument(scope) for argument in arguments]
+        )
+    if not names and len(arguments) == len(builtin.parameters) == 1:
+        return _of_list(builtin, arguments[0])
+
+    def call(scope: Scope) -> Value:
         return _call_builtin(scope.run, builtin, _builtin_values(scope, builtin, arguments, names))
+
+    return call
+
+
+def _of_one(builtin: Builtin, argument: Code) -> Code:
+    implementation, types = builtin.implementation, builtin.types[0]
+
+    def call(scope: Scope) -> Value:
+        value = argument(scope)
+        if types is None or type(value) in types:
+            try:
+                return implementation(scope.run, value)
+            except _FAILURES as failure:
+                return _failed(scope.run, builtin, failure)
+        return _call_builtin(scope.run, builtin, [value])
+
+    return call
+
+
+def _of_two(builtin: Builtin, first: Code, second: Code) -> Code:
+    implementation, (types, other_types) = builtin.implementation, builtin.types
+
+    def call(scope: Scope) -> Value:
+        value, other = first(scope), second(scope)
+        if (types is None or type(value) in types) and (
+            other_types is None or type(other) in other_types
+        ):
+            try:
+                return implementation(scope.run, value, other)
+            except _FAILURES as failure:
+                return _failed(scope.run, builtin, failure)
+        return _call_builtin(scope.run, builtin, [value, other])
+
+    return call
+
+
+def _of_list(builtin: Builtin, argument: Code) -> Code:
+    """A variadic one with a list, or with one value that is the list's only item."""
+    implementation = builtin.implementation
+
+    def call(scope: Scope) -> Value:
+        value = argument(scope)
+        try:
+            return implementation(scope.run, value if type(value) is list else [value])
+        except _FAILURES as failure:
+            return _failed(scope.run, builtin, failure)
 
     return call
 
@@ -115,13 +211,18 @@ def _builtin_values(
     return [*values[:fixed], rest]
 
 
+_FAILURES: Final = (CallFailed, DecimalException, FeelFormatError)
+
+
 def _call_builtin(run: Run, builtin: Builtin, values: list[Value]) -> Value:
     try:
         return builtin.invoke(run, values)
-    except CallFailed as failure:
-        problem = failure.message
-    except (DecimalException, FeelFormatError):
-        problem = "the result is out of range"
+    except _FAILURES as failure:
+        return _failed(run, builtin, failure)
+
+
+def _failed(run: Run, builtin: Builtin, failure: Exception) -> Value:
+    problem = failure.message if isinstance(failure, CallFailed) else "the result is out of range"
     run.warn(
         "FUNCTION_INVOCATION_FAILURE", f"Failed to invoke function '{builtin.name}': {problem}"
     )

@@ -136,8 +136,9 @@ def _day(match: re.Match[str]) -> int:
 
 def _nanos_of_day(match: re.Match[str], group: int) -> int:
     """24:00:00 is the end of the day: for a date the next midnight, alone the same as 00:00:00."""
-    hour, minute, second = (int(match[group + n] or 0) for n in range(3))
-    nanos = int(f"{match[group + 3] or '':0<9}")
+    hours, minutes, seconds, fraction = match.group(group, group + 1, group + 2, group + 3)
+    hour, minute, second = int(hours), int(minutes), int(seconds) if seconds else 0
+    nanos = int(f"{fraction:0<9}") if fraction else 0
     if hour == 24 and not (minute or second or nanos):
         return DAY
     if hour > 23 or minute > 59 or second > 59:

@@ -8,8 +8,9 @@ the year 999,999,999 raises `FeelFormatError`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from grevy.feel import civil
 from grevy.feel.errors import FeelFormatError
@@ -39,8 +40,7 @@ def _date_text(day: int, plus: str) -> str:
     return f"{sign}{abs(year):04}-{month:02}-{day_of_month:02}"
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """A years and months duration."""
 
     months: int
@@ -55,8 +55,7 @@ class Period:
         return f"{'-' if self.months < 0 else ''}P{text or '0Y'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(Struct, frozen=True):
     """A days and time duration. Its text has whole seconds only, as Zeebe's has; the arithmetic
     keeps the rest.
     """
@@ -69,9 +68,11 @@ class Duration:
 
     @property
     def parts(self) -> tuple[int, int, int, int]:
-        """Days, hours, minutes, seconds; all have the sign of the whole."""
+        """Days, hours, minutes, seconds; all have the sign of the whole. What is left of a second
+        is dropped downwards.
+        """
         sign = -1 if self.nanos < 0 else 1
-        seconds = abs(self.nanos) // SECOND
+        seconds = abs(self.nanos // SECOND)
         days, second = divmod(seconds, civil.DAY_SECONDS)
         return (
             sign * days,
@@ -93,8 +94,7 @@ class Duration:
         return f"{'-' if self.nanos < 0 else ''}P{text}"
 
 
-@dataclass(frozen=True, slots=True)
-class FeelDate:
+class FeelDate(Struct, frozen=True):
     """A date; `day` counts from 1970-01-01."""
 
     day: int
@@ -119,8 +119,7 @@ class FeelDate:
         return FeelDate((self.day * DAY + sign * amount.nanos) // DAY)
 
 
-@dataclass(frozen=True, slots=True)
-class FeelTime:
+class FeelTime(Struct, frozen=True):
     """A time of day; `nanos` from midnight. A local one has no offset; one with a zone has its
     standard offset.
     """
@@ -167,8 +166,7 @@ class FeelTime:
         return FeelTime((self.nanos + sign * amount.nanos) % DAY, self.offset, self.zone)
 
 
-@dataclass(frozen=True, slots=True)
-class FeelDateTime:
+class FeelDateTime(Struct, frozen=True):
     """A date and time; `local` is nanoseconds from 1970-01-01T00:00 on the clock of its place. A
     local one has no offset.
     """

@@ -10,6 +10,7 @@ from decimal import Decimal, DecimalException
 from typing import Final, TypeAlias
 
 from grevy.feel import decimals
+from grevy.feel.decimals import Number
 from grevy.feel.errors import EvaluationStopped, FeelFormatError
 from grevy.feel.moments import (
     DAY,
@@ -25,6 +26,8 @@ from grevy.feel.values import FeelRange, SortKey, Value, equal, order_class, sor
 
 Operation: TypeAlias = Callable[[Run, Value, Value], Value]
 NUMBER_TYPES: Final = (int, Decimal)
+_DURATIONS: Final = (Duration, Period)
+_DATES: Final = (FeelDate, FeelDateTime)
 _MILLI: Final = 1_000_000
 
 
@@ -37,9 +40,15 @@ def is_number(value: Value) -> bool:
     return type(value) in NUMBER_TYPES
 
 
-def _arithmetic(calculate: Callable[[Value, Value], Value], template: str) -> Operation:
+def _arithmetic(
+    on_numbers: Callable[[Number, Number], Number],
+    calculate: Callable[[Value, Value], Value],
+    template: str,
+) -> Operation:
     def operate(run: Run, left: Value, right: Value) -> Value:
         try:
+            if type(left) in NUMBER_TYPES and type(right) in NUMBER_TYPES:
+                return on_numbers(left, right)  # type: ignore[arg-type]
             result = calculate(left, right)
         except (_Impossible, DecimalException, FeelFormatError):
             run.warn("INVALID_TYPE", template.format(shown(left), shown(right)))
@@ -50,21 +59,17 @@ def _arithmetic(calculate: Callable[[Value, Value], Value], template: str) -> Op
 
 
 def _add(left: Value, right: Value) -> Value:
-    if is_number(left) and is_number(right):
-        return decimals.add(left, right)  # type: ignore[arg-type]
     if isinstance(left, str) and isinstance(right, str):
         return left + right
-    if isinstance(left, Duration | Period) and not isinstance(right, Duration | Period):
+    if isinstance(left, _DURATIONS) and not isinstance(right, _DURATIONS):
         left, right = right, left
-    if isinstance(right, Duration | Period):
+    if isinstance(right, _DURATIONS):
         return _shift(left, right, 1)
     raise _Impossible
 
 
 def _subtract(left: Value, right: Value) -> Value:
-    if is_number(left) and is_number(right):
-        return decimals.subtract(left, right)  # type: ignore[arg-type]
-    if isinstance(right, Duration | Period):
+    if isinstance(right, _DURATIONS):
         return _shift(left, right, -1)
     if isinstance(left, FeelTime) and isinstance(right, FeelTime):
         if order_class(left) != order_class(right):
@@ -74,7 +79,7 @@ def _subtract(left: Value, right: Value) -> Value:
 
 
 def _shift(left: Value, amount: Duration | Period, sign: int) -> Value:
-    if isinstance(left, FeelDate | FeelDateTime):
+    if isinstance(left, _DATES):
         return left.plus(amount, sign)
     if isinstance(left, FeelTime) and isinstance(amount, Duration):
         return left.plus(amount, sign)
@@ -102,8 +107,6 @@ def _instant(value: Value, other: Value) -> int:
 
 
 def _multiply(left: Value, right: Value) -> Value:
-    if is_number(left) and is_number(right):
-        return decimals.multiply(left, right)  # type: ignore[arg-type]
     if is_number(left):
         left, right = right, left
     if isinstance(right, NUMBER_TYPES) and is_number(right):
@@ -116,35 +119,42 @@ def _multiply(left: Value, right: Value) -> Value:
 
 def _divide(left: Value, right: Value) -> Value:
     if isinstance(right, NUMBER_TYPES) and is_number(right):
-        if isinstance(left, NUMBER_TYPES) and is_number(left):
-            return decimals.divide(left, right)
         if isinstance(left, Period):
             return Period(decimals.to_index(decimals.divide(left.months, right)))
         if isinstance(left, Duration):
             return Duration(int(decimals.divide(left.nanos // _MILLI, right)) * _MILLI)
     if isinstance(left, Period) and isinstance(right, Period):
-        return decimals.divide(left.months, right.months)
+        return _times(left.months, right.months)
     if isinstance(left, Duration) and isinstance(right, Duration):
-        return decimals.divide(left.nanos, right.nanos)
+        return _times(left.nanos // _MILLI, right.nanos // _MILLI)
     raise _Impossible
 
 
-def _power(left: Value, right: Value) -> Value:
-    if is_number(left) and is_number(right):
-        try:
-            return decimals.power(left, right)  # type: ignore[arg-type]
-        except DecimalException:  # as in Zeebe: no null here, but a failure
-            reason = f"{shown(left)} ** {shown(right)} is no number"
-            raise EvaluationStopped(reason) from None
+def _times(left: int, right: int) -> int:
+    """How often one duration goes into another: a whole number, as in Zeebe."""
+    if not right:
+        raise _Impossible
+    times = abs(left) // abs(right)
+    return times if (left < 0) == (right < 0) else -times
+
+
+def _power(base: Number, exponent: Number) -> Number:
+    try:
+        return decimals.power(base, exponent)
+    except DecimalException:  # as in Zeebe: no null here, but a failure
+        raise EvaluationStopped(f"{shown(base)} ** {shown(exponent)} is no number") from None
+
+
+def _impossible(_left: Value, _right: Value) -> Value:
     raise _Impossible
 
 
 ARITHMETIC: Final[dict[str, Operation]] = {
-    "+": _arithmetic(_add, "Can't add '{1}' to '{0}'"),
-    "-": _arithmetic(_subtract, "Can't subtract '{1}' from '{0}'"),
-    "*": _arithmetic(_multiply, "Can't multiply '{0}' by '{1}'"),
-    "/": _arithmetic(_divide, "Can't divide '{0}' by '{1}'"),
-    "**": _arithmetic(_power, "Can't raise '{0}' to the power of '{1}'"),
+    "+": _arithmetic(decimals.add, _add, "Can't add '{1}' to '{0}'"),
+    "-": _arithmetic(decimals.subtract, _subtract, "Can't subtract '{1}' from '{0}'"),
+    "*": _arithmetic(decimals.multiply, _multiply, "Can't multiply '{0}' by '{1}'"),
+    "/": _arithmetic(decimals.divide, _divide, "Can't divide '{0}' by '{1}'"),
+    "**": _arithmetic(_power, _impossible, "Can't raise '{0}' to the power of '{1}'"),
 }
 
 

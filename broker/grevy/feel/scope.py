@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
 from grevy.feel.budget import Budget
 from grevy.feel.errors import EvaluationStopped, FeelFormatError
 from grevy.feel.json_codec import from_json
@@ -43,17 +45,13 @@ MISSING: Final = Missing()
 """No variable of that name; a null is a value."""
 
 
-class Run(Budget):
+class Run(Budget, kw_only=True, eq=False):
     """One evaluation: its budget, its clock reading, its variables, its warnings so far."""
 
-    __slots__ = ("entropy", "lookup", "now_ms", "warnings")
-
-    def __init__(self, lookup: Lookup, now_ms: int, entropy: Entropy | None) -> None:
-        super().__init__()
-        self.lookup = lookup
-        self.now_ms = now_ms
-        self.entropy = entropy
-        self.warnings: list[FeelWarning] = []
+    lookup: Lookup
+    now_ms: int
+    entropy: Entropy | None = None
+    warnings: list[FeelWarning] = []
 
     def warn(self, kind: str, message: str) -> None:
         """Notes a warning. Only the first ones are kept."""
@@ -71,30 +69,30 @@ class Run(Budget):
             raise EvaluationStopped(f"the variable '{name}' is {error}") from None
 
 
-class Scope:
+class Scope(Struct, eq=False):
     """Some names, and the scope around. The outermost one keeps what was loaded of the process's
-    variables.
+    variables. A loop has one scope whose names it changes, unless its body defines a function,
+    which would keep it.
     """
 
-    __slots__ = ("names", "parent", "run")
-
-    def __init__(self, names: dict[str, Value], parent: Scope | None, run: Run) -> None:
-        self.names = names
-        self.parent = parent
-        self.run = run
+    names: dict[str, Value]
+    parent: Scope | None
+    run: Run
 
     def find(self, name: str) -> Value | Missing:
         """The value of a name, from here outwards."""
         scope = self
         while True:
-            if name in scope.names:
-                return scope.names[name]
-            if scope.parent is None:
+            names = scope.names
+            if name in names:
+                return names[name]
+            around = scope.parent
+            if around is None:
                 value = scope.run.load(name)
-                if not isinstance(value, Missing):
-                    scope.names[name] = value
+                if value is not MISSING:
+                    names[name] = value  # type: ignore[assignment]  # it is not missing
                 return value
-            scope = scope.parent
+            scope = around
 
     def find_function(self, name: str, fits: Callable[[FeelFunction], bool]) -> FeelFunction | None:
         """The nearest function of that name that `fits` the arguments. Variables of the process

@@ -4,10 +4,14 @@ recursion, and to a limit.
 
 from __future__ import annotations
 
+from typing import Final
+
+from grevy.feel.entries import key_order
 from grevy.feel.values import FeelFunction, FeelRange, Value
 from grevy.protocol import limits
 
-SHOWN_CHARS_MAX = 200
+_COMPOUNDS: Final = (list, dict, FeelRange)
+SHOWN_CHARS_MAX: Final = 200
 """How much of a value a warning shows."""
 
 
@@ -21,6 +25,8 @@ def text_of(value: Value, chars_max: int = limits.FEEL_STRING_CHARS_MAX) -> str:
     """The value as FEEL writes it; stops soon after `chars_max` characters, so a longer text means
     that there is more.
     """
+    if type(value) not in _COMPOUNDS:
+        return _scalar(value)
     pieces: list[str] = []
     length = 0
     pending: list[tuple[bool, Value]] = [(False, value)]
@@ -29,7 +35,7 @@ def text_of(value: Value, chars_max: int = limits.FEEL_STRING_CHARS_MAX) -> str:
         if is_text:
             assert isinstance(item, str)
             piece = item
-        elif isinstance(item, list | dict | FeelRange):
+        elif isinstance(item, _COMPOUNDS):
             pending.extend(reversed(_parts(item, chars_max)))
             continue
         else:
@@ -67,10 +73,9 @@ def _parts(
         for item in value[: chars_max + 1]:
             parts += [(True, ", "), (False, item)]
         return [(True, "["), *parts[1:], (True, "]")]
-    for number, (key, item) in enumerate(value.items()):
-        if number > chars_max:
-            break
-        parts += [(True, f", {key}:"), (False, item)]
+    keys = key_order(value)
+    for key in keys[: chars_max + 1]:
+        parts += [(True, f", {key}:"), (False, value[key])]
     if parts:
-        parts[0] = (True, f"{next(iter(value))}:")
+        parts[0] = (True, f"{keys[0]}:")
     return [(True, "{"), *parts, (True, "}")]

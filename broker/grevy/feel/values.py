@@ -111,19 +111,23 @@ def order_class(value: Value) -> str | None:
     times do not mix.
     """
     kind = type(value)
-    if kind is int or kind is Decimal:
-        return "number"
-    if isinstance(value, FeelTime | FeelDateTime):
+    if kind in _ORDERED:
+        return _FEEL_TYPES[kind]
+    if isinstance(value, _TIMES):
         return f"{_FEEL_TYPES[kind]} {'local' if value.offset is None else 'zoned'}"
-    return _FEEL_TYPES[kind] if kind in (str, FeelDate, Duration, Period) else None
+    return None
 
+
+_TIMES: Final = (FeelTime, FeelDateTime)
+_ORDERED: Final = frozenset((int, Decimal, str, FeelDate, Duration, Period))
+_OWN_KEYS: Final = (int, Decimal, str)
 
 SortKey: TypeAlias = int | Decimal | str
 
 
 def sort_key(value: Value) -> SortKey:
     """A key that orders values of one order class."""
-    if isinstance(value, int | Decimal | str):
+    if isinstance(value, _OWN_KEYS):
         return value
     if isinstance(value, FeelDate):
         return value.day
@@ -214,13 +218,15 @@ def check_result(value: Value) -> None:
         _check_depth(depth)
         below: list[Value] = []
         for item in level:
-            if isinstance(item, list):
+            if isinstance(item, str):
+                weight += len(item)
+            elif isinstance(item, list):
                 below += item
             elif isinstance(item, dict):
                 below += item.values()
-                weight += sum(map(len, item))
-            elif isinstance(item, str):
-                weight += len(item)
+                weight += len("".join(item))
+            else:
+                continue
             if weight + len(below) > limits.FEEL_RESULT_WEIGHT_MAX:
                 raise EvaluationStopped("its result is too large")
         weight += len(below)

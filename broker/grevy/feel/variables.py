@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grevy.feel import ast
-from grevy.feel.control import PARTIAL
+from grevy.feel.loops import ITEM, PARTIAL
 from grevy.feel.scope import INPUT
 
 
@@ -30,7 +30,7 @@ def _collect(node: ast.Node, bound: frozenset[str], found: set[str]) -> None:
         _collect(node.tests, bound | {INPUT}, found)
     elif isinstance(node, ast.Filter):
         _collect(node.base, bound, found)
-        _collect(node.condition, bound | {"item"}, found)
+        _collect(node.condition, bound | {ITEM}, found)
     elif isinstance(node, ast.FunctionOf):
         _collect(node.body, bound | set(node.parameters), found)
     elif isinstance(node, ast.ContextOf):

@@ -4,16 +4,15 @@ FEEL's.
 
 from __future__ import annotations
 
-import decimal
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from itertools import chain
-from typing import Final
+from typing import Final, cast
 
 from grevy.feel import decimals
 from grevy.feel.builtins.library import CallFailed, Library
 from grevy.feel.decimals import Number
 from grevy.feel.errors import EvaluationStopped
-from grevy.feel.operators import is_number
+from grevy.feel.operators import NUMBER_TYPES
 from grevy.feel.scope import Run
 from grevy.feel.text import shown
 from grevy.feel.values import FeelFunction, Value, identity, order_class, sort_key
@@ -46,32 +45,38 @@ def _keys(run: Run, items: Items) -> list[Hashable]:
 # --- the least, the greatest, and statistics ---
 
 
-def _sortable(run: Run, items: Items) -> Items:
+def _extreme(run: Run, items: Items, pick: Callable[..., Value]) -> Value:
+    if not items:
+        return None
     run.charge(len(items))
+    kinds = set(map(type, items))
+    if kinds <= _NUMBERS or kinds == {str}:
+        return pick(items)
     order = order_class(items[0])
     if order is None or any(order_class(item) != order for item in items):
         raise CallFailed(f"{shown(items)} is not comparable")
-    return items
+    return pick(items, key=sort_key)
+
+
+_NUMBERS: Final = frozenset(NUMBER_TYPES)
 
 
 @LIBRARY.define("min", "list: list", is_variadic=True)
 def _min(run: Run, items: Items) -> Value:
-    return min(_sortable(run, items), key=sort_key) if items else None
+    return _extreme(run, items, min)
 
 
 @LIBRARY.define("max", "list: list", is_variadic=True)
 def _max(run: Run, items: Items) -> Value:
-    return max(_sortable(run, items), key=sort_key) if items else None
+    return _extreme(run, items, max)
 
 
 def _numbers(run: Run, items: Items) -> list[Number]:
     run.charge(len(items))
-    numbers: list[Number] = []
     for item in items:
-        if not (isinstance(item, int | decimal.Decimal) and is_number(item)):
+        if type(item) not in _NUMBERS:
             raise CallFailed(f"expected number but found '{shown(item)}'")
-        numbers.append(item)
-    return numbers
+    return cast(list[Number], items)
 
 
 def _total(numbers: list[Number]) -> Number:

@@ -258,24 +258,35 @@ class _Reader:
             out.append("^")
             self.index += 1
         start = self.index
+        can_begin, is_end = False, False  # of a range
         while not self.pattern.startswith("]", self.index) or self.index == start:
             if self.index >= len(self.pattern) or self.pattern[self.index] == "[":
                 raise _Refused
-            if self.pattern[self.index] == "\\":
-                match = _ESCAPE.match(self.pattern, self.index)
-                if match is None or match[1] == "P" or match[0][1:].isdigit():
-                    raise _Refused
-                out.append(_class_of(match[2]) if match[1] else match[0])
-                self.index = match.end()
-                continue
             if self.pattern.startswith("&&", self.index):
                 raise _Refused(": intersections are not supported")
-            if self.pattern[self.index] in "&~|":
-                out.append("\\")
-            out.append(self.pattern[self.index])
-            self.index += 1
+            part, is_character = self._class_part()
+            if part == "-" and can_begin and not self.pattern.startswith("]", self.index):
+                can_begin, is_end = False, True
+            else:
+                # Python reads a doubled one as a set operator that is still to come, and says so.
+                part = f"\\{part}" if part in ("-", "&", "~", "|") else part
+                can_begin, is_end = is_character and not is_end, False
+            out.append(part)
         self.index += 1
         return "".join([*out, "]"])
+
+    def _class_part(self) -> tuple[str, bool]:
+        """The next part of a bracketed class, and whether it is a single character."""
+        if self.pattern[self.index] != "\\":
+            self.index += 1
+            return self.pattern[self.index - 1], True
+        match = _ESCAPE.match(self.pattern, self.index)
+        if match is None or match[1] == "P" or match[0][1:].isdigit():
+            raise _Refused
+        self.index = match.end()
+        if match[1]:
+            return _class_of(match[2]), False
+        return match[0], match[0][1] not in "dDsSwW"
 
 
 def _class_of(name: str) -> str:
