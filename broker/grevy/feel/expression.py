@@ -82,7 +82,7 @@ class Expression:
     @property
     def height(self) -> int:
         """What `code` uses of the depth of calls."""
-        return self._height
+        return limits.FEEL_CALL_DEPTH_MAX - self._depth
 
     def failure_text(self, stop: EvaluationStopped) -> str:
         """Why there is no value."""
