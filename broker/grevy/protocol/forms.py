@@ -30,6 +30,10 @@ class Role(Enum):
     CONTENT = "anything else behind a pointer"
 
 
+def _write_plain(item: object, _tables: TableWriter) -> object:
+    return item
+
+
 class Form(NamedTuple):
     """How a field is written and read.
 
@@ -40,7 +44,7 @@ class Form(NamedTuple):
     """
 
     role: Role
-    write: Callable[[Any, TableWriter], Any]
+    write: Callable[[Any, TableWriter], Any] = _write_plain
     read: Callable[[Any, TableReader], Any] | None = None
     members: Mapping[int, object] | None = None
     default: object = None
@@ -71,17 +75,17 @@ def form_of(name: str, hint: Any, field: Field, default: object) -> Form:
     if hint is bytes and kind == "data":
         return Form(Role.CONTENT, _write_data)
     if hint is bytes:
-        return Form(Role.DOCUMENT, _write_plain, default=default)
+        return Form(Role.DOCUMENT, default=default)
     if hint is bool:
-        return Form(Role.MARK, _write_plain)
+        return Form(Role.MARK)
     if (members := members_of(hint, kind)) is not None:
         if members.get(-1, members) is None:
             return Form(Role.MARK, _write_optional, members=members)
-        return Form(Role.NUMBER, _write_plain, members=members)
+        return Form(Role.NUMBER, members=members)
     if _without_none(hint) is Value:
         return _VALUE if hint is Value else _OPTIONAL_VALUE
     assert hint is int, hint
-    return Form(Role.NUMBER, _write_plain)
+    return Form(Role.NUMBER)
 
 
 def check_count(items: Sized) -> None:
@@ -106,10 +110,6 @@ def _without_none(hint: Any) -> Any:
     return get_args(hint)[0] if type(None) in get_args(hint) else hint
 
 
-def _write_plain(item: object, _tables: TableWriter) -> object:
-    return item
-
-
 def _write_text(item: str, _tables: TableWriter) -> wire.Pointer:
     return wire.text(item)
 
@@ -130,8 +130,8 @@ def _read_optional_value(raw: int, tables: TableReader) -> Value | None:
     return tables.value(raw) if raw else None
 
 
-_VALUE: Final = Form(Role.VALUE, _write_plain, _read_value)
-_OPTIONAL_VALUE: Final = Form(Role.VALUE, _write_plain, _read_optional_value)
+_VALUE: Final = Form(Role.VALUE, read=_read_value)
+_OPTIONAL_VALUE: Final = Form(Role.VALUE, read=_read_optional_value)
 
 
 def _list(item_hint: Any, field: Field) -> Form:

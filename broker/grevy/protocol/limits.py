@@ -107,6 +107,11 @@ CODEC_WHOLE_ITEMS_MAX: Final = 4
 """Requests or replies of a message that is written whole; those of more come in too many mixtures.
 """
 
+CODEC_SPLITTERS_CACHED: Final = 512
+"""Sequences of kinds of structs that the codec keeps prepared for each kind of list: 20 KiB each at
+the very most. When there are more, all are made again, 10 µs a struct.
+"""
+
 CODEC_MOLDS_CACHED: Final = 1_024
 """Runs of structs that the codec keeps prepared for each kind of list: the steps of some hundred
 processes, 10 KiB each at the usual sizes. When there are more, all are made again, 100 µs each.

@@ -11,7 +11,7 @@ from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
 from grevy.protocol.forms import check_count
 from grevy.protocol.frame import FrameCodec
-from grevy.protocol.frame_writer import Drafts, Fields, FrameWriter, Split
+from grevy.protocol.frame_writer import Course, Drafts, Fields, FrameWriter
 from grevy.protocol.limits import (
     CODEC_WHOLE_ITEMS_MAX,
     DOCUMENT_BYTES_MAX,
@@ -79,16 +79,16 @@ class ClientMessageWriter(FrameWriter[ClientMessage]):
         tables: TableWriter,
         numbers: list[int],
         contents: list[Content],
-    ) -> Split | None:
+    ) -> Course | None:
         if not 0 < len(content.requests) <= CODEC_WHOLE_ITEMS_MAX:
             return None
         tag, block = wire.data(content.client_id)
-        contents.append((0, block))
+        contents.append((len(numbers), block))
         numbers += (tag, 0)
         return None, _REQUEST_CODEC.writer.split(content.requests, tables, numbers, contents)
 
-    def _draft(self, content: ClientMessage, split: Split) -> Drafts:
-        return {"requests": _REQUEST_CODEC.writer.draft(split[1], content.requests)}
+    def _draft(self, content: ClientMessage, course: Course) -> Drafts:
+        return {"requests": _REQUEST_CODEC.writer.draft(course[1], content.requests)}
 
     def _fields(self, content: ClientMessage, tables: TableWriter) -> Fields:
         requests = _REQUEST_CODEC.writer.write(content.requests, tables)
@@ -142,14 +142,14 @@ class ServerMessageWriter(FrameWriter[ServerMessage]):
         tables: TableWriter,
         numbers: list[int],
         contents: list[Content],
-    ) -> Split | None:
+    ) -> Course | None:
         if not 0 < len(content.items) <= CODEC_WHOLE_ITEMS_MAX:
             return None
         numbers.append(0)
         return None, _ITEM_CODEC.writer.split(content.items, tables, numbers, contents)
 
-    def _draft(self, content: ServerMessage, split: Split) -> Drafts:
-        return {"items": _ITEM_CODEC.writer.draft(split[1], content.items)}
+    def _draft(self, content: ServerMessage, course: Course) -> Drafts:
+        return {"items": _ITEM_CODEC.writer.draft(course[1], content.items)}
 
     def _fields(self, content: ServerMessage, tables: TableWriter) -> Fields:
         return {"items": _ITEM_CODEC.writer.write(content.items, tables)}

@@ -18,9 +18,10 @@ inside out.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from struct import Struct, pack
+from struct import Struct, calcsize, pack
 from typing import Final, TypeAlias
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "documents",
     "numbers",
     "offset",
+    "packer",
     "pointers",
     "row",
     "struct_list",
@@ -58,6 +60,7 @@ _ITEM_SIZES: Final = {"B": 2, "b": 2, "H": 3, "h": 3, "I": 4, "i": 4, "Q": 5, "q
 _POINTER_ITEMS: Final = 6
 _STRUCT_ITEMS: Final = 7
 _BYTES_TAG: Final = _LIST | _ITEM_SIZES["B"] << _SIZE_SHIFT
+_HAS_OUR_WORDS: Final = sys.byteorder == "little" and calcsize("@l") == WORD
 _PADDING: Final = tuple(bytes(count) for count in range(WORD))
 
 
@@ -74,6 +77,15 @@ UNION_WORDS: Final = 2
 def offset(words: int) -> int:
     """So many words between a pointer and its target, to be added to the pointer."""
     return words << 2
+
+
+def packer(form: str) -> Struct:
+    """What packs numbers, each at a multiple of its size. Python packs the machine's own words in a
+    third of the time that the same numbers take by other names.
+    """
+    if _HAS_OUR_WORDS:
+        return Struct("@" + form.replace("q", "l").replace("Q", "L"))
+    return Struct("<" + form)
 
 
 def data(item: bytes) -> Pointer:
@@ -93,15 +105,15 @@ def numbers(letter: str, items: Sequence[int]) -> Pointer:
     """
     if not items:
         return NULL
-    tag, packer = _number_list(letter, len(items))
-    return tag, packer.pack(*items)
+    tag, list_packer = _number_list(letter, len(items))
+    return tag, list_packer.pack(*items)
 
 
 @lru_cache(maxsize=1024)
 def _number_list(letter: str, count: int) -> tuple[int, Struct]:
-    packer = Struct(f"<{count}{letter}")
-    packer = Struct(f"{packer.format}{-packer.size % WORD}x")
-    return _LIST | _ITEM_SIZES[letter] << _SIZE_SHIFT | count << _COUNT_SHIFT, packer
+    form = f"{count}{letter}"
+    tag = _LIST | _ITEM_SIZES[letter] << _SIZE_SHIFT | count << _COUNT_SHIFT
+    return tag, packer(f"{form}{-packer(form).size % WORD}x")
 
 
 def pointers(items: Sequence[Pointer]) -> Pointer:
