@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence, Sized
 from enum import Enum, IntEnum
 from typing import Any, Final, NamedTuple, get_args, get_origin
 
+from grevy.protocol.source import Source
+
 from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded
 from grevy.protocol.intents import INTENTS, Intent
@@ -40,7 +42,8 @@ class Form(NamedTuple):
     `write` makes a number of a mark, a pointer and a block of a name or a content, and is not asked
     for the others. What pycapnp gives of an enumeration is looked up in `members`, of a
     document in the frame's table, unless it is 0 for the `default`; of all else, `read` makes the
-    item, or it is the item.
+    item, or it is the item. `fetch` gives a content without pycapnp, where a pointer at a byte is
+    not 0 for the `default`.
     """
 
     role: Role
@@ -48,6 +51,7 @@ class Form(NamedTuple):
     read: Callable[[Any, TableReader], Any] | None = None
     members: Mapping[int, object] | None = None
     default: object = None
+    fetch: Callable[[Source, int, int], object] | None = None
 
 
 _OWN_TEXTS: Final = frozenset(
@@ -71,9 +75,14 @@ def form_of(name: str, hint: Any, field: Field, default: object) -> Form:
     if get_origin(hint) is tuple:
         return _list(get_args(hint)[0], field)
     if hint is str:
-        return Form(Role.CONTENT if name in _OWN_TEXTS else Role.NAME, _write_text)
+        return Form(
+            Role.CONTENT if name in _OWN_TEXTS else Role.NAME,
+            _write_text,
+            default="",
+            fetch=Source.text,
+        )
     if hint is bytes and kind == "data":
-        return Form(Role.CONTENT, _write_data)
+        return Form(Role.CONTENT, _write_data, default=b"", fetch=Source.data)
     if hint is bytes:
         return Form(Role.DOCUMENT, default=default)
     if hint is bool:
@@ -153,11 +162,11 @@ def _list(item_hint: Any, field: Field) -> Form:
             check_count(items)
             return wire.pointers([write_item(item) for item in items])
 
-        return Form(Role.NAME if kind == "text" else Role.CONTENT, write, read)
+        return Form(Role.NAME if kind == "text" else Role.CONTENT, write, read, default=())
     letter = letter_of(kind)
 
     def write_numbers(items: Sequence[int], _tables: TableWriter) -> wire.Pointer:
         check_count(items)
         return wire.numbers(letter, items)
 
-    return Form(Role.CONTENT, write_numbers, read)
+    return Form(Role.CONTENT, write_numbers, read, default=())

@@ -30,7 +30,7 @@ from grevy.protocol.tables import TableWriter
 from grevy.protocol.values import Value
 from grevy.protocol.values_codec import VALUE_CODEC
 
-__all__ = ["Course", "Drafts", "Fields", "FrameWriter"]
+__all__ = ["ROOT_AT", "Course", "Drafts", "Fields", "FrameWriter"]
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ Course: TypeAlias = tuple[Hashable, Split[Any]]
 """What shapes a frame, but for its values: the structs of its list, and all else."""
 
 _SEGMENT_SHIFT: Final = 32
-_ROOT_AT: Final = 2
+ROOT_AT: Final = 2
 """The words of the frame before its root: the header and the pointer to the root."""
 
 
@@ -65,7 +65,7 @@ class FrameWriter(ABC, Generic[T]):
         layout = Layout(schema)
         self._words: Final = layout.words
         self._tag: Final = layout.tag
-        self._slots: Final = {name: slot.moved(_ROOT_AT) for name, slot in layout.slots.items()}
+        self._slots: Final = {name: slot.moved(ROOT_AT) for name, slot in layout.slots.items()}
         # The header is the first number.
         self._content_words: Final = {
             place: self._slots[name].word
@@ -131,7 +131,7 @@ class FrameWriter(ABC, Generic[T]):
     def _lay(self, drafts: Drafts) -> Draft:
         """The root and what it points at."""
         root = self._tag << wire.WORD_BITS
-        root_bytes = (_ROOT_AT + self._words) * wire.WORD
+        root_bytes = (ROOT_AT + self._words) * wire.WORD
         whole = Draft(bytes(root_bytes), self._numbers)
         whole.pointers = dict(self._content_words)
         for name, field in drafts.items():

@@ -107,7 +107,7 @@ class Mold:
         "_contents",
         "_cut",
         "_mask",
-        "_pack",
+        "_packer",
         "_parts",
         "_size",
         "_step",
@@ -129,13 +129,14 @@ class Mold:
             end = run.stop
         numbers = [(at - moves[at // WORD] * WORD, letter) for at, letter in draft.numbers]
         mask = b"".join(masks)
-        self._pack: Final = packer(format_of(numbers, len(mask))).pack
+        self._packer: Final = packer(format_of(numbers, len(mask)))
         self._size: Final = len(mask)
         self._mask: Final = int.from_bytes(mask, "little")
         self._cut: Final = Struct("".join([f"{len(mask)}s" for mask in masks])).unpack
-        # The constants, with room for a run behind each but the last.
+        # Constants and the masks of runs by turns; a constant is the last.
         self._parts: Final = [b""] * (2 * len(masks) + 1)
         self._parts[::2] = [*constants, draft.mask[end * WORD :]]
+        self._parts[1::2] = masks
         self._step: Final = draft.step
         self.words: Final = draft.words
         self.heads: Final = draft.heads
@@ -158,7 +159,7 @@ class Mold:
             distance, is_head = self._contents[place]
             numbers[place] += offset(distance + end + (shift if is_head else 0))
             end += len(block) // WORD
-        runs = self._pack(*numbers)
+        runs = self._packer.pack(*numbers)
         if self._mask:
             runs = (int.from_bytes(runs, "little") ^ self._mask).to_bytes(self._size, "little")
         parts = self._parts.copy()

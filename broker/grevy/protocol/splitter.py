@@ -16,12 +16,12 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from grevy.protocol.forms import Role
+from grevy.protocol.forms import Form, Role
 from grevy.protocol.shape import Content, Shape
 from grevy.protocol.struct_writer import Plan, StructWriter
 from grevy.protocol.tables import TableWriter
 
-__all__ = ["Names", "Splitter"]
+__all__ = ["Names", "Splitter", "getter"]
 
 S = TypeVar("S", bound=Struct)
 
@@ -35,16 +35,29 @@ _SPECIAL: Final = (_DOCUMENT, _VALUE, Role.CONTENT)
 
 
 class Splitter(Generic[S]):
-    """Splits structs of certain kinds in a certain order; compared by its identity."""
+    """Splits structs of certain kinds in a certain order; compared by its identity.
 
-    __slots__ = ("_end", "_get_names", "_get_numbers", "_inner", "_specials", "_writers")
+    Among the items of all, `numbers` have these places and forms, `names` these places, and the
+    structs behind pointers lie at `inner`.
+    """
+
+    __slots__ = (
+        "_end",
+        "_get_names",
+        "_get_numbers",
+        "_specials",
+        "_writers",
+        "inner",
+        "names",
+        "numbers",
+    )
 
     def __init__(self, writers: Sequence[StructWriter[S]]) -> None:
         """`writers`: those of the structs."""
         self._writers: Final = tuple(writers)
-        self._inner: Final[list[int]] = []
+        self.inner: Final[list[int]] = []
         self._end = sum([writer.plan.fields for writer in writers])
-        numbers: list[int] = []
+        self.numbers: Final[list[tuple[int, Form]]] = []
         names: list[int] = []
         specials: list[tuple[int, Role, Any]] = []
         first = 0
@@ -52,14 +65,16 @@ class Splitter(Generic[S]):
             places = self._places(writer.plan, first)
             first += writer.plan.fields
             for part in writer.numbers:
-                role, write, _, _, default = part.form
+                role, write, default = part.form.role, part.form.write, part.form.default
                 if role in _SPECIAL:
-                    specials.append((len(numbers), role, default if role is _DOCUMENT else write))
-                numbers.append(places[part.place])
+                    how = default if role is _DOCUMENT else write
+                    specials.append((len(self.numbers), role, how))
+                self.numbers.append((places[part.place], part.form))
             names += [places[part.place] for part in writer.names]
         self._specials: Final = tuple(specials)
-        self._get_numbers: Final = _getter(numbers)
-        self._get_names: Final = _getter(names)
+        self.names: Final = names
+        self._get_numbers: Final = getter([place for place, _ in self.numbers])
+        self._get_names: Final = getter(names)
 
     def _places(self, plan: Plan, first: int) -> list[int]:
         """Where the items of a struct will lie: its own from `first` on, those of the structs
@@ -67,7 +82,7 @@ class Splitter(Generic[S]):
         """
         places = list(range(first, first + plan.fields))
         for place, inner in plan.inner:
-            self._inner.append(first + place)
+            self.inner.append(first + place)
             start = self._end
             self._end += inner.fields
             places += self._places(inner, start)
@@ -84,7 +99,7 @@ class Splitter(Generic[S]):
         items: list[Any] = []
         for struct in structs:
             items += astuple(struct)
-        for place in self._inner:
+        for place in self.inner:
             items += astuple(items[place])
         start = len(numbers)
         numbers += self._get_numbers(items)
@@ -119,7 +134,7 @@ class Splitter(Generic[S]):
         return all(shape.is_kept for shape in self.shapes(names))
 
 
-def _getter(places: Sequence[int]) -> Callable[[list[object]], tuple[object, ...]]:
+def getter(places: Sequence[int]) -> Callable[[Sequence[object]], tuple[object, ...]]:
     """What gives the items at some places; `itemgetter` gives no tuple of one."""
     if len(places) < 2:
         return lambda items: tuple([items[place] for place in places])

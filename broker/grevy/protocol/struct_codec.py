@@ -108,7 +108,7 @@ def _form(info: FieldInfo, hint: Any, field: Field) -> tuple[Form, StructWriter[
     if get_origin(hint) is tuple and issubclass(get_args(hint)[0], Struct):
         items: StructCodec[Struct] = StructCodec(get_args(hint)[0])
         write = StructListWriter(items.writer).write
-        return Form(Role.CONTENT, write, items.read_list), None
+        return Form(Role.CONTENT, write, items.read_list, default=()), None
     if str(field.proto.slot.type.which()) == "struct":
         codec: StructCodec[Struct] = StructCodec(hint)
         return Form(Role.STRUCT, read=codec.read), codec.writer
