@@ -86,11 +86,6 @@ class Imprint(Mold, Generic[S]):
         self._inner.reverse()  # those inside others are made first
         self._get_items: Final = getter([ranks.get(place, 0) for place in range(len(items))])
 
-    def constants(self, source: Source, start: int) -> tuple[bytes, ...]:
-        """What the list that begins at a byte has in the places of the constants."""
-        block = source.frame[start : start + self._bytes]
-        return self._cut_all(block)[::2] if len(block) == self._bytes else (block,)
-
     def read(self, source: Source, start: int, tables: TableReader) -> tuple[S, ...] | None:
         """The structs of the list that begins at a byte; None when it is not like this."""
         block = source.frame[start : start + self._bytes]
@@ -136,8 +131,8 @@ def _leave(_source: Source, _at: int, _pointer: int) -> object:
 class ListReader(Generic[S]):
     """Reads lists of unions that are like others before.
 
-    A list that is not known is `Unusual`: pycapnp reads it, and when that has happened twice, its
-    structs are the example for others with the same heads.
+    A list that is not known is `Unusual`: pycapnp reads it, and when its heads, and then its names,
+    have come twice, its structs are the example for others.
     """
 
     __slots__ = ("_known", "_wanted", "_writer")
@@ -153,13 +148,11 @@ class ListReader(Generic[S]):
         if not pointer:
             return ()
         start, heads = source.heads(at, pointer)
-        known = self._known.get(heads, ())
-        for imprint in known:
+        for imprint in self._known.get(heads, ()):
             structs = imprint.read(source, start, tables)
             if structs is not None:
                 return structs
-        likeness = (heads, known[0].constants(source, start)) if known else heads
-        self._wanted = heads if self._known.is_worth(likeness) else b""
+        self._wanted = heads if self._known.is_worth(heads) else b""
         raise Unusual
 
     def learn(self, structs: Sequence[S]) -> None:
@@ -168,6 +161,8 @@ class ListReader(Generic[S]):
         if not heads or not 0 < len(structs) <= CODEC_IMPRINT_ITEMS_MAX:
             return
         split = self._writer.split(structs, TableWriter(), [], [])
+        if not self._known.is_worth(split):
+            return
         _, draft = self._writer.draft(split, structs)
         splitter, names = split
         if draft.mask.startswith(heads) and splitter.is_kept(names):
