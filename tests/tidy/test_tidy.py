@@ -88,7 +88,7 @@ COMMAND_LINE = ROOT / "broker/grevy/broker/cli"
 
 UNTYPED = {
     ROOT / "broker/grevy/protocol" / name
-    for name in ("schemas.py", "forms.py", "struct_codec.py", "struct_writer.py")
+    for name in ("schemas.py", "forms.py", "struct_codec.py", "splitter.py", "imprint.py")
 }
 """Where pycapnp, which has no types, is given some, and structs of any kind are taken apart."""
 

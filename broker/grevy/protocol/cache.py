@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Final, TypeVar
 
 __all__ = ["Cache"]
@@ -28,7 +29,7 @@ class Cache(dict[K, V]):
             self.clear()
         self[key] = item
 
-    def is_worth(self, key: K) -> bool:
+    def is_worth(self, key: Hashable) -> bool:
         """Whether somebody asked for this key before. What comes once is not worth preparing."""
         number = hash(key)
         if number in self._asked:

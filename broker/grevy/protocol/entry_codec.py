@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from grevy.protocol import wire
 from grevy.protocol.errors import MalformedFrame
 from grevy.protocol.forms import check_count
 from grevy.protocol.frame import FrameCodec
-from grevy.protocol.frame_writer import Drafts, Fields, FrameWriter, Split
+from grevy.protocol.frame_writer import Course, Drafts, Fields, FrameWriter
 from grevy.protocol.intents import INTENTS, RecordType, RejectionType
 from grevy.protocol.limits import CODEC_PIECE_ITEMS_MAX, ENTRY_BYTES_MAX
 from grevy.protocol.list_writer import StructListWriter
@@ -83,11 +83,12 @@ class EntryWriter(FrameWriter[Entry]):
 
     def _split(
         self, content: Entry, tables: TableWriter, numbers: list[int], contents: list[Content]
-    ) -> Split | None:
+    ) -> Course | None:
         records = content.records
         if not 0 < len(records) <= _RECORDS_MAX or len(content.replies) > 1:
             return None
-        if [record.rejection_type for record in records].count(None) < len(records):
+        types, intents, keys, values, rejections, _ = zip(*map(astuple, records), strict=True)
+        if rejections.count(None) < len(records):
             return None
         numbers += (
             content.partition_id,
@@ -97,25 +98,22 @@ class EntryWriter(FrameWriter[Entry]):
             content.key_counter,
             content.activations,
             0,
+            *keys,
         )
-        numbers += [record.key for record in records]
-        course = (
-            tuple([record.record_type for record in records]),
-            tuple([record.intent for record in records]),
-            tuple(tables.places([record.value for record in records])),
-        )
+        course = (types, intents, tuple(tables.places(values)))
         return course, _REPLIES_WRITER.split(content.replies, tables, numbers, contents)
 
-    def _draft(self, content: Entry, split: Split) -> Drafts:
+    def _draft(self, content: Entry, course: Course) -> Drafts:
         columns = _columns(content.records, TableWriter())
         drafts: Drafts = {"valueTypes": _mask(content.records)}
         for name in ("recordTypes", "intents", "valueIndexes"):
             pointer, block = columns[name]
-            drafts[name] = pointer, Draft(f"{len(block)}x", block)
-        count = len(content.records)
-        drafts["keys"] = columns["keys"][0], Draft(f"{count}q", bytes(count * wire.WORD), count)
+            drafts[name] = pointer, Draft(block)
+        pointer, block = columns["keys"]
+        places = [(at, "q") for at in range(0, len(block), wire.WORD)]
+        drafts["keys"] = pointer, Draft(bytes(len(block)), places)
         if content.replies:
-            drafts["replies"] = _REPLIES_WRITER.draft(split[1], content.replies)
+            drafts["replies"] = _REPLIES_WRITER.draft(course[1], content.replies)
         return drafts
 
     def _fields(self, content: Entry, tables: TableWriter) -> Fields:

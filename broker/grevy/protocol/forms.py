@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence, Sized
 from enum import Enum, IntEnum
 from typing import Any, Final, NamedTuple, get_args, get_origin
 
+from grevy.protocol.source import Source
+
 from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded
 from grevy.protocol.intents import INTENTS, Intent
@@ -30,20 +32,26 @@ class Role(Enum):
     CONTENT = "anything else behind a pointer"
 
 
+def _write_plain(item: object, _tables: TableWriter) -> object:
+    return item
+
+
 class Form(NamedTuple):
     """How a field is written and read.
 
     `write` makes a number of a mark, a pointer and a block of a name or a content, and is not asked
     for the others. What pycapnp gives of an enumeration is looked up in `members`, of a
     document in the frame's table, unless it is 0 for the `default`; of all else, `read` makes the
-    item, or it is the item.
+    item, or it is the item. `fetch` gives a content without pycapnp, where a pointer at a byte is
+    not 0 for the `default`.
     """
 
     role: Role
-    write: Callable[[Any, TableWriter], Any]
+    write: Callable[[Any, TableWriter], Any] = _write_plain
     read: Callable[[Any, TableReader], Any] | None = None
     members: Mapping[int, object] | None = None
     default: object = None
+    fetch: Callable[[Source, int, int], object] | None = None
 
 
 _OWN_TEXTS: Final = frozenset(
@@ -67,21 +75,26 @@ def form_of(name: str, hint: Any, field: Field, default: object) -> Form:
     if get_origin(hint) is tuple:
         return _list(get_args(hint)[0], field)
     if hint is str:
-        return Form(Role.CONTENT if name in _OWN_TEXTS else Role.NAME, _write_text)
+        return Form(
+            Role.CONTENT if name in _OWN_TEXTS else Role.NAME,
+            _write_text,
+            default="",
+            fetch=Source.text,
+        )
     if hint is bytes and kind == "data":
-        return Form(Role.CONTENT, _write_data)
+        return Form(Role.CONTENT, _write_data, default=b"", fetch=Source.data)
     if hint is bytes:
-        return Form(Role.DOCUMENT, _write_plain, default=default)
+        return Form(Role.DOCUMENT, default=default)
     if hint is bool:
-        return Form(Role.MARK, _write_plain)
+        return Form(Role.MARK)
     if (members := members_of(hint, kind)) is not None:
         if members.get(-1, members) is None:
             return Form(Role.MARK, _write_optional, members=members)
-        return Form(Role.NUMBER, _write_plain, members=members)
+        return Form(Role.NUMBER, members=members)
     if _without_none(hint) is Value:
         return _VALUE if hint is Value else _OPTIONAL_VALUE
     assert hint is int, hint
-    return Form(Role.NUMBER, _write_plain)
+    return Form(Role.NUMBER)
 
 
 def check_count(items: Sized) -> None:
@@ -106,10 +119,6 @@ def _without_none(hint: Any) -> Any:
     return get_args(hint)[0] if type(None) in get_args(hint) else hint
 
 
-def _write_plain(item: object, _tables: TableWriter) -> object:
-    return item
-
-
 def _write_text(item: str, _tables: TableWriter) -> wire.Pointer:
     return wire.text(item)
 
@@ -130,8 +139,8 @@ def _read_optional_value(raw: int, tables: TableReader) -> Value | None:
     return tables.value(raw) if raw else None
 
 
-_VALUE: Final = Form(Role.VALUE, _write_plain, _read_value)
-_OPTIONAL_VALUE: Final = Form(Role.VALUE, _write_plain, _read_optional_value)
+_VALUE: Final = Form(Role.VALUE, read=_read_value)
+_OPTIONAL_VALUE: Final = Form(Role.VALUE, read=_read_optional_value)
 
 
 def _list(item_hint: Any, field: Field) -> Form:
@@ -153,11 +162,11 @@ def _list(item_hint: Any, field: Field) -> Form:
             check_count(items)
             return wire.pointers([write_item(item) for item in items])
 
-        return Form(Role.NAME if kind == "text" else Role.CONTENT, write, read)
+        return Form(Role.NAME if kind == "text" else Role.CONTENT, write, read, default=())
     letter = letter_of(kind)
 
     def write_numbers(items: Sequence[int], _tables: TableWriter) -> wire.Pointer:
         check_count(items)
         return wire.numbers(letter, items)
 
-    return Form(Role.CONTENT, write_numbers, read)
+    return Form(Role.CONTENT, write_numbers, read, default=())

@@ -2,19 +2,22 @@
 
 A frame is one Cap'n Proto message, unpacked, with its segment table. Cap'n Proto has no checksum:
 the journal and the links carry one outside. A frame is read once, whole, into frozen structs, by
-pycapnp; it is written by `frame_writer.py`.
+pycapnp or, where it is like others before, by `imprint.py`; it is written by `frame_writer.py`.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
+from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
 from grevy.protocol.forms import check_count
-from grevy.protocol.frame_writer import FrameWriter
+from grevy.protocol.frame_writer import ROOT_AT, FrameWriter
+from grevy.protocol.layout import Layout
 from grevy.protocol.schemas import Field, KjException, Reader, StructSchema
+from grevy.protocol.source import UNUSUAL, Source, Unusual
 from grevy.protocol.tables import TableReader
 from grevy.protocol.values_codec import VALUE_CODEC
 
@@ -25,6 +28,12 @@ Seen = TypeVar("Seen")
 
 _NESTING_MAX: Final = 32
 """Pointers inside each other; our deepest frame has seven."""
+
+_WORDS_SHIFT: Final = 29
+"""A header has the number of words, its own apart, in its upper half."""
+
+Scan: TypeAlias = Callable[[Source, tuple[int, ...], TableReader], T]
+"""Reads a root without pycapnp; it is given the words of the frame up to the root's end."""
 
 _BAD_FRAME: Final = (KjException, LookupError, UnicodeDecodeError, ValueError)
 """What reading a bad frame raises: pycapnp's own, a number that no enumeration or table has, a text
@@ -37,10 +46,24 @@ _BAD_STRUCT: Final = (struct.error, OverflowError, UnicodeEncodeError)
 class FrameCodec(Generic[T]):
     """Turns one kind of frame to and from structs; `name` is what errors call it.
 
-    `writer` writes it; `read` reads what is between the tables: the root's own fields.
+    `writer` writes it; `read` reads what is between the tables: the root's own fields. `scan` does
+    the same without pycapnp, where it can (`imprint.py`).
     """
 
-    __slots__ = ("_bytes_max", "_documents", "_name", "_read", "_schema", "_values", "_writer")
+    __slots__ = (
+        "_bytes_max",
+        "_documents",
+        "_documents_at",
+        "_name",
+        "_read",
+        "_root",
+        "_scan",
+        "_schema",
+        "_tag",
+        "_values",
+        "_values_at",
+        "_writer",
+    )
 
     def __init__(
         self,
@@ -50,12 +73,19 @@ class FrameCodec(Generic[T]):
         *,
         writer: FrameWriter[T],
         read: Callable[[Reader, TableReader], T],
+        scan: Scan[T] | None = None,
     ) -> None:
         self._name: Final = name
         self._schema: Final = schema
         self._bytes_max: Final = bytes_max
         self._writer: Final = writer
         self._read: Final = read
+        self._scan: Final = scan
+        layout = Layout(schema)
+        self._tag: Final = layout.tag
+        self._root: Final = struct.Struct(f"<{ROOT_AT + layout.words}Q")
+        self._documents_at: Final = ROOT_AT + layout.slots["documents"].word
+        self._values_at: Final = ROOT_AT + layout.slots["values"].word
         self._documents: Final[Field] = schema.schema.fields["documents"]
         self._values: Final[Field] = schema.schema.fields["values"]
 
@@ -70,7 +100,37 @@ class FrameCodec(Generic[T]):
 
     def decode(self, frame: bytes) -> T:
         """The struct of a frame; `MalformedFrame` or `LimitExceeded` for any other bytes."""
+        content = self.scan(frame)
+        return self.decode_by_pycapnp(frame) if content is None else content
+
+    def decode_by_pycapnp(self, frame: bytes) -> T:
+        """The same, but more slowly for frames that are known."""
         return self.look(frame, self._read_all)
+
+    def scan(self, frame: bytes) -> T | None:
+        """The struct of a frame that is like others before; None when pycapnp has to look."""
+        self._check_size(frame)
+        if self._scan is None:
+            return None
+        try:
+            return self._scan_all(frame, self._scan)
+        except UNUSUAL:
+            return None
+
+    def _scan_all(self, frame: bytes, scan: Scan[T]) -> T:
+        root = self._root.unpack_from(frame)
+        header = len(frame) - wire.WORD << _WORDS_SHIFT
+        if root[0] != header or root[1] != self._tag or len(frame) % wire.WORD:
+            raise Unusual
+        source = Source(frame)
+        at = self._documents_at
+        tables = TableReader(source.documents(at * wire.WORD, root[at]))
+        at = self._values_at
+        values = VALUE_CODEC.likes.read(source, at * wire.WORD, root[at], tables)
+        content = scan(source, root, TableReader(tables.documents, values))
+        if source.left < 0:
+            raise Unusual
+        return content
 
     def look(self, frame: bytes, read: Callable[[Reader], Seen]) -> Seen:
         """What `read` makes of a frame; it may look at a part of it only."""
@@ -88,12 +148,8 @@ class FrameCodec(Generic[T]):
         documents = reader._get_by_field(self._documents)
         check_count(documents)
         tables = TableReader(tuple(documents))
-        values = reader._get_by_field(self._values)
-        check_count(values)
-        tables = TableReader(
-            tables.documents, tuple([VALUE_CODEC.read(value, tables) for value in values])
-        )
-        return self._read(reader, tables)
+        values = VALUE_CODEC.read_list(reader._get_by_field(self._values), tables)
+        return self._read(reader, TableReader(tables.documents, values))
 
     def _check_size(self, frame: bytes) -> None:
         if len(frame) > self._bytes_max:

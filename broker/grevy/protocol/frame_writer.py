@@ -15,20 +15,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from struct import Struct
-from typing import ClassVar, Final, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from grevy.protocol import wire
 from grevy.protocol.cache import Cache
 from grevy.protocol.forms import check_count
 from grevy.protocol.layout import Layout, format_of
 from grevy.protocol.limits import CODEC_MOLDS_CACHED, CODEC_PIECE_ITEMS_MAX
+from grevy.protocol.list_writer import Split
 from grevy.protocol.mold import Draft, Mold
 from grevy.protocol.schemas import StructSchema
-from grevy.protocol.shape import Content, Shape
+from grevy.protocol.shape import Content
 from grevy.protocol.tables import TableWriter
+from grevy.protocol.values import Value
 from grevy.protocol.values_codec import VALUE_CODEC
 
-__all__ = ["Drafts", "Fields", "FrameWriter", "Split"]
+__all__ = ["ROOT_AT", "Course", "Drafts", "Fields", "FrameWriter"]
 
 T = TypeVar("T")
 
@@ -40,10 +42,12 @@ Drafts: TypeAlias = dict[str, int | tuple[int, Draft]]
 order of their numbers.
 """
 
-Split: TypeAlias = tuple[Hashable, tuple[Shape, ...]]
-"""What shapes a frame, but for its values: the shapes of structs, and all else."""
+Course: TypeAlias = tuple[Hashable, Split[Any]]
+"""What shapes a frame, but for its values: the structs of its list, and all else."""
 
-_HEADER: Final = Struct("<II").pack
+_SEGMENT_SHIFT: Final = 32
+ROOT_AT: Final = 2
+"""The words of the frame before its root: the header and the pointer to the root."""
 
 
 class FrameWriter(ABC, Generic[T]):
@@ -61,32 +65,33 @@ class FrameWriter(ABC, Generic[T]):
         layout = Layout(schema)
         self._words: Final = layout.words
         self._tag: Final = layout.tag
-        # The root comes behind one word, the pointer to it.
-        self._slots: Final = {name: slot.moved(1) for name, slot in layout.slots.items()}
+        self._slots: Final = {name: slot.moved(ROOT_AT) for name, slot in layout.slots.items()}
+        # The header is the first number.
         self._content_words: Final = {
             place: self._slots[name].word
-            for place, name in enumerate(self.NUMBERS)
+            for place, name in enumerate(self.NUMBERS, 1)
             if self._slots[name].is_pointer
         }
-        self._documents: Final = self.NUMBERS.index("documents")
-        self._form: Final = format_of([layout.slots[n] for n in self.NUMBERS], layout.words)
+        self._documents: Final = self.NUMBERS.index("documents") + 1
+        self._numbers: Final = [(0, "Q"), *[self._slots[name].number for name in self.NUMBERS]]
         fields = sorted(layout.slots, key=lambda name: layout.slots[name].at)
         self._pointers: Final = [name for name in fields if layout.slots[name].is_pointer]
         self._plain: Final = [name for name in fields if not layout.slots[name].is_pointer]
         assert not any(layout.slots[name].default for name in fields), "a root with defaults"
-        plain = format_of([layout.slots[n] for n in fields], layout.words)
+        numbers = [layout.slots[name].number for name in fields]
+        plain = format_of(numbers, layout.words * wire.WORD)
         self._pack: Final = Struct("<IIQ" + plain).pack
-        self._molds: Final[Cache[tuple[Split, tuple[Shape, ...]], Mold]] = Cache(CODEC_MOLDS_CACHED)
+        self._molds: Final[Cache[tuple[Course, Split[Value]], Mold]] = Cache(CODEC_MOLDS_CACHED)
 
     @abstractmethod
     def _split(
         self, content: T, tables: TableWriter, numbers: list[int], contents: list[Content]
-    ) -> Split | None:
+    ) -> Course | None:
         """The shape of a frame; its numbers and contents are added. None: it is a long one."""
 
     @abstractmethod
-    def _draft(self, content: T, split: Split) -> Drafts:
-        """The mold for this shape."""
+    def _draft(self, content: T, course: Course) -> Drafts:
+        """The mold for this course."""
 
     @abstractmethod
     def _fields(self, content: T, tables: TableWriter) -> Fields:
@@ -99,33 +104,35 @@ class FrameWriter(ABC, Generic[T]):
     def write_whole(self, content: T) -> bytes | None:
         """A frame in one piece; None when it is too long for that."""
         tables = TableWriter()
-        numbers: list[int] = []
+        numbers = [0]
         contents: list[Content] = []
-        split = self._split(content, tables, numbers, contents)
-        values = tables.values
-        if split is None or len(values) > CODEC_PIECE_ITEMS_MAX:
+        course = self._split(content, tables, numbers, contents)
+        if course is None or len(tables.values) > CODEC_PIECE_ITEMS_MAX:
             return None
-        shapes = VALUE_CODEC.writer.split(values, tables, numbers, contents)
-        mold = self._molds.get((split, shapes))
+        values = tables.values
+        key = course, VALUE_CODEC.writer.split(values, tables, numbers, contents)
+        mold = self._molds.get(key)
         if mold is None:
-            drafts = self._draft(content, split)
+            drafts = self._draft(content, course)
             if values:
-                drafts["values"] = VALUE_CODEC.writer.draft(shapes, values)
+                drafts["values"] = VALUE_CODEC.writer.draft(key[1], values)
             mold = Mold(self._lay(drafts))
-            if all(shape.is_kept for shape in (*split[1], *shapes)):
-                self._molds.keep((split, shapes), mold)
+            if all(splitter.is_kept(names) for splitter, names in (course[1], key[1])):
+                self._molds.keep(key, mold)
         if tables.documents:
             check_count(tables.documents)
             numbers[self._documents], block = wire.documents(tables.documents)
             contents.append((self._documents, block))
-        blocks = mold.pour(numbers, contents)
-        return b"".join([_HEADER(0, sum(map(len, blocks)) // wire.WORD), *blocks])
+        blocks = [block for _, block in contents]
+        segment_words = mold.words - 1 + sum(map(len, blocks)) // wire.WORD
+        numbers[0] = segment_words << _SEGMENT_SHIFT
+        return b"".join(mold.pour(numbers, contents) + blocks)
 
     def _lay(self, drafts: Drafts) -> Draft:
         """The root and what it points at."""
-        root = self._tag
-        root_bytes = (1 + self._words) * wire.WORD
-        whole = Draft("8x" + self._form, bytes(root_bytes), len(self.NUMBERS))
+        root = self._tag << wire.WORD_BITS
+        root_bytes = (ROOT_AT + self._words) * wire.WORD
+        whole = Draft(bytes(root_bytes), self._numbers)
         whole.pointers = dict(self._content_words)
         for name, field in drafts.items():
             slot = self._slots[name]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from grevy.protocol import wire
 from grevy.protocol.schemas import Field, StructSchema
 
-__all__ = ["Layout", "Slot", "format_of", "letter_of"]
+__all__ = ["Layout", "Number", "Slot", "format_of", "letter_of"]
+
+Number: TypeAlias = tuple[int, str]
+"""Where a number lies, in bytes, and its letter in the module `struct`."""
 
 _FLAG: Final = "?"
 _POINTER: Final = "P"
@@ -41,6 +44,12 @@ class Slot(NamedTuple):
     def is_pointer(self) -> bool:
         """Whether the field lies behind a pointer, which is what the slot holds then."""
         return self.letter == _POINTER
+
+    @property
+    def number(self) -> Number:
+        """The slot of a number, or of a pointer, which is a number too."""
+        assert self.letter != _FLAG, self
+        return self.at // 8, self.letter.replace(_POINTER, "Q")
 
     @property
     def word(self) -> int:
@@ -88,18 +97,17 @@ def _slot(field: Field, data_words: int) -> Slot:
     return Slot(at, wire.WORD_BITS, _POINTER, 0)
 
 
-def format_of(slots: Iterable[Slot], words: int) -> str:
-    """The format, in the module `struct`, of numbers in these slots, by rising bits, and zeros
-    where no slot is; a pointer is a number too.
+def format_of(numbers: Iterable[Number], size: int) -> str:
+    """The format, in the module `struct`, of so many bytes with these numbers, by rising bytes, and
+    zeros where no number is.
     """
     text, end = "", 0
-    for slot in slots:
-        assert slot.letter != _FLAG, slot
-        assert slot.at >= end, slot
-        text += _zeros(slot.at - end) + slot.letter.replace(_POINTER, "Q")
-        end = slot.at + slot.bits
-    return text + _zeros(words * wire.WORD_BITS - end)
+    for at, letter in numbers:
+        assert at >= end, (at, letter)
+        text += _zeros(at - end) + letter
+        end = at + _BITS[letter] // 8
+    return text + _zeros(size - end)
 
 
-def _zeros(bits: int) -> str:
-    return f"{bits // 8}x" if bits else ""
+def _zeros(size: int) -> str:
+    return f"{size}x" if size else ""

@@ -128,6 +128,19 @@ CODEC_WHOLE_ITEMS_MAX: Final = 4
 """Requests or replies of a message that is written whole; those of more come in too many mixtures.
 """
 
+CODEC_IMPRINTS_CACHED: Final = 256
+"""Lists that the codec has read and knows again, for each kind of list: some 5 KiB each, 50 at the
+very most. When there are more, all are read by pycapnp again, and learned anew.
+"""
+
+CODEC_IMPRINT_ITEMS_MAX: Final = 32
+"""Structs of a list that is known again; longer ones are rarely like another."""
+
+CODEC_SPLITTERS_CACHED: Final = 512
+"""Sequences of kinds of structs that the codec keeps prepared for each kind of list: 20 KiB each at
+the very most. When there are more, all are made again, 10 µs a struct.
+"""
+
 CODEC_MOLDS_CACHED: Final = 1_024
 """Runs of structs that the codec keeps prepared for each kind of list: the steps of some hundred
 processes, 10 KiB each at the usual sizes. When there are more, all are made again, 100 µs each.

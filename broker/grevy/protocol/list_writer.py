@@ -5,23 +5,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Final, Generic, NamedTuple, TypeVar
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Struct
 
 from grevy.protocol import wire
 from grevy.protocol.cache import Cache
 from grevy.protocol.forms import check_count
-from grevy.protocol.limits import CODEC_MOLDS_CACHED, CODEC_PIECE_ITEMS_MAX
+from grevy.protocol.limits import (
+    CODEC_MOLDS_CACHED,
+    CODEC_PIECE_ITEMS_MAX,
+    CODEC_SPLITTERS_CACHED,
+)
 from grevy.protocol.mold import Draft, Mold
 from grevy.protocol.shape import Content, Shape
+from grevy.protocol.splitter import Names, Splitter
 from grevy.protocol.struct_writer import StructWriter
 from grevy.protocol.tables import TableWriter
 
-__all__ = ["StructListWriter", "UnionListWriter"]
+__all__ = ["Split", "StructListWriter", "UnionListWriter"]
 
 S = TypeVar("S", bound=Struct)
+
+
+Split: TypeAlias = tuple[Splitter[S], Names]
+"""What shapes some structs: the splitter of their kinds, and their names."""
 
 
 class ListWriter(ABC, Generic[S]):
@@ -32,29 +41,46 @@ class ListWriter(ABC, Generic[S]):
         self._tag: Final = tag
         self._words: Final = words
         self._piece_items: Final = piece_items
-        self._molds: Final[Cache[tuple[Shape, ...], Mold]] = Cache(CODEC_MOLDS_CACHED)
+        self._splitters: Final[Cache[Hashable, Splitter[S]]] = Cache(CODEC_SPLITTERS_CACHED)
+        self._molds: Final[Cache[Split[S], Mold]] = Cache(CODEC_MOLDS_CACHED)
 
     @abstractmethod
+    def _kinds(self, items: Sequence[S]) -> Hashable:
+        """Which kinds of structs follow each other."""
+
+    @abstractmethod
+    def _writers(self, items: Sequence[S]) -> Sequence[StructWriter[S]]:
+        """The writers of some structs."""
+
+    @abstractmethod
+    def _draft(self, shapes: Sequence[Shape], items: Sequence[S]) -> Draft:
+        """The items without the list's head."""
+
     def split(
         self,
         items: Sequence[S],
         tables: TableWriter,
         numbers: list[int],
         contents: list[Content],
-    ) -> tuple[Shape, ...]:
-        """The shapes of some structs; their numbers and contents are added to those before."""
+    ) -> Split[S]:
+        """What shapes some structs; their numbers and contents are added to those before."""
+        kinds = self._kinds(items)
+        splitter = self._splitters.get(kinds) or self._new_splitter(kinds, items)
+        return splitter, splitter.split(items, tables, numbers, contents)
 
-    @abstractmethod
-    def _draft(self, shapes: Sequence[Shape], items: Sequence[S]) -> Draft:
-        """The items without the list's head."""
+    def _new_splitter(self, kinds: Hashable, items: Sequence[S]) -> Splitter[S]:
+        splitter = Splitter(self._writers(items))
+        self._splitters.keep(kinds, splitter)
+        return splitter
 
-    def draft(self, shapes: Sequence[Shape], items: Sequence[S]) -> tuple[int, Draft]:
+    def draft(self, split: Split[S], items: Sequence[S]) -> tuple[int, Draft]:
         """The whole list: the pointer to it, and its mold. There is at least one item, and no more
         than a piece has.
         """
         pointer, head = wire.struct_list(self._tag, len(items), self._words)
-        draft = Draft("8x", head.to_bytes(wire.WORD, "little"))
-        draft.append(self._draft(shapes, items))
+        draft = Draft(head.to_bytes(wire.WORD, "little"))
+        splitter, names = split
+        draft.append(self._draft(splitter.shapes(names), items))
         return pointer, draft
 
     def write(self, items: Sequence[S], tables: TableWriter) -> wire.Pointer:
@@ -71,7 +97,9 @@ class ListWriter(ABC, Generic[S]):
         heads = [head.to_bytes(wire.WORD, "little")]
         if len(pieces) == 1:
             mold, numbers, own = pieces[0]
-            return pointer, b"".join(heads + mold.pour(numbers, own))
+            heads += mold.pour(numbers, own)
+            heads += [block for _, block in own]
+            return pointer, b"".join(heads)
         rests: list[bytes] = []
         contents: list[bytes] = []
         later = len(items) * self._words  # words of heads to come
@@ -80,9 +108,11 @@ class ListWriter(ABC, Generic[S]):
         for mold, numbers, own in pieces:
             later -= mold.heads
             behind -= mold.rest_words
-            block, *blocks = mold.pour(numbers, own, later + before, behind + contents_words)
+            parts = mold.pour(numbers, own, later + before, behind + contents_words)
+            block = b"".join(parts)
             heads.append(block[: mold.heads * wire.WORD])
             rests.append(block[mold.heads * wire.WORD :])
+            blocks = [block for _, block in own]
             contents += blocks
             before += mold.rest_words
             contents_words += sum(map(len, blocks)) // wire.WORD
@@ -90,29 +120,26 @@ class ListWriter(ABC, Generic[S]):
 
     def _add(self, items: Sequence[S], tables: TableWriter, pieces: list[_Piece]) -> None:
         """Add a piece, or, if that has no mold and is not worth one, a piece for each item."""
-        numbers: list[int] = []
-        contents: list[Content] = []
-        shapes = self.split(items, tables, numbers, contents)
-        mold = self._molds.get(shapes)
-        if mold is None and (len(items) == 1 or self._molds.is_worth(shapes)):
-            mold = self._new_mold(shapes, items)
-        if mold is not None:
-            pieces.append(_Piece(mold, numbers, contents))
-            return
-        blocks = dict(contents)
-        start = 0
-        for item, shape in zip(items, shapes, strict=True):
-            ranks = [rank for rank, _ in shape.contents if start + rank in blocks]
-            own = [(rank, blocks[start + rank]) for rank in ranks]
-            end = start + shape.numbers
-            mold = self._molds.get((shape,)) or self._new_mold((shape,), (item,))
-            pieces.append(_Piece(mold, numbers[start:end], own))
-            start = end
+        is_single = len(items) == 1
+        kinds = self._kinds(items)
+        if is_single or kinds in self._splitters or self._splitters.is_worth(kinds):
+            numbers: list[int] = []
+            contents: list[Content] = []
+            split = self.split(items, tables, numbers, contents)
+            mold = self._molds.get(split)
+            if mold is None and (is_single or self._molds.is_worth(split)):
+                mold = self._new_mold(split, items)
+            if mold is not None:
+                pieces.append(_Piece(mold, numbers, contents))
+                return
+        for item in items:
+            self._add((item,), tables, pieces)
 
-    def _new_mold(self, shapes: tuple[Shape, ...], items: Sequence[S]) -> Mold:
-        mold = Mold(self._draft(shapes, items))
-        if all(shape.is_kept for shape in shapes):
-            self._molds.keep(shapes, mold)
+    def _new_mold(self, split: Split[S], items: Sequence[S]) -> Mold:
+        splitter, names = split
+        mold = Mold(self._draft(splitter.shapes(names), items))
+        if splitter.is_kept(names):
+            self._molds.keep(split, mold)
         return mold
 
 
@@ -135,16 +162,11 @@ class StructListWriter(ListWriter[S]):
         )
         self._writer: Final = writer
 
-    def split(
-        self,
-        items: Sequence[S],
-        tables: TableWriter,
-        numbers: list[int],
-        contents: list[Content],
-    ) -> tuple[Shape, ...]:
-        """See `ListWriter`."""
-        split = self._writer.split
-        return tuple([split(item, tables, numbers, contents) for item in items])
+    def _kinds(self, items: Sequence[S]) -> Hashable:
+        return len(items)
+
+    def _writers(self, items: Sequence[S]) -> Sequence[StructWriter[S]]:
+        return [self._writer] * len(items)
 
     def _draft(self, shapes: Sequence[Shape], items: Sequence[S]) -> Draft:
         return Draft.of_structs(shapes, self._words)
@@ -156,19 +178,14 @@ class UnionListWriter(ListWriter[S]):
     def __init__(self, members: Mapping[type[S], tuple[int, StructWriter[S]]]) -> None:
         """`members`: the number and the writer of each."""
         super().__init__(wire.UNION_TAG, wire.UNION_WORDS, CODEC_PIECE_ITEMS_MAX)
-        self._splits: Final = {kind: writer.split for kind, (_, writer) in members.items()}
-        self._members: Final = {kind: (n, writer.tag) for kind, (n, writer) in members.items()}
+        self._members: Final = dict(members)
 
-    def split(
-        self,
-        items: Sequence[S],
-        tables: TableWriter,
-        numbers: list[int],
-        contents: list[Content],
-    ) -> tuple[Shape, ...]:
-        """See `ListWriter`."""
-        splits = self._splits
-        return tuple([splits[type(item)](item, tables, numbers, contents) for item in items])
+    def _kinds(self, items: Sequence[S]) -> Hashable:
+        return tuple(map(type, items))
+
+    def _writers(self, items: Sequence[S]) -> Sequence[StructWriter[S]]:
+        return [self._members[type(item)][1] for item in items]
 
     def _draft(self, shapes: Sequence[Shape], items: Sequence[S]) -> Draft:
-        return Draft.of_union(shapes, [self._members[type(item)] for item in items])
+        members = [self._members[type(item)] for item in items]
+        return Draft.of_union(shapes, [(number, writer.tag) for number, writer in members])

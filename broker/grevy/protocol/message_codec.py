@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, TypeVar, get_args
 
 from msgspec import Struct
 
 from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
-from grevy.protocol.forms import check_count
 from grevy.protocol.frame import FrameCodec
-from grevy.protocol.frame_writer import Drafts, Fields, FrameWriter, Split
+from grevy.protocol.frame_writer import ROOT_AT, Course, Drafts, Fields, FrameWriter
+from grevy.protocol.layout import Layout
 from grevy.protocol.limits import (
     CODEC_WHOLE_ITEMS_MAX,
     DOCUMENT_BYTES_MAX,
@@ -28,11 +27,13 @@ from grevy.protocol.messages import (
 )
 from grevy.protocol.schemas import SCHEMAS, Field, Reader
 from grevy.protocol.shape import Content
+from grevy.protocol.source import Source
 from grevy.protocol.tables import TableReader, TableWriter
 from grevy.protocol.values import DeploymentValue, Value
 from grevy.protocol.values_codec import KIND_OF_INTENT, UnionCodec
 
 __all__ = [
+    "CLIENT_MESSAGES",
     "CLIENT_MESSAGE_WRITER",
     "SERVER_MESSAGE_WRITER",
     "decode_client_message",
@@ -53,19 +54,14 @@ def _union(union: str, kinds: tuple[type[Item], ...]) -> UnionCodec[Item]:
     return UnionCodec(union, members)
 
 
+_CLIENT_SLOTS: Final = Layout(SCHEMAS["ClientMessage"]).slots
 _CLIENT_ID: Final[Field] = SCHEMAS["ClientMessage"].schema.fields["clientId"]
 _REQUESTS: Final[Field] = SCHEMAS["ClientMessage"].schema.fields["requests"]
+_CLIENT_ID_AT: Final = ROOT_AT + _CLIENT_SLOTS["clientId"].word
+_REQUESTS_AT: Final = ROOT_AT + _CLIENT_SLOTS["requests"].word
 _ITEMS: Final[Field] = SCHEMAS["ServerMessage"].schema.fields["items"]
 _REQUEST_CODEC: Final[UnionCodec[Request]] = _union("Request", get_args(Request))
 _ITEM_CODEC: Final[UnionCodec[ServerItem]] = _union("ServerItem", get_args(ServerItem))
-
-
-def _read_items(
-    reader: Reader, field: Field, codec: UnionCodec[Item], tables: TableReader
-) -> tuple[Item, ...]:
-    items: Sequence[Reader] = reader._get_by_field(field)
-    check_count(items)
-    return tuple([codec.read(item, tables) for item in items])
 
 
 class ClientMessageWriter(FrameWriter[ClientMessage]):
@@ -79,16 +75,16 @@ class ClientMessageWriter(FrameWriter[ClientMessage]):
         tables: TableWriter,
         numbers: list[int],
         contents: list[Content],
-    ) -> Split | None:
+    ) -> Course | None:
         if not 0 < len(content.requests) <= CODEC_WHOLE_ITEMS_MAX:
             return None
         tag, block = wire.data(content.client_id)
-        contents.append((0, block))
+        contents.append((len(numbers), block))
         numbers += (tag, 0)
         return None, _REQUEST_CODEC.writer.split(content.requests, tables, numbers, contents)
 
-    def _draft(self, content: ClientMessage, split: Split) -> Drafts:
-        return {"requests": _REQUEST_CODEC.writer.draft(split[1], content.requests)}
+    def _draft(self, content: ClientMessage, course: Course) -> Drafts:
+        return {"requests": _REQUEST_CODEC.writer.draft(course[1], content.requests)}
 
     def _fields(self, content: ClientMessage, tables: TableWriter) -> Fields:
         requests = _REQUEST_CODEC.writer.write(content.requests, tables)
@@ -97,9 +93,25 @@ class ClientMessageWriter(FrameWriter[ClientMessage]):
 
 def _read_client_message(reader: Reader, tables: TableReader) -> ClientMessage:
     client_id: bytes = reader._get_by_field(_CLIENT_ID)
+    requests = _REQUEST_CODEC.read_list(reader._get_by_field(_REQUESTS), tables)
+    return _client_message(client_id, requests, tables)
+
+
+def _scan_client_message(
+    source: Source, root: tuple[int, ...], tables: TableReader
+) -> ClientMessage:
+    client_id = source.data(_CLIENT_ID_AT * wire.WORD, root[_CLIENT_ID_AT])
+    at = _REQUESTS_AT
+    requests = _REQUEST_CODEC.likes.read(source, at * wire.WORD, root[at], tables)
+    return _client_message(client_id, requests, tables)
+
+
+def _client_message(
+    client_id: bytes, requests: tuple[Request, ...], tables: TableReader
+) -> ClientMessage:
+    """The message, checked."""
     if len(client_id) != _CLIENT_ID_BYTES:
         raise MalformedFrame(f"a client id of {len(client_id)} bytes; they have {_CLIENT_ID_BYTES}")
-    requests = _read_items(reader, _REQUESTS, _REQUEST_CODEC, tables)
     for request in requests:
         if not isinstance(request, CommandRequest):
             continue
@@ -142,32 +154,33 @@ class ServerMessageWriter(FrameWriter[ServerMessage]):
         tables: TableWriter,
         numbers: list[int],
         contents: list[Content],
-    ) -> Split | None:
+    ) -> Course | None:
         if not 0 < len(content.items) <= CODEC_WHOLE_ITEMS_MAX:
             return None
         numbers.append(0)
         return None, _ITEM_CODEC.writer.split(content.items, tables, numbers, contents)
 
-    def _draft(self, content: ServerMessage, split: Split) -> Drafts:
-        return {"items": _ITEM_CODEC.writer.draft(split[1], content.items)}
+    def _draft(self, content: ServerMessage, course: Course) -> Drafts:
+        return {"items": _ITEM_CODEC.writer.draft(course[1], content.items)}
 
     def _fields(self, content: ServerMessage, tables: TableWriter) -> Fields:
         return {"items": _ITEM_CODEC.writer.write(content.items, tables)}
 
 
 def _read_server_message(reader: Reader, tables: TableReader) -> ServerMessage:
-    return ServerMessage(_read_items(reader, _ITEMS, _ITEM_CODEC, tables))
+    return ServerMessage(_ITEM_CODEC.read_list(reader._get_by_field(_ITEMS), tables))
 
 
 CLIENT_MESSAGE_WRITER: Final = ClientMessageWriter(SCHEMAS["ClientMessage"])
 SERVER_MESSAGE_WRITER: Final = ServerMessageWriter(SCHEMAS["ServerMessage"])
 
-_CLIENT_MESSAGES: Final = FrameCodec(
+CLIENT_MESSAGES: Final = FrameCodec(
     "a client's message",
     SCHEMAS["ClientMessage"],
     MESSAGE_BYTES_MAX,
     writer=CLIENT_MESSAGE_WRITER,
     read=_read_client_message,
+    scan=_scan_client_message,
 )
 _SERVER_MESSAGES: Final = FrameCodec(
     "a broker's message",
@@ -180,7 +193,7 @@ _SERVER_MESSAGES: Final = FrameCodec(
 
 def encode_client_message(message: ClientMessage) -> bytes:
     """A client's message as a frame; `LimitExceeded` when a broker would not take it."""
-    return _CLIENT_MESSAGES.encode(message)
+    return CLIENT_MESSAGES.encode(message)
 
 
 def decode_client_message(frame: bytes) -> ClientMessage:
@@ -188,7 +201,7 @@ def decode_client_message(frame: bytes) -> ClientMessage:
 
     That a document is JSON is not checked here.
     """
-    return _CLIENT_MESSAGES.decode(frame)
+    return CLIENT_MESSAGES.decode(frame)
 
 
 def encode_server_message(message: ServerMessage) -> bytes:

@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from grevy.protocol.layout import Number
+
 __all__ = ["Content", "Shape"]
 
 Content: TypeAlias = tuple[int, bytes]
@@ -15,20 +17,17 @@ and the block.
 
 
 class Shape(Struct, frozen=True, eq=False, gc=False):
-    """A struct on the wire without its numbers; an object that is compared by its identity.
+    """A struct on the wire without its numbers.
 
         body | bodies of the structs behind its pointers | its names
-        `packed_words` of them, holding all its numbers  |
 
-    `form` packs the numbers, in the letters of the module `struct`. `mask` is all else, down to
-    `words`. Adding `step` to it makes the offsets of the body's pointers one longer, for when
-    something comes between the body and the rest. `contents`: rank among the numbers, and word, of
-    each pointer to a content. `is_kept`: the next such struct will have this very shape.
+    `numbers` says where its numbers lie, by rising bytes. `mask` is all else, down to `words`.
+    Adding `step` to it makes the offsets of the body's pointers one longer, for when something
+    comes between the body and the rest. `contents`: rank among the numbers, and word, of each
+    pointer to a content. `is_kept`: the next such struct will have this very shape.
     """
 
-    form: str
-    numbers: int
-    packed_words: int
+    numbers: tuple[Number, ...]
     words: int
     mask: int
     step: int

@@ -14,15 +14,12 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo
 from msgspec.structs import fields as struct_fields
 
-from grevy.protocol import wire
 from grevy.protocol.forms import Form, Role, check_count, form_of
 from grevy.protocol.layout import Layout
 from grevy.protocol.list_writer import StructListWriter
-from grevy.protocol.mold import Draft, Mold
 from grevy.protocol.schemas import SCHEMAS, Field, Reader
-from grevy.protocol.shape import Content
 from grevy.protocol.struct_writer import StructWriter
-from grevy.protocol.tables import NOTHING, TableReader, TableWriter
+from grevy.protocol.tables import NOTHING, TableReader
 from grevy.protocol.values import Value
 
 __all__ = ["StructCodec", "field_name"]
@@ -85,14 +82,6 @@ class StructCodec(Generic[S]):
             items[place] = read(items[place], tables)
         return self._kind(*items)
 
-    def write(self, struct: S, tables: TableWriter) -> wire.Pointer:
-        """A struct behind a pointer."""
-        numbers: list[int] = []
-        contents: list[Content] = []
-        shape = self.writer.split(struct, tables, numbers, contents)
-        mold = Mold(Draft.of_structs((shape,), self.writer.words))
-        return self.writer.tag, b"".join(mold.pour(numbers, contents))
-
     def read_list(self, raw: Sequence[Reader], tables: TableReader) -> tuple[S, ...]:
         """The structs of a list."""
         check_count(raw)
@@ -119,9 +108,9 @@ def _form(info: FieldInfo, hint: Any, field: Field) -> tuple[Form, StructWriter[
     if get_origin(hint) is tuple and issubclass(get_args(hint)[0], Struct):
         items: StructCodec[Struct] = StructCodec(get_args(hint)[0])
         write = StructListWriter(items.writer).write
-        return Form(Role.CONTENT, write, items.read_list), None
+        return Form(Role.CONTENT, write, items.read_list, default=()), None
     if str(field.proto.slot.type.which()) == "struct":
         codec: StructCodec[Struct] = StructCodec(hint)
-        return Form(Role.STRUCT, codec.write, codec.read), codec.writer
+        return Form(Role.STRUCT, read=codec.read), codec.writer
     default = b"" if info.default is NODEFAULT else info.default
     return form_of(info.name, hint, field, default), None

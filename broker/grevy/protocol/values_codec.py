@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
+from grevy.protocol.forms import check_count
+from grevy.protocol.imprint import ListReader
 from grevy.protocol.intents import INTENTS
 from grevy.protocol.list_writer import UnionListWriter
 from grevy.protocol.schemas import SCHEMAS, Field, Reader
@@ -21,9 +23,12 @@ Member = TypeVar("Member", bound=Struct)
 
 
 class UnionCodec(Generic[Member]):
-    """The codec of lists whose items are a struct with nothing but a union of structs."""
+    """The codec of lists whose items are a struct with nothing but a union of structs.
 
-    __slots__ = ("_by_name", "writer")
+    `likes` reads those that are like others before, without pycapnp.
+    """
+
+    __slots__ = ("_by_name", "likes", "writer")
 
     def __init__(self, union: str, kinds: Mapping[str, type[Member]]) -> None:
         """`kinds`: the members by their names in the schema's struct `union`."""
@@ -39,11 +44,19 @@ class UnionCodec(Generic[Member]):
             writers[kind] = (field.proto.discriminantValue, codec.writer)
             self._by_name[name] = (field, codec)
         self.writer: Final = UnionListWriter(writers)
+        self.likes: Final = ListReader(self.writer)
 
     def read(self, reader: Reader, tables: TableReader) -> Member:
         """One item."""
         field, codec = self._by_name[reader._which_str()]
         return codec.read(reader._get_by_field(field), tables)
+
+    def read_list(self, raw: Sequence[Reader], tables: TableReader) -> tuple[Member, ...]:
+        """The items of a list."""
+        check_count(raw)
+        items = tuple([self.read(item, tables) for item in raw])
+        self.likes.learn(items)
+        return items
 
 
 KIND_OF_INTENT: Final = {number: VALUES[intent.value_type] for number, intent in INTENTS.items()}

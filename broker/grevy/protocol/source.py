@@ -1,0 +1,87 @@
+"""A frame that is read without pycapnp.
+
+Every pointer is checked against the end of the frame, and no more is read than there is. What our
+own writer would not have written is `Unusual`, and left to pycapnp, which reads or refuses it:
+nothing is refused here.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from grevy.protocol import wire
+from grevy.protocol.errors import GrevyError
+from grevy.protocol.limits import LIST_ITEMS_MAX
+
+__all__ = ["UNUSUAL", "Source", "Unusual"]
+
+_OFFSET: Final = 0xFFFF_FFFC
+_LIST_KIND: Final = 0x7_0000_0003  # of a pointer to a list: all but offset and count
+_COUNT_SHIFT: Final = 35
+
+
+class Unusual(Exception):
+    """A frame that pycapnp has to look at."""
+
+
+UNUSUAL: Final = (Unusual, GrevyError, LookupError, ValueError, struct.error)
+"""What reading an unusual frame raises; what is bad is for pycapnp to say."""
+
+
+class Source:
+    """A frame that is read. `left`: the words that may still be read; fewer than none at the end
+    mean that some were read twice.
+    """
+
+    __slots__ = ("frame", "left")
+
+    def __init__(self, frame: bytes) -> None:
+        self.frame: Final = frame
+        self.left = len(frame) // wire.WORD
+
+    def data(self, at: int, pointer: int) -> bytes:
+        """The bytes that the pointer at a byte points at."""
+        if pointer & _LIST_KIND != wire.BYTES_TAG:
+            raise Unusual
+        size = pointer >> _COUNT_SHIFT
+        start = self._target(at, pointer, size + 7 >> 3)
+        return self.frame[start : start + size]
+
+    def text(self, at: int, pointer: int) -> str:
+        """The text that the pointer at a byte points at."""
+        data = self.data(at, pointer)
+        if data[-1]:
+            raise Unusual
+        return data[:-1].decode()
+
+    def documents(self, at: int, pointer: int) -> tuple[bytes, ...]:
+        """The list of bytes that the pointer at a byte points at."""
+        if not pointer:
+            return ()
+        count = pointer >> _COUNT_SHIFT
+        if pointer & _LIST_KIND != wire.POINTERS_TAG or count > LIST_ITEMS_MAX:
+            raise Unusual
+        start = self._target(at, pointer, count)
+        pointers = struct.unpack_from(f"<{count}Q", self.frame, start)
+        places = range(start, start + count * wire.WORD, wire.WORD)
+        return tuple(map(self.data, places, pointers))
+
+    def heads(self, at: int, pointer: int) -> tuple[int, bytes]:
+        """Of the list of unions that the pointer at a byte points at: where it begins, and its
+        heads, or what there is of them.
+        """
+        if pointer & _LIST_KIND != wire.STRUCTS_TAG:
+            raise Unusual
+        start = at + wire.WORD + ((pointer & _OFFSET) << 1)
+        return start, self.frame[start : start + wire.WORD * (1 + (pointer >> _COUNT_SHIFT))]
+
+    def _target(self, at: int, pointer: int, words: int) -> int:
+        """Where the words begin, so many, that the pointer at a byte points at. An offset back is
+        a huge one here.
+        """
+        self.left -= words
+        start = at + wire.WORD + ((pointer & _OFFSET) << 1)
+        if self.left < 0 or start + words * wire.WORD > len(self.frame):
+            raise Unusual
+        return start

@@ -1,0 +1,141 @@
+"""The splitter of some structs in a row, of any kinds: it takes their numbers and names apart.
+
+    structs ──▶ items of all  ──▶ numbers, in the order of the wire
+                              └─▶ names
+
+All structs are taken apart at once, so that most of it happens in C: this is the hottest code of
+the room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from grevy.protocol.forms import Form, Role
+from grevy.protocol.shape import Content, Shape
+from grevy.protocol.struct_writer import Plan, StructWriter
+from grevy.protocol.tables import TableWriter
+
+__all__ = ["Names", "Splitter", "getter"]
+
+S = TypeVar("S", bound=Struct)
+
+Names: TypeAlias = tuple[object, ...]
+"""The names of some structs: texts, flags, whatever shapes them."""
+
+# Looking up a member of an enumeration takes as long as all else that is done with an item.
+_DOCUMENT: Final = Role.DOCUMENT
+_VALUE: Final = Role.VALUE
+_SPECIAL: Final = (_DOCUMENT, _VALUE, Role.CONTENT)
+
+
+class Splitter(Generic[S]):
+    """Splits structs of certain kinds in a certain order; compared by its identity.
+
+    Among the items of all, `numbers` have these places and forms, `names` these places, and the
+    structs behind pointers lie at `inner`.
+    """
+
+    __slots__ = (
+        "_end",
+        "_get_names",
+        "_get_numbers",
+        "_specials",
+        "_writers",
+        "inner",
+        "names",
+        "numbers",
+    )
+
+    def __init__(self, writers: Sequence[StructWriter[S]]) -> None:
+        """`writers`: those of the structs."""
+        self._writers: Final = tuple(writers)
+        self.inner: Final[list[int]] = []
+        self._end = sum([writer.plan.fields for writer in writers])
+        self.numbers: Final[list[tuple[int, Form]]] = []
+        names: list[int] = []
+        specials: list[tuple[int, Role, Any]] = []
+        first = 0
+        for writer in writers:
+            places = self._places(writer.plan, first)
+            first += writer.plan.fields
+            for part in writer.numbers:
+                role, write, default = part.form.role, part.form.write, part.form.default
+                if role in _SPECIAL:
+                    how = default if role is _DOCUMENT else write
+                    specials.append((len(self.numbers), role, how))
+                self.numbers.append((places[part.place], part.form))
+            names += [places[part.place] for part in writer.names]
+        self._specials: Final = tuple(specials)
+        self.names: Final = names
+        self._get_numbers: Final = getter([place for place, _ in self.numbers])
+        self._get_names: Final = getter(names)
+
+    def _places(self, plan: Plan, first: int) -> list[int]:
+        """Where the items of a struct will lie: its own from `first` on, those of the structs
+        behind its pointers at the end.
+        """
+        places = list(range(first, first + plan.fields))
+        for place, inner in plan.inner:
+            self.inner.append(first + place)
+            start = self._end
+            self._end += inner.fields
+            places += self._places(inner, start)
+        return places
+
+    def split(
+        self,
+        structs: Sequence[S],
+        tables: TableWriter,
+        numbers: list[Any],
+        contents: list[Content],
+    ) -> Names:
+        """The names of such structs; their numbers and contents are added to those before."""
+        items: list[Any] = []
+        for struct in structs:
+            items += astuple(struct)
+        for place in self.inner:
+            items += astuple(items[place])
+        start = len(numbers)
+        numbers += self._get_numbers(items)
+        documents = tables.documents
+        for rank, role, how in self._specials:
+            at = start + rank
+            item = numbers[at]
+            if role is _DOCUMENT:
+                is_default = item == how
+                numbers[at] = 0 if is_default else documents.setdefault(item, len(documents) + 1)
+            elif not item:
+                numbers[at] = 0
+            elif role is _VALUE:
+                numbers[at] = tables.value(item)
+            else:
+                numbers[at], block = how(item, tables)
+                contents.append((at, block))
+        return self._get_names(items)
+
+    def shapes(self, names: Names) -> tuple[Shape, ...]:
+        """The shapes of structs with these names."""
+        shapes: list[Shape] = []
+        start = 0
+        for writer in self._writers:
+            end = start + len(writer.names)
+            shapes.append(writer.shape(names[start:end]))
+            start = end
+        return tuple(shapes)
+
+    def is_kept(self, names: Names) -> bool:
+        """Whether what is made of these names is worth keeping."""
+        return all(shape.is_kept for shape in self.shapes(names))
+
+
+def getter(places: Sequence[int]) -> Callable[[Sequence[object]], tuple[object, ...]]:
+    """What gives the items at some places; `itemgetter` gives no tuple of one."""
+    if len(places) < 2:
+        return lambda items: tuple([items[place] for place in places])
+    return itemgetter(*places)

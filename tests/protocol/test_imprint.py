@@ -1,0 +1,158 @@
+"""Lists that are like others before are read without pycapnp, and as pycapnp reads them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grevy.protocol import codec
+from grevy.protocol.errors import LimitExceeded, MalformedFrame
+from grevy.protocol.intents import JobIntent, MessageIntent, ProcessInstanceCreationIntent
+from grevy.protocol.message_codec import CLIENT_MESSAGES
+from grevy.protocol.messages import (
+    AcknowledgeRecords,
+    AddCredit,
+    ClientMessage,
+    CommandRequest,
+    Heartbeat,
+    Request,
+)
+from grevy.protocol.values import JobValue, MessageValue, ProcessInstanceCreationValue
+
+CLIENT_ID = bytes(range(16))
+
+
+def creation(number: int, process: str = "order") -> CommandRequest:
+    value = ProcessInstanceCreationValue(process, variables=b'{"n":%d}' % number)
+    return CommandRequest(number, 1, ProcessInstanceCreationIntent.CREATE, -1, value)
+
+
+def completion(number: int) -> CommandRequest:
+    value = JobValue(activation=number, error_message="e" * (number % 3), deadline=number)
+    return CommandRequest(number, 1, JobIntent.COMPLETE, number, value)
+
+
+def publication(number: int) -> CommandRequest:
+    value = MessageValue("paid", f"key-{number}", "", number, variables=b'{"n":%d}' % number)
+    return CommandRequest(number, 1, MessageIntent.PUBLISH, -1, value)
+
+
+def mixed(number: int) -> tuple[Request, ...]:
+    return (
+        Heartbeat(number),
+        creation(number),
+        AcknowledgeRecords(2, number, b"m" * (number % 5)),
+        completion(number),
+        publication(number),
+        AddCredit(3, number),
+    )
+
+
+def message(*requests: Request) -> ClientMessage:
+    return ClientMessage(CLIENT_ID, requests)
+
+
+MESSAGES: dict[str, Callable[[int], ClientMessage]] = {
+    "a creation": lambda number: message(creation(number)),
+    "a completion": lambda number: message(completion(number)),
+    "a publication": lambda number: message(publication(number)),
+    "all kinds": lambda number: message(*mixed(number)),
+    "many": lambda number: message(*[creation(number + i) for i in range(30)]),
+}
+
+
+def is_known(frame: bytes) -> bool:
+    """Whether a frame is read without pycapnp."""
+    return CLIENT_MESSAGES.scan(frame) is not None
+
+
+def outcome(frame: bytes) -> tuple[bool, object]:
+    """What pycapnp makes of a frame, and our own errors of it."""
+    try:
+        return True, CLIENT_MESSAGES.decode_by_pycapnp(frame)
+    except (MalformedFrame, LimitExceeded) as error:
+        return False, str(error)
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_what_came_some_times_is_known(name: str) -> None:
+    make = MESSAGES[name]
+    for number in range(10, 20):
+        codec.decode_client_message(codec.encode_client_message(make(number)))
+    for number in range(20, 40):
+        frame = codec.encode_client_message(make(number))
+        assert is_known(frame)
+        assert codec.decode_client_message(frame) == make(number)
+
+
+def test_other_names_are_told_apart() -> None:
+    names = ("order", "orbit")  # the same heads
+    for _ in range(5):
+        for name in names:
+            frame = codec.encode_client_message(message(creation(1, name)))
+            assert codec.decode_client_message(frame) == message(creation(1, name))
+    assert all(is_known(codec.encode_client_message(message(creation(2, n)))) for n in names)
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_any_message_is_read_alike_again_and_again(
+    client_messages: st.SearchStrategy[ClientMessage], data: st.DataObject
+) -> None:
+    content = data.draw(client_messages)
+    frame = codec.encode_client_message(content)
+    for _ in range(5):
+        assert codec.decode_client_message(frame) == content
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_broken_frames_are_read_as_pycapnp_reads_them(name: str, fuzz_count: int) -> None:
+    for _ in range(10):
+        frame = codec.encode_client_message(MESSAGES[name](7))
+        codec.decode_client_message(frame)
+    taken = 0
+    for seed in range(fuzz_count):
+        broken = broken_frame(frame, random.Random(seed))
+        content = CLIENT_MESSAGES.scan(broken)
+        if content is not None:
+            taken += 1
+            assert outcome(broken) == (True, content)
+    assert taken > fuzz_count // 100
+
+
+def broken_frame(frame: bytes, rng: random.Random) -> bytes:
+    """A frame with a few bits or words that are others."""
+    broken = bytearray(frame)
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randrange(len(broken) // 8) * 8
+        match rng.randrange(4):
+            case 0:
+                broken[at + rng.randrange(8)] ^= 1 << rng.randrange(8)
+            case 1:
+                broken[at : at + 8] = rng.randbytes(8)
+            case 2:
+                other = rng.randrange(len(broken) // 8) * 8
+                broken[at : at + 8] = broken[other : other + 8]
+            case _:
+                broken[at : at + 8] = bytes(8)
+    return bytes(broken)
+
+
+def test_documents_that_overlap_are_left_to_pycapnp() -> None:
+    """Else a short frame might stand for as many bytes as its words can point at."""
+    for _ in range(5):
+        requests = [creation(i) for i in range(10, 14)]
+        frame = codec.encode_client_message(message(*requests))
+        codec.decode_client_message(frame)
+    at = frame.index(b'{"n":10}') - 4 * 8  # the pointers to the documents
+    words = [int.from_bytes(frame[at + i : at + i + 8], "little") for i in range(0, 32, 8)]
+    last = words[3]
+    overlapping = bytearray(frame)
+    for i in range(3):
+        overlapping[at + 8 * i : at + 8 * i + 8] = (last + (3 - i << 2)).to_bytes(8, "little")
+    content = codec.decode_client_message(bytes(overlapping))
+    assert {r.value.variables for r in content.requests} == {b'{"n":13}'}  # type: ignore[union-attr]
