@@ -46,7 +46,7 @@ from grevy.protocol.messages import (
 )
 from grevy.protocol.record import Answer, RequestId
 from grevy.protocol.values import JobBatchValue
-from grevy.stream import JobSubscription, Leases, RecordFeed, StreamProcessor, Topics
+from grevy.stream import JobSubscription, Leases, RecordFeed, StreamProcessor, Topics, joined
 from grevy.stream.processor import Effects
 from grevy.transport import Peer
 
@@ -337,7 +337,7 @@ class Partition:
 
     def _give_out(self, effects: Effects) -> None:
         assert not effects.sends, "there is one partition, and nothing for others"
-        for push in effects.pushes:
+        for push in joined(effects.pushes):
             taker = push.taker
             if isinstance(taker, RequestId):
                 peer = self._peers.get(taker.client_id)
