@@ -47,6 +47,9 @@ class Client:
         self.items.append(item)
         self._came.set()
 
+    def flush(self) -> None:
+        """What is sent is there at once."""
+
     def submit(self, number: int) -> None:
         """One command, in a turn of the loop of its own."""
         self._number += 1

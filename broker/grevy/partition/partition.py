@@ -67,6 +67,9 @@ class Outbox(Protocol):
     def send(self, peer: Peer, item: ServerItem) -> None:
         """Queues an item for a client; it goes out with the others of this turn of the loop."""
 
+    def flush(self) -> None:
+        """Sends what is queued now."""
+
 
 class Partition:
     """A partition that this broker leads."""
@@ -325,8 +328,8 @@ class Partition:
     # ── commits ───────────────────────────────────────────────────────────────────────────────────
 
     def _on_committed(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
-        effects = self._stream.commit(payloads, last_index)
-        self._give_out(effects)
+        self._give_out(self._stream.release(payloads, last_index))
+        self._stream.store()  # while clients read, and make their next requests
         self._propose()
         if is_settled and not self._is_serving and self._failure is None:
             self._stream.begin()
@@ -337,6 +340,7 @@ class Partition:
 
     def _give_out(self, effects: Effects) -> None:
         assert not effects.sends, "there is one partition, and nothing for others"
+        assert self._outbox is not None, "nothing is sent before the start"
         for push in joined(effects.pushes):
             taker = push.taker
             if isinstance(taker, RequestId):
@@ -356,6 +360,8 @@ class Partition:
             peer = self._peers.get(reply.request.client_id)
             if peer is not None:
                 self._send(peer, CommandReply(reply.request.number, reply.answer))
+        if effects.replies or effects.pushes:
+            self._outbox.flush()
 
     def _pump(self) -> None:
         for lost in self._feed.drop_overtaken():
