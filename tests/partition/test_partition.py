@@ -104,6 +104,46 @@ def acknowledged(items: list[ServerItem]) -> int:
     return sum(isinstance(item, CommandReply) for item in items)
 
 
+class FailingClock(VirtualClock):
+    """Raises what no code of ours expects, when it is told to."""
+
+    is_broken = False
+
+    def now_ms(self) -> int:
+        if self.is_broken:
+            raise ZeroDivisionError("a clock without hands")
+        return super().now_ms()
+
+
+@pytest.mark.parametrize("is_in_a_request", [True, False], ids=["request", "tick"])
+def test_what_nobody_expects_ends_the_partition(tmp_path: Path, *, is_in_a_request: bool) -> None:
+    clock = FailingClock()
+
+    async def story() -> None:
+        rig = Rig(SimDisk(), tmp_path / "live", clock)
+        await rig.start()
+        assert isinstance(await rig.client.answer(1), CommandReply)
+        rig.client.submit(2)  # not committed yet
+        clock.is_broken = True
+        if is_in_a_request:
+            rig.client.submit(3)
+            assert rig.failed.is_set()
+        await rig.failed.wait()
+        refusal = await rig.client.answer(4)
+        assert isinstance(refusal, ErrorReply)
+        assert (refusal.code, refusal.message) == (
+            ErrorCode.UNAVAILABLE,
+            "partition 1 has failed",
+        )
+        (failure,) = rig.failures
+        assert isinstance(failure, ZeroDivisionError)
+        said = len(rig.client.items)
+        await rig.partition.stop()
+        assert len(rig.client.items) == said, "a partition that has failed says nothing more"
+
+    play(story)
+
+
 @pytest.mark.parametrize(
     ("operation", "code", "skip"),
     [
