@@ -11,10 +11,11 @@ from grevy.ports import Disk
 from grevy.protocol.limits import (
     STATE_SKIPPED_ROWS_MAX,
     STATE_UNSTORED_BYTES_MAX,
-    STATE_UNSTORED_WRITES_MAX,
+    STATE_UNSTORED_ROWS_MAX,
 )
 from grevy.state.backend import Backend, WriteTransaction
 from grevy.state.checkpoint import CheckpointHandle, restore
+from grevy.state.editable import EditableTable
 from grevy.state.layers import Layered, Shared, Write
 from grevy.state.progress import PROGRESS_KEY, Progress, encode_progress, read_progress
 from grevy.state.spec import TableSpec
@@ -54,14 +55,13 @@ class State:
         "_stored",
         "_tables",
         "_unstored_bytes",
-        "_unstored_writes",
-        "_unstored_writes_max",
+        "_unstored_rows_max",
     )
 
     def __init__(
-        self, backend: Backend, *, unstored_writes_max: int = STATE_UNSTORED_WRITES_MAX
+        self, backend: Backend, *, unstored_rows_max: int = STATE_UNSTORED_ROWS_MAX
     ) -> None:
-        """Go on from what `backend` holds. With `unstored_writes_max` 0 every commit is stored at
+        """Go on from what `backend` holds. With `unstored_rows_max` 0 every commit is stored at
         once.
         """
         self._backend = backend
@@ -71,8 +71,7 @@ class State:
         self._shared = Shared(backend)
         self._specs: dict[int, object] = {}
         self._tables: dict[int, Layered] = {}
-        self._unstored_writes_max = unstored_writes_max
-        self._unstored_writes = 0
+        self._unstored_rows_max = unstored_rows_max
         self._unstored_bytes = 0
 
     @property
@@ -102,9 +101,16 @@ class State:
         number = spec.number
         if number not in self._tables:
             self._specs[number] = spec
-            self._tables[number] = Table(spec, self._shared)
+            kind = EditableTable if spec.editable else Table
+            self._tables[number] = kind(spec, self._shared)
         assert self._specs[number] is spec, f"{spec.name}: table number {number} is taken"
         return cast("Table[K, V]", self._tables[number])
+
+    def editable_table(self, spec: TableSpec[K, V]) -> EditableTable[K, V]:
+        """The table that `spec` declares as editable."""
+        table = self.table(spec)
+        assert isinstance(table, EditableTable), f"{spec.name} is not declared as editable"
+        return table
 
     def begin(self) -> None:
         """Open a step; none may be open."""
@@ -113,13 +119,13 @@ class State:
 
     def rollback(self) -> None:
         """Drop the writes of the open step."""
-        _undo(self._end_step())
+        self._undo(*self._end_step())
 
     def seal(self) -> WriteSet:
         """End the open step; its writes stay readable and wait for `commit`."""
-        writes = self._end_step()
-        self._shared.sealed.append(writes)
-        return WriteSet(writes)
+        step = self._end_step()
+        self._shared.sealed.append(step)
+        return WriteSet(step[0])
 
     def commit(
         self,
@@ -138,22 +144,31 @@ class State:
         assert not self._shared.is_open, "commits happen between steps"
         assert applied_index >= self._applied_index, "the applied index never goes back"
         assert applied_position >= self._applied_position, "the applied position never goes back"
-        sealed = self._shared.sealed
+        sealed, tables = self._shared.sealed, self._shared.tables
         for write_set in write_sets:
             writes = write_set.writes
-            assert sealed.popleft() is writes, "steps are committed in the order of sealing"
-            for table, key, _, value in writes:
-                table.commit(key, value)
-            self._unstored_writes += len(writes)
+            assert sealed.popleft()[0] is writes, "steps are committed in the order of sealing"
+            for unstored, key, value in writes:
+                if value is not None:
+                    unstored[key] = value
+                else:
+                    tables[id(unstored)].commit_deletion(key)
         self._unstored_bytes += entry_bytes
         self._applied_index = applied_index
         self._applied_position = applied_position
         if (
-            self._unstored_writes > self._unstored_writes_max
+            self._unstored_rows() >= self._unstored_rows_max
             or self._unstored_bytes > STATE_UNSTORED_BYTES_MAX
             or self._shared.skipped > STATE_SKIPPED_ROWS_MAX
         ):
             self._store()
+
+    def unseal(self, write_set: WriteSet) -> None:
+        """Drop the newest sealed step, whose write set this is."""
+        assert not self._shared.is_open, "a step is open"
+        writes, olds = self._shared.sealed.pop()
+        assert writes is write_set.writes, "steps are dropped in the reverse order of sealing"
+        self._undo(writes, olds)
 
     def discard_uncommitted(self) -> None:
         """Drop all sealed steps, as a leader does that steps down; their write sets can be
@@ -162,7 +177,7 @@ class State:
         assert not self._shared.is_open, "a step is open"
         sealed = self._shared.sealed
         while sealed:
-            _undo(sealed.pop())
+            self._undo(*sealed.pop())
 
     def recompute_hash(self) -> int:
         """The hash from a scan of the whole committed content, for audits: `hash` must equal it."""
@@ -183,23 +198,33 @@ class State:
         """Close the backend. What is not in a checkpoint or in the log is gone."""
         self._backend.close()
 
-    def _end_step(self) -> Sequence[Write]:
+    def _end_step(self) -> tuple[Sequence[Write], Sequence[object]]:
         shared = self._shared
         assert shared.is_open, "no step is open"
         shared.is_open = False
-        writes = shared.writes.copy()
+        step = shared.writes.copy(), shared.olds.copy()
         shared.writes.clear()
-        return writes
+        shared.olds.clear()
+        for owned in shared.owned:
+            owned.clear()
+        return step
+
+    def _undo(self, writes: Sequence[Write], olds: Sequence[object]) -> None:
+        tables = self._shared.tables
+        for (unstored, key, _), old in zip(reversed(writes), reversed(olds), strict=True):
+            tables[id(unstored)].undo(key, old)
+
+    def _unstored_rows(self) -> int:
+        return sum([table.unstored_rows for table in self._tables.values()])
 
     def _store(self) -> None:
         """Write to the backend what was committed since the last time."""
         assert not self._shared.is_open, "storing happens between steps"
-        if self._unstored_writes == 0 and self._stored.applied_index == self._applied_index:
+        if self._unstored_rows() == 0 and self._stored.applied_index == self._applied_index:
             return
         self._stored = self._backend.write(self._write)
         for table in self._tables.values():
             table.forget_stored()
-        self._unstored_writes = 0
         self._unstored_bytes = 0
         self._shared.skipped = 0
 
@@ -211,17 +236,12 @@ class State:
         return progress
 
 
-def _undo(writes: Sequence[Write]) -> None:
-    for table, key, old, _ in reversed(writes):
-        table.undo(key, old)
-
-
 def open_checkpoint(
     disk: Disk,
     directory: str,
     backend: Backend,
     *,
-    unstored_writes_max: int = STATE_UNSTORED_WRITES_MAX,
+    unstored_rows_max: int = STATE_UNSTORED_ROWS_MAX,
 ) -> State:
     """The state that a checkpoint holds, in `backend`, whose content it replaces.
 
@@ -229,4 +249,4 @@ def open_checkpoint(
     use then.
     """
     restore(disk, directory, backend)
-    return State(backend, unstored_writes_max=unstored_writes_max)
+    return State(backend, unstored_rows_max=unstored_rows_max)
