@@ -109,19 +109,19 @@ class BenchWorker:
         self._client = client
         self._last_type = last_type
         self._done = bytearray()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[int, asyncio.Task[None]] = {}
 
     def take(self, subscription: JobSubscription, jobs: tuple[ActivatedJob, ...]) -> None:
         """Jobs have been pushed."""
+        create_task = asyncio.get_running_loop().create_task
         for job in jobs:
-            running = asyncio.create_task(self._finish(subscription, Job(job)))
-            self._running.add(running)
-            running.add_done_callback(self._running.discard)
+            self._running[job.key] = create_task(self._finish(subscription, Job(job)))
 
     async def _finish(self, subscription: JobSubscription, job: Job) -> None:
         say = self._client.complete_job(job)
         subscription.done()
         await say
+        del self._running[job.key]
         if job.type == self._last_type:
             if not self._done:
                 asyncio.get_running_loop().call_soon(self._flush)

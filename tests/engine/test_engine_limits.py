@@ -5,25 +5,43 @@ before the first and after the last. None of it may leave a trace in the state.
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from tests.engine.models import ProcessBuilder, one_task, timer
 from tests.engine.walk import Replica
 
+from grevy.engine import Command, Engine
 from grevy.engine import engine as engine_module
 from grevy.engine.moments import MOMENT_MS_MAX
-from grevy.protocol.codec import encode_entry
+from grevy.protocol.codec import decode_entry, encode_entry
 from grevy.protocol.errors import LimitExceeded
 from grevy.protocol.intents import (
+    DeploymentIntent,
     IncidentIntent,
+    JobBatchIntent,
     JobIntent,
     MessageIntent,
+    ProcessInstanceCreationIntent,
+    RecordType,
     RejectionType,
     TimerIntent,
 )
 from grevy.protocol.record import Entry
-from grevy.protocol.values import IncidentValue, JobValue, MessageValue, TimerValue
+from grevy.protocol.values import (
+    DeploymentValue,
+    IncidentValue,
+    JobBatchValue,
+    JobValue,
+    MessageValue,
+    ProcessInstanceCreationValue,
+    ResourceFile,
+    TimerValue,
+)
+from grevy.state import MemoryBackend, State
+from grevy.stream import JobSubscription, StreamProcessor, Topics
 from grevy.testing import InProcessEngine, Rejected
 
 ENTRY_BYTES_MAX = 24 * 1024
+NOW = 1_700_000_000_000
 TEXT = "x" * 4 * 1024
 I64_MIN, I64_MAX = -(1 << 63), (1 << 63) - 1
 
@@ -105,6 +123,33 @@ def test_a_command_that_is_too_large_is_rejected(engine: InProcessEngine) -> Non
     engine.complete("work")
     assert engine.records.has_completed(instance)
     check_replica(engine)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_dropped_activation_gives_its_credit_back() -> None:
+    state, topics = State(MemoryBackend()), Topics()
+    stream = StreamProcessor(Engine(state, 1, topics=topics), state)
+    taker = JobSubscription("owner", 1, "work", worker="w", timeout=1_000, fetch_variables=())
+    topics.open(taker)
+    file = ResourceFile("p.bpmn", one_task().encode())
+    stream.submit(Command(DeploymentIntent.CREATE, -1, DeploymentValue((file,))), NOW)
+    creation = ProcessInstanceCreationValue("p")
+    stream.submit(Command(ProcessInstanceCreationIntent.CREATE, -1, creation), NOW)
+    stream.take_entries()
+    topics.add_credit(taker, 3)
+    batch = JobBatchValue(
+        type="work", worker=TEXT * 4, timeout=1_000, max_jobs_to_activate=3
+    )  # fits into an entry once, not twice
+
+    stream.submit(Command(JobBatchIntent.ACTIVATE, -1, batch), NOW, taker=taker)
+    payloads = stream.take_entries()
+
+    assert decode_entry(payloads[-1]).records[-1].record_type is RecordType.COMMAND_REJECTION
+    assert taker.credit == 3
+    batch = replace(batch, worker="w")
+    stream.submit(Command(JobBatchIntent.ACTIVATE, -1, batch), NOW, taker=taker)
+    assert decode_entry(stream.take_entries()[-1]).records[-1].intent is JobBatchIntent.ACTIVATED
+    assert taker.credit == 2
 
 
 # ── times ─────────────────────────────────────────────────────────────────────────────────────────

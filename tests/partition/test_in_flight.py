@@ -28,6 +28,9 @@ class Outbox:
         self.items.append(item)
         self._arrived.set()
 
+    def flush(self) -> None:
+        """What is sent is there at once."""
+
     async def wait_count(self, count: int) -> None:
         while len(self.items) < count:
             self._arrived.clear()

@@ -47,6 +47,9 @@ class Client:
         self.items.append(item)
         self._came.set()
 
+    def flush(self) -> None:
+        """What is sent is there at once."""
+
     def submit(self, number: int) -> None:
         """One command, in a turn of the loop of its own."""
         self._number += 1
@@ -99,6 +102,46 @@ def play(story: Callable[[], Coroutine[object, object, None]]) -> None:
 def acknowledged(items: list[ServerItem]) -> int:
     """How many commands were answered."""
     return sum(isinstance(item, CommandReply) for item in items)
+
+
+class FailingClock(VirtualClock):
+    """Raises what no code of ours expects, when it is told to."""
+
+    is_broken = False
+
+    def now_ms(self) -> int:
+        if self.is_broken:
+            raise ZeroDivisionError("a clock without hands")
+        return super().now_ms()
+
+
+@pytest.mark.parametrize("is_in_a_request", [True, False], ids=["request", "tick"])
+def test_what_nobody_expects_ends_the_partition(tmp_path: Path, *, is_in_a_request: bool) -> None:
+    clock = FailingClock()
+
+    async def story() -> None:
+        rig = Rig(SimDisk(), tmp_path / "live", clock)
+        await rig.start()
+        assert isinstance(await rig.client.answer(1), CommandReply)
+        rig.client.submit(2)  # not committed yet
+        clock.is_broken = True
+        if is_in_a_request:
+            rig.client.submit(3)
+            assert rig.failed.is_set()
+        await rig.failed.wait()
+        refusal = await rig.client.answer(4)
+        assert isinstance(refusal, ErrorReply)
+        assert (refusal.code, refusal.message) == (
+            ErrorCode.UNAVAILABLE,
+            "partition 1 has failed",
+        )
+        (failure,) = rig.failures
+        assert isinstance(failure, ZeroDivisionError)
+        said = len(rig.client.items)
+        await rig.partition.stop()
+        assert len(rig.client.items) == said, "a partition that has failed says nothing more"
+
+    play(story)
 
 
 @pytest.mark.parametrize(

@@ -282,6 +282,11 @@ class Step:
             self.taken.append(taker)
         return taker
 
+    def use_credit(self, taker: JobTaker, count: int) -> None:
+        """A worker gets jobs that were there before its credit, which goes back in the same way."""
+        self.topics.use(taker, count)
+        self.taken += [taker] * count
+
     def element(self, value: ProcessInstanceValue) -> Element:
         """The model of the element that a record speaks of."""
         process = self.models.get(value.process_definition_key)

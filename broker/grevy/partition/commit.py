@@ -54,7 +54,7 @@ class CommitPipeline:
         self._on_failed = on_failed
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="grevy-flush")
         self._proposed: deque[bytes] = deque()
-        self._flushing: asyncio.Future[None] | None = None
+        self._is_flushing = False
         self._idle = asyncio.Event()
         self._has_failed = False
 
@@ -97,33 +97,40 @@ class CommitPipeline:
     async def stop(self) -> None:
         """Waits until everything that was proposed is committed, or the disk has failed."""
         self.advance()
-        while self._flushing is not None and not self._has_failed:
+        while self._is_flushing and not self._has_failed:
             await self._idle.wait()
         self._executor.shutdown(wait=True)
         self._storage.close()
 
     def _flush(self) -> None:
-        if (
-            self._flushing is not None
-            or self._journal.last_index == self._journal.last_flushed_index
-        ):
+        journal = self._journal
+        if self._is_flushing or journal.last_index == journal.last_flushed_index:
             return
         self._idle.clear()
-        handle = self._journal.flush_handle()
-        self._flushing = self._loop.run_in_executor(self._executor, handle.sync)
-        self._flushing.add_done_callback(lambda done: self._flushed(done, handle))
+        self._is_flushing = True
+        self._executor.submit(self._sync, journal.flush_handle())
 
-    def _flushed(self, done: asyncio.Future[None], handle: FlushHandle) -> None:
-        self._flushing = None
+    def _sync(self, handle: FlushHandle) -> None:
+        """In the thread: it tells the loop itself, which two futures on the way would do later."""
+        failure: Exception | None = None
         try:
-            done.result()
+            handle.sync()
+        except Exception as error:  # noqa: BLE001 - raised in the loop, by `_flushed`
+            failure = error
+        self._loop.call_soon_threadsafe(self._flushed, handle, failure)
+
+    def _flushed(self, handle: FlushHandle, failure: Exception | None) -> None:
+        self._is_flushing = False
+        try:
+            if failure is not None:
+                raise failure
             self._journal.flushed(handle)
             self._node.persisted(handle.index, handle.term)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
             return
         self.advance()
-        if self._flushing is None:
+        if not self._is_flushing:
             self._idle.set()
 
     def _fail(self, error: Exception) -> None:

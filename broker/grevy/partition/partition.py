@@ -46,7 +46,7 @@ from grevy.protocol.messages import (
 )
 from grevy.protocol.record import Answer, RequestId
 from grevy.protocol.values import JobBatchValue
-from grevy.stream import JobSubscription, Leases, RecordFeed, StreamProcessor, Topics
+from grevy.stream import JobSubscription, Leases, RecordFeed, StreamProcessor, Topics, joined
 from grevy.stream.processor import Effects
 from grevy.transport import Peer
 
@@ -66,6 +66,9 @@ class Outbox(Protocol):
 
     def send(self, peer: Peer, item: ServerItem) -> None:
         """Queues an item for a client; it goes out with the others of this turn of the loop."""
+
+    def flush(self) -> None:
+        """Sends what is queued now."""
 
 
 class Partition:
@@ -128,13 +131,20 @@ class Partition:
         """Lets what is in flight commit, and closes the log."""
         if self._timer is not None:
             self._timer.cancel()
-        self._propose()
+        if self._failure is None:
+            self._propose()
         await self._pipeline.stop()
         await self._checkpoints.stop()
         self._storage.close()
 
     def on_request(self, peer: Peer, request: Request) -> None:
         """A request of a client that concerns this partition."""
+        try:
+            self._take(peer, request)
+        except Exception as error:  # noqa: BLE001 - see `_fail`
+            self._fail(error)
+
+    def _take(self, peer: Peer, request: Request) -> None:
         match request:
             case CommandRequest():
                 self._on_command(peer, request)
@@ -155,12 +165,15 @@ class Partition:
         """The turn's requests are processed: they are appended and flushed together."""
         if self._failure is not None:
             return
-        if self._stream.has_pending:
-            self._stream.go_on(self._now())
+        try:
             if self._stream.has_pending:
-                self._loop.call_soon(self.on_drained)
-        self._propose()
-        self._pipeline.advance()
+                self._stream.go_on(self._now())
+                if self._stream.has_pending:
+                    self._loop.call_soon(self.on_drained)
+            self._propose()
+            self._pipeline.advance()
+        except Exception as error:  # noqa: BLE001 - see `_fail`
+            self._fail(error)
 
     def _propose(self) -> None:
         for payload in self._stream.take_entries():
@@ -168,9 +181,14 @@ class Partition:
 
     def on_vanished(self, peer: Peer) -> None:
         """A client is gone: its jobs go back at once."""
-        for subscription in self._topics.owned_by(peer):
-            self._topics.close(peer, subscription.number)
-            self._take_back(subscription)
+        if self._failure is not None:
+            return
+        try:
+            for subscription in self._topics.owned_by(peer):
+                self._topics.close(peer, subscription.number)
+                self._take_back(subscription)
+        except Exception as error:  # noqa: BLE001 - see `_fail`
+            self._fail(error)
         self._feed.close_all(peer)
         if self._peers.get(peer.client_id) is peer:
             del self._peers[peer.client_id]
@@ -325,10 +343,12 @@ class Partition:
     # ── commits ───────────────────────────────────────────────────────────────────────────────────
 
     def _on_committed(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
-        effects = self._stream.commit(payloads, last_index)
-        self._give_out(effects)
+        if self._failure is not None:
+            return
+        self._give_out(self._stream.release(payloads, last_index))
+        self._stream.store()  # while clients read, and make their next requests
         self._propose()
-        if is_settled and not self._is_serving and self._failure is None:
+        if is_settled and not self._is_serving:
             self._stream.begin()
             self._is_serving = True
             self._settled.set()
@@ -337,7 +357,8 @@ class Partition:
 
     def _give_out(self, effects: Effects) -> None:
         assert not effects.sends, "there is one partition, and nothing for others"
-        for push in effects.pushes:
+        assert self._outbox is not None, "nothing is sent before the start"
+        for push in joined(effects.pushes):
             taker = push.taker
             if isinstance(taker, RequestId):
                 peer = self._peers.get(taker.client_id)
@@ -356,6 +377,8 @@ class Partition:
             peer = self._peers.get(reply.request.client_id)
             if peer is not None:
                 self._send(peer, CommandReply(reply.request.number, reply.answer))
+        if effects.replies or effects.pushes:
+            self._outbox.flush()
 
     def _pump(self) -> None:
         for lost in self._feed.drop_overtaken():
@@ -378,8 +401,11 @@ class Partition:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        self._stream.run_schedule(self._now())
-        self._checkpoints.run_if_due(self._clock.monotonic_ns())
+        try:
+            self._stream.run_schedule(self._now())
+            self._checkpoints.run_if_due(self._clock.monotonic_ns())
+        except Exception as error:  # noqa: BLE001 - see `_fail`
+            self._fail(error)
         self.on_drained()
 
     def _now(self) -> int:
@@ -388,7 +414,14 @@ class Partition:
         return self._last_ms
 
     def _fail(self, error: BaseException) -> None:
-        """The partition does nothing more: what it would say is not known to be on the disk."""
+        """The partition does nothing more: what it would say is not known to be on the disk.
+
+        What is raised outside of the engine's steps ends it too: a client's fault is answered and a
+        process's is an incident, but this one is ours. What stands half done is not known; a start
+        makes it again from the log.
+        """
+        if self._failure is not None:
+            return
         _log.critical("partition %d has failed: %s", self.partition_id, error, exc_info=error)
         self._is_serving = False
         self._failure = error

@@ -58,6 +58,11 @@ JOB_PUSH_BYTES_MAX: Final = 4 * 1024 * 1024
 MiB.
 """
 
+JOB_PUSH_BYTES_AIM: Final = 1024 * 1024
+"""Variables in a push that holds the jobs of several steps, about: so much goes into one message,
+and the worker begins with it while the next one is written.
+"""
+
 ERROR_MESSAGE_CHARS_MAX: Final = 10_000
 """A worker's error message; longer ones are cut. Zeebe: 10,000."""
 

@@ -56,6 +56,15 @@ class _Made(Struct, gc=False):
     outcome: Outcome
 
 
+class _Unstored(Struct, gc=False):
+    """What committed entries owe to the state; `entry_bytes` is the size of all of them."""
+
+    write_sets: Sequence[WriteSet]
+    last_index: int
+    last_position: int
+    entry_bytes: int
+
+
 class StreamProcessor:
     """Processing and replay of one partition, over its engine and state."""
 
@@ -64,6 +73,7 @@ class StreamProcessor:
         self._state = state
         self._in_flight: deque[_InFlight] = deque()
         self._made: list[_Made] = []
+        self._unstored: _Unstored | None = None
         self._newest_requests: dict[bytes, int] = {}
         self._next_position = state.applied_position + 1
         self._has_pending = engine.has_pending
@@ -162,11 +172,18 @@ class StreamProcessor:
             self.submit(command, now)
 
     def commit(self, payloads: Sequence[bytes], last_index: int) -> Effects:
-        """The log says that these entries are committed, the last one at an index: their writes
-        reach the state together.
+        """`release` and `store` in one."""
+        effects = self.release(payloads, last_index)
+        self.store()
+        return effects
+
+    def release(self, payloads: Sequence[bytes], last_index: int) -> Effects:
+        """The log says that these entries are committed, the last one at an index: what is to be
+        done now. `store` comes next; clients need not wait for it.
 
         Entries that were made here are the oldest in flight; with none in flight they are replayed.
         """
+        assert self._unstored is None, "what was committed before is not in the state yet"
         write_sets: list[WriteSet] = []
         replies: list[Reply] = []
         pushes: list[PushedJobs] = []
@@ -178,10 +195,10 @@ class StreamProcessor:
             if self._in_flight:
                 done = self._in_flight.popleft()
                 write_sets.append(done.write_set)
-                replies.extend(done.replies)
-                replies.extend(done.repeats)
-                pushes.extend(done.pushes)
-                sends.extend(done.sends)
+                replies += done.replies
+                replies += done.repeats
+                pushes += done.pushes
+                sends += done.sends
                 position = done.last_position
             else:
                 entry = decode_entry(payload)
@@ -193,9 +210,16 @@ class StreamProcessor:
                 self._next_position = entry.last_position + 1
                 self.entries_replayed += 1
                 position = entry.last_position
-        size = sum(map(len, payloads))
-        self._state.commit(write_sets, last_index, position, entry_bytes=size)
+        self._unstored = _Unstored(write_sets, last_index, position, sum(map(len, payloads)))
         return Effects([r for r in replies if not is_awaited(r.answer)], pushes, sends)
+
+    def store(self) -> None:
+        """The writes of the entries that were released reach the committed state together."""
+        owed, self._unstored = self._unstored, None
+        assert owed is not None, "nothing was released"
+        self._state.commit(
+            owed.write_sets, owed.last_index, owed.last_position, entry_bytes=owed.entry_bytes
+        )
 
     def abandon(self) -> None:
         """This replica leads no longer: what is in flight is not ours to commit."""

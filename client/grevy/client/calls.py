@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from msgspec import Struct
+
 from grevy.client.connection import Connection
 from grevy.client.errors import REJECTIONS, ClientError, Overloaded, RequestTimeout, Unavailable
 from grevy.client.options import ClientOptions
@@ -11,39 +13,23 @@ from grevy.protocol.messages import ActivatedJob, CommandRequest, ErrorCode, Err
 from grevy.protocol.record import Answer
 
 
-class Call:
+class Call(Struct, eq=False):
     """One command from its first try to its answer."""
 
-    __slots__ = (
-        "connection",
-        "deadline_s",
-        "future",
-        "jobs",
-        "refusal",
-        "request",
-        "retry_at_s",
-        "size",
-        "tries",
-        "unanswered",
-    )
-
-    def __init__(
-        self, request: CommandRequest, size: int, future: asyncio.Future[Answer], deadline_s: float
-    ) -> None:
-        self.request = request
-        self.size = size
-        self.future = future
-        self.deadline_s = deadline_s
-        self.retry_at_s = 0.0
-        self.connection: Connection | None = None
-        """Where its answer is expected from; None while it waits for its next try."""
-        self.tries = 0
-        self.unanswered = 0
-        """Tries that nothing came back from: each of them may have had its effect."""
-        self.refusal: ErrorReply | None = None
-        """Why the last try was not taken."""
-        self.jobs: list[ActivatedJob] = []
-        """What `JOB_BATCH.ACTIVATE` brought, ahead of its answer."""
+    request: CommandRequest
+    size: int
+    future: asyncio.Future[Answer]
+    deadline_s: float
+    connection: Connection | None = None
+    """Where its answer is expected from; None while it waits for its next try."""
+    retry_at_s: float = 0.0
+    tries: int = 0
+    unanswered: int = 0
+    """Tries that nothing came back from: each of them may have had its effect."""
+    refusal: ErrorReply | None = None
+    """Why the last try was not taken."""
+    jobs: tuple[ActivatedJob, ...] = ()
+    """What `JOB_BATCH.ACTIVATE` brought, ahead of its answer."""
 
 
 class Calls:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -421,15 +421,18 @@ class Client:
             "stale_replies": calls.stale_replies,
         }
 
-    async def _about(self, key: int, intent: Intent, value: Value, size: int = 0) -> Answer:
+    def _about(
+        self, key: int, intent: Intent, value: Value, size: int = 0
+    ) -> Coroutine[object, object, Answer]:
         """Ask the partition that gave out a key."""
         partition_id = partition_of(key)
-        partitions = self._link.leaders.partitions
-        if partition_id not in partitions:
+        leaders = self._link.leaders
+        if not leaders.knows(partition_id):
+            count = len(leaders.partitions)
             raise UnknownPartition(
-                f"Expected a key of one of the {len(partitions)} partitions, but got {key}"
+                f"Expected a key of one of the {count} partitions, but got {key}"
             )
-        return await self._link.ask(partition_id, intent, value, key=key, size=size)
+        return self._link.ask(partition_id, intent, value, key=key, size=size)
 
 
 def _lease(job: Job | int) -> tuple[int, int]:

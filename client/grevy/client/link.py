@@ -232,7 +232,7 @@ class Link:
             return
         call = self.calls.find(-push.subscription)
         if call is not None:
-            call.jobs.extend(push.jobs)
+            call.jobs += push.jobs
 
     def _take_other(self, connection: Connection, item: ServerItem) -> None:
         if isinstance(item, RecordPush):
@@ -298,7 +298,7 @@ class Link:
         endpoint = self.leaders.endpoint(partition_id)
         if not endpoint:
             return None
-        connection = self._connection(endpoint)
+        connection = self._connections.get(endpoint) or self._connection(endpoint)
         return connection if connection.is_up else None
 
     def _connection(self, endpoint: str) -> Connection:

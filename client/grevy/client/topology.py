@@ -10,12 +10,17 @@ class Leaders:
 
     def __init__(self) -> None:
         self._known: dict[int, PartitionInfo] = {}
+        self._led: list[int] = [1]
         self._next = 0
 
     @property
     def partitions(self) -> list[int]:
         """The ids of all partitions, ascending; empty as long as no broker answered."""
         return list(self._known)
+
+    def knows(self, partition_id: int) -> bool:
+        """Whether there is such a partition, as far as brokers have told."""
+        return partition_id in self._known
 
     def learn(self, reply: TopologyReply) -> set[int]:
         """Take a broker's word for it; gives the partitions that another broker leads now."""
@@ -27,6 +32,8 @@ class Leaders:
             self._known[info.partition_id] = info
             if known is None or known.leader != info.leader:
                 changed.add(info.partition_id)
+        led = [partition_id for partition_id, info in self._known.items() if info.leader]
+        self._led = led or self.partitions or [1]
         return changed
 
     def forget(self, endpoint: str) -> None:
@@ -45,9 +52,8 @@ class Leaders:
 
     def next_partition(self) -> int:
         """A partition for something new: each in its turn, those without a leader left out."""
-        partitions = [p for p, info in self._known.items() if info.leader] or self.partitions or [1]
         self._next += 1
-        return partitions[self._next % len(partitions)]
+        return self._led[self._next % len(self._led)]
 
 
 def _is_older(info: PartitionInfo, known: PartitionInfo) -> bool:

@@ -72,7 +72,7 @@ def activate_jobs(step: Step, command: Command) -> None:
     step.event(JobBatchIntent.ACTIVATED, key, batch)
     target = step.taker or step.request
     if step.taker is not None:
-        step.topics.use(step.taker, len(jobs))
+        step.use_credit(step.taker, len(jobs))
     if target is not None and jobs:
         step.push(target, tuple(_taken(step, job) for job in jobs))
     step.answer(JobBatchIntent.ACTIVATED, key, batch)
