@@ -24,7 +24,7 @@ FUNCTION_LINES_MAX = 70
 POSITIONAL_MAX = 5
 
 CORE_ROOMS = {
-    "protocol", "ports", "journal", "raft", "logstream", "state", "feel", "bpmn", "dmn",
+    "protocol", "ports", "journal", "raft", "logstream", "state", "feel", "xml", "bpmn", "dmn",
     "engine", "stream", "exporting",
 }  # fmt: skip
 SHELL_MODULES = {"zmq", "asyncio", "threading", "socket", "time", "random", "uvloop", "subprocess"}
@@ -32,7 +32,7 @@ ONLY_IN = {
     "zmq": {"transport", "client"},
     "capnp": {"protocol"},
     "lmdb": {"state"},
-    "lxml": {"bpmn"},
+    "lxml": {"xml"},
 }
 BANNED_EVERYWHERE = {"pickle", "shelve", "marshal"}
 BANNED_CALLS = {"eval", "exec", "compile", "print"}

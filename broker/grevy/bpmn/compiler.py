@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from grevy.bpmn.definitions import read_definitions
-from grevy.bpmn.errors import Fault, InvalidModel, UnreadableXml, quote
+from grevy.bpmn.errors import InvalidModel
 from grevy.bpmn.flows import connect
 from grevy.bpmn.loops import straight_through_loops
 from grevy.bpmn.model import Process
-from grevy.bpmn.reader import Node, read_xml
 from grevy.bpmn.reading import Reading
 from grevy.bpmn.scopes import Draft, read_process
 from grevy.bpmn.structure import check_structure
 from grevy.bpmn.validation import validate
+from grevy.xml import Fault, Node, UnreadableXml, quote, read_xml
+
+_VOCABULARY: Final = {
+    "http://www.omg.org/spec/BPMN/20100524/MODEL": "",
+    "http://camunda.org/schema/zeebe/1.0": "zeebe:",
+}
 
 
 def compile_processes(resource_name: str, xml: bytes) -> tuple[Process, ...]:
@@ -21,7 +28,7 @@ def compile_processes(resource_name: str, xml: bytes) -> tuple[Process, ...]:
     from being read. Pure: the same bytes give equal processes.
     """
     try:
-        root = read_xml(xml)
+        root = read_xml(xml, _VOCABULARY)
     except UnreadableXml as error:
         raise InvalidModel(resource_name, [Fault("", error.text, error.line)]) from None
     reading = Reading()

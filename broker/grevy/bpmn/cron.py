@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple, TypeAlias
 
-from grevy.bpmn.errors import quote
+from grevy.xml import quote
 
 YEARS_AHEAD_MAX: Final = 50
 """How far the next tick is sought. The rarest, 29 February on a given weekday, comes every 28

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from grevy.bpmn.cron import Cron, parse_cron
-from grevy.bpmn.errors import quote
 from grevy.feel.temporal import Duration, Interval, Period, add, parse_date_time, parse_duration
+from grevy.xml import quote
 
 FOREVER: Final = -1
 """Repetitions of a cycle that does not end."""

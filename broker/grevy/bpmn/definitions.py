@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from grevy.bpmn.extensions import extension
-from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import ErrorSpec, MessageSpec, Reading, typed
+from grevy.xml import Node
 
 
 def read_definitions(root: Node, reading: Reading) -> None:

@@ -15,7 +15,6 @@ from grevy.bpmn.events import (
 from grevy.bpmn.grammar import GRAMMAR
 from grevy.bpmn.model import Element
 from grevy.bpmn.nodes import names
-from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import Reading
 from grevy.bpmn.tasks import (
     Reader,
@@ -27,6 +26,7 @@ from grevy.bpmn.tasks import (
     read_sub_process,
 )
 from grevy.protocol.intents import BpmnElementType
+from grevy.xml import Node
 
 READERS: Final = MappingProxyType[str, Reader](
     {

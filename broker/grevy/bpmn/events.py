@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from grevy.bpmn.errors import quote
 from grevy.bpmn.extensions import read_job
 from grevy.bpmn.model import Element, TimerKind
 from grevy.bpmn.nodes import event_definitions, new_element
-from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import Reading
 from grevy.bpmn.timers import read_timer
 from grevy.protocol.intents import BpmnElementType, BpmnEventType
+from grevy.xml import Node, quote
 
 Trigger: TypeAlias = Callable[[Element, Node, Node, Reading], None]
 """Reads an event definition (third) of an event (first, second) into the element."""

@@ -7,13 +7,12 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from grevy.bpmn.errors import quote
 from grevy.bpmn.model import Job, Mapping, Script, Text
-from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import Reading, typed
 from grevy.feel import parse_expression
 from grevy.protocol.limits import JSON_DEPTH_MAX
 from grevy.protocol.values import EMPTY_DOCUMENT, Document
+from grevy.xml import Node, quote
 
 NOT_YET: Final = {
     "zeebe:executionListeners": "Execution listeners",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from grevy.bpmn.errors import quote
 from grevy.bpmn.model import Element, SequenceFlow
-from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import Reading, content
 from grevy.bpmn.scopes import Draft
 from grevy.protocol.intents import BpmnElementType
+from grevy.xml import Node, quote
 
 ACTIVITIES: Final = frozenset(
     (

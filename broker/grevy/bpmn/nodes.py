@@ -6,9 +6,9 @@ from typing import Final
 
 from grevy.bpmn.extensions import check_extensions, read_mappings
 from grevy.bpmn.model import Element
-from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import Reading
 from grevy.protocol.intents import BpmnElementType, BpmnEventType
+from grevy.xml import Node
 
 _DEFINITIONS: Final = ("EventDefinition", "eventDefinitionRef")
 

@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from grevy.bpmn.errors import Fault, quote
 from grevy.bpmn.model import Message, Text
-from grevy.bpmn.reader import Node
 from grevy.feel import Expression, FeelSyntaxError, parse_expression
 from grevy.protocol.limits import MODEL_FEEL_CHARS_MAX, NAME_CHARS_MAX
+from grevy.xml import Faults, Node, quote
 
 _ID: Final = re.compile(r"[^\W\d][\w.\-\u00b7]*")
 
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
 
-_FAULT_CHARS_MAX: Final = 600
 _NUMBER_CHARS_MAX: Final = 300
 _PLAIN_DIGITS_MAX: Final = 9
-
-
-class Faults:
-    """Faults in the order in which they are found, each once."""
-
-    def __init__(self) -> None:
-        self._found: dict[Fault, None] = {}
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def __iter__(self) -> Iterator[Fault]:
-        return iter(self._found)
-
-    def add(self, node: Node, text: str) -> None:
-        """A fault at an element; if it has no id, at the nearest one around it."""
-        owner: Node | None = node
-        while owner is not None and not owner.id:
-            owner = owner.parent
-        if len(text) > _FAULT_CHARS_MAX:
-            text = f"{text[:_FAULT_CHARS_MAX]}…"
-        self._found[Fault("" if owner is None else owner.id, text, node.line or None)] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from grevy.bpmn.elements import read_element
 from grevy.bpmn.extensions import check_extensions, read_version_tag
 from grevy.bpmn.model import Element, Process
-from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import Reading
 from grevy.protocol.intents import BpmnElementType
+from grevy.xml import Node
 
 
 @dataclass(slots=True)

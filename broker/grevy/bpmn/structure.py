@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from grevy.bpmn.errors import quote
 from grevy.bpmn.grammar import BOOLEANS, GRAMMAR, Attribute, Shape
-from grevy.bpmn.reader import Node
-from grevy.bpmn.reading import Faults
+from grevy.xml import Faults, Node, quote
 
 _NUMBER: Final = re.compile(r"\s*[+-]?[0-9]+\s*")
 _REFERENCES: Final = frozenset(("outgoing", "flowNodeRef"))

@@ -8,9 +8,9 @@ from typing import TypeAlias
 from grevy.bpmn.extensions import extensions, read_job, read_script
 from grevy.bpmn.model import Element
 from grevy.bpmn.nodes import new_element
-from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import Reading
 from grevy.protocol.intents import BpmnElementType, BpmnEventType
+from grevy.xml import Node
 
 Reader: TypeAlias = Callable[[Node, Reading], Element]
 

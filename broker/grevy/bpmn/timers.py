@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from grevy.bpmn.cycle import parse_cycle
-from grevy.bpmn.errors import quote
 from grevy.bpmn.model import Timer, TimerKind
-from grevy.bpmn.reader import Node
 from grevy.bpmn.reading import Reading, content, is_expression
 from grevy.feel.temporal import parse_date_time, parse_duration
+from grevy.xml import Node, quote
 
 _PARSERS: Final[dict[TimerKind, Callable[[str], object]]] = {
     TimerKind.DATE: parse_date_time,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from grevy.bpmn.errors import quote
 from grevy.bpmn.model import Element, Text
-from grevy.bpmn.reading import Faults
 from grevy.bpmn.scopes import Draft
 from grevy.protocol.intents import BpmnElementType, BpmnEventType
+from grevy.xml import Faults, quote
 
 _EVENTS_BEHIND_GATEWAY: Final = (BpmnEventType.MESSAGE, BpmnEventType.TIMER)
 _NO_TRIGGER: Final = (BpmnEventType.NONE, BpmnEventType.UNSPECIFIED)

@@ -1,4 +1,4 @@
-"""Bytes that a stranger sent, into a small tree of what BPMN and Zeebe's extensions say.
+"""Bytes that a stranger sent, into a small tree of what a vocabulary has words for.
 
 The only module that knows lxml. What could hurt is refused before or while it is parsed: a document
 type (and with it every entity), encodings that hide one, too many bytes, elements, levels,
@@ -11,13 +11,11 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
 from lxml import etree
 
-from grevy.bpmn.errors import UnreadableXml, quote
 from grevy.protocol.limits import (
     RESOURCE_BYTES_MAX,
     XML_ATTRIBUTE_BYTES_MAX,
@@ -25,9 +23,8 @@ from grevy.protocol.limits import (
     XML_DEPTH_MAX,
     XML_ELEMENTS_MAX,
 )
-
-_BPMN: Final = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
-_ZEEBE: Final = "{http://camunda.org/schema/zeebe/1.0}"
+from grevy.xml.faults import UnreadableXml, quote
+from grevy.xml.node import Node
 
 _ENCODINGS: Final = frozenset(("utf-8", "ascii", "iso8859-1", "cp1252"))
 """Codecs, by Python's names, in which `<` is the byte that it looks like. UTF-16 is read when a
@@ -41,50 +38,22 @@ _NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
 _BEFORE_ROOT: Final = re.compile(r"(?:\s+|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
 
 
-@dataclass(slots=True, eq=False)
-class Node:
-    """An element.
+def read_xml(
+    xml: bytes, vocabulary: Mapping[str, str], *, elements_max: int = XML_ELEMENTS_MAX
+) -> Node:
+    """The root of the document; raises `UnreadableXml` for what is no XML, or not harmless.
 
-    `name` is the local name for BPMN, `zeebe:name` for Zeebe's, `{uri}name` for others (whose
-    content is left out), `{}name` without a namespace. `attributes` are those without a namespace;
-    `text` is its own text, that between its children included.
+    `vocabulary` has the namespaces whose elements are read, each with the prefix that their names
+    get in the tree.
     """
-
-    name: str
-    line: int
-    attributes: Mapping[str, str]
-    text: str
-    parent: Node | None
-    children: list[Node] = field(default_factory=list)
-
-    @property
-    def id(self) -> str:
-        """The element's id, or ""."""
-        return self.attributes.get("id", "")
-
-    def get(self, name: str) -> str:
-        """The value of an attribute, or ""."""
-        return self.attributes.get(name, "")
-
-    def all(self, name: str) -> list[Node]:
-        """The children of that name."""
-        return [child for child in self.children if child.name == name]
-
-    def first(self, name: str) -> Node | None:
-        """The first child of that name."""
-        return next((child for child in self.children if child.name == name), None)
-
-
-def read_xml(xml: bytes) -> Node:
-    """The root of the document; raises `UnreadableXml` for what is no XML, or not harmless."""
     if len(xml) > RESOURCE_BYTES_MAX:
         raise UnreadableXml(f"the file has {len(xml)} bytes; at most {RESOURCE_BYTES_MAX} are read")
     text = _decoded(xml)
     _refuse_document_type(text)
     # Cheap, and before any memory is spent: an element needs one '<', most need two.
-    if text.count("<") > 2 * XML_ELEMENTS_MAX:
-        raise UnreadableXml(f"the file has more than {XML_ELEMENTS_MAX} elements")
-    return _tree(_parsed(text))
+    if text.count("<") > 2 * elements_max:
+        raise UnreadableXml(f"the file has more than {elements_max} elements")
+    return _tree(_parsed(text), vocabulary, elements_max)
 
 
 def _decoded(xml: bytes) -> str:
@@ -149,21 +118,21 @@ def _parsed(text: str) -> etree._Element:
     return root
 
 
-def _tree(root: etree._Element) -> Node:
+def _tree(root: etree._Element, vocabulary: Mapping[str, str], elements_max: int) -> Node:
     """Copies what we read of the parser's tree, level by level."""
-    top = _node(root, None)
+    top = _node(root, None, vocabulary)
     waiting = [(root, top, 1)]
     elements = 1
     while waiting:
         element, node, depth = waiting.pop()
         elements += len(element)
-        if elements > XML_ELEMENTS_MAX:
-            raise UnreadableXml(f"the file has more than {XML_ELEMENTS_MAX} elements")
+        if elements > elements_max:
+            raise UnreadableXml(f"the file has more than {elements_max} elements")
         if depth >= XML_DEPTH_MAX:
             limit = f"more than {XML_DEPTH_MAX} elements inside each other"
             raise UnreadableXml(f"the file has {limit}", element.sourceline)
         for child in element:
-            copy = _node(child, node)
+            copy = _node(child, node, vocabulary)
             node.children.append(copy)
             if child.tail is not None and not child.tail.isspace():
                 node.text += child.tail
@@ -172,14 +141,15 @@ def _tree(root: etree._Element) -> Node:
     return top
 
 
-def _node(element: etree._Element, parent: Node | None) -> Node:
+def _node(element: etree._Element, parent: Node | None, vocabulary: Mapping[str, str]) -> Node:
     tag = str(element.tag)
-    if tag.startswith(_BPMN):
-        name = tag[len(_BPMN) :]
-    elif tag.startswith(_ZEEBE):
-        name = f"zeebe:{tag[len(_ZEEBE) :]}"
+    namespace, brace, local = tag[1:].partition("}")
+    if not brace:
+        name = f"{{}}{tag}"
+    elif namespace in vocabulary:
+        name = vocabulary[namespace] + local
     else:
-        name = tag if tag.startswith("{") else f"{{}}{tag}"
+        name = tag
     line = element.sourceline or 0
     return Node(name, line, _attributes(element, line), element.text or "", parent)
 
