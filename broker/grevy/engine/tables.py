@@ -209,7 +209,9 @@ class ClientSession(Struct, frozen=True, array_like=True, gc=False):
     seen: int
 
 
-ELEMENT_INSTANCES: Final = TableSpec(1, "element_instances", key=U64, value=ElementInstance)
+ELEMENT_INSTANCES: Final = TableSpec(
+    1, "element_instances", key=U64, value=ElementInstance, editable=True
+)
 CHILDREN: Final = TableSpec(2, "children", key=KeyOf(U64, U64), value=int, ordered=True)
 """(parent, child) → child."""
 

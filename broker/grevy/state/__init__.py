@@ -22,6 +22,7 @@ from grevy.state.checkpoint import (
     read_manifest,
     verified_image,
 )
+from grevy.state.editable import EditableTable
 from grevy.state.keys import BLOB, I64, TEXT, U64, Key, KeyOf, KeyPart
 from grevy.state.lmdb_backend import LmdbBackend
 from grevy.state.progress import Progress
@@ -39,6 +40,7 @@ __all__ = [
     "Backend",
     "CheckpointCorrupted",
     "CheckpointHandle",
+    "EditableTable",
     "Key",
     "KeyOf",
     "KeyPart",

@@ -12,9 +12,9 @@ What a table holds for a key, newest first:
 layers, and beside them a cache of what was read or stored lately: a read is one lookup in one dict,
 whatever the layer. In all of them None stands for a deleted or absent key.
 
-The two uppermost layers are lists of `Write`s, which all tables share: a write knows what was
-visible before it, so that dropping a layer means undoing its writes, newest first, and committing
-one means handing each of its writes to its table.
+The two uppermost layers are lists of `Write`s, which all tables share, beside what was visible
+before each of them: dropping a layer means undoing its writes, newest first, and committing one
+means handing each of its writes to its table.
 
 Committed writes stay in memory for some thousand writes and are then stored together: most
 elements, jobs and variables come, change and go within milliseconds, and so never reach the
@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from typing import Final, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from xxhash import xxh3_64_intdigest
 
@@ -49,24 +49,15 @@ class Missing(Enum):
 
 MISSING: Final = Missing.TOKEN
 
-Write: TypeAlias = "tuple[Layered, object, object, object]"
-"""A table, a key, what was visible before (`MISSING`: nothing was known) and what was written."""
+Unstored: TypeAlias = dict[Any, Any]
+"""What is committed of a table and not yet stored."""
+
+Write: TypeAlias = tuple[Unstored, object, object]
+"""A key and its value, and where they go at the commit."""
 
 
 class Layered(Protocol):
     """A table as the state sees it: what happens to its layers."""
-
-    @property
-    def commit(self) -> Callable[..., None]:
-        """Counts the value (second argument) of a key (first) among those to be stored."""
-        ...
-
-    @property
-    def undo(self) -> Callable[..., None]:
-        """Lets readers see for a key (first argument) what was visible before a write that is
-        dropped (second).
-        """
-        ...
 
     def store(self, txn: WriteTransaction) -> int:
         """Write to the backend what is unstored; return by how much the state hash grows (not cut
@@ -82,24 +73,30 @@ class Layered(Protocol):
 class Shared:
     """What the tables of a state have in common.
 
-    `writes`: those of the open step. `sealed`: those of each sealed step, oldest first. `skipped`:
-    deleted rows that scans have had to pass.
+    `writes`: those of the open step; `olds`: for each of them, what was visible before (`MISSING`:
+    nothing was known). `sealed`: both of each sealed step, oldest first. `undo`: by the identity of
+    a table's `Unstored`, its function that lets readers see again for a key what was visible
+    before. `owned`: what the open step may change in place, a dict for each table that allows it.
+    `skipped`: deleted rows that scans have had to pass.
     """
 
-    __slots__ = ("backend", "is_open", "sealed", "skipped", "writes")
+    __slots__ = ("backend", "is_open", "olds", "owned", "sealed", "skipped", "undo", "writes")
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.is_open = False
         self.writes: list[Write] = []
-        self.sealed: deque[Sequence[Write]] = deque()
+        self.olds: list[object] = []
+        self.sealed: deque[tuple[Sequence[Write], Sequence[object]]] = deque()
+        self.undo: dict[int, Callable[..., None]] = {}
+        self.owned: list[dict[Any, Any]] = []
         self.skipped = 0
 
-    def uncommitted(self, table: Layered) -> Iterator[object]:
+    def uncommitted(self, unstored: Unstored) -> Iterator[object]:
         """The keys that open and sealed steps have written to a table, some of them repeatedly."""
-        for writes in (*self.sealed, self.writes):
+        for writes in (*[writes for writes, _ in self.sealed], self.writes):
             for write in writes:
-                if write[0] is table:
+                if write[0] is unstored:
                     yield write[1]
 
 
@@ -125,6 +122,7 @@ class Layers(Generic[K, V]):
         "_decode",
         "_encode",
         "_is_tuple",
+        "_keep",
         "_live",
         "_live_max",
         "_log",
@@ -135,7 +133,6 @@ class Layers(Generic[K, V]):
         "_shared",
         "_transient",
         "_unstored",
-        "commit",
         "get",
     )
 
@@ -145,12 +142,10 @@ class Layers(Generic[K, V]):
     It is the lookup of the `_live` dict itself: a method around it would take twice the time.
     """
 
-    commit: Callable[[K, V | None], None]
-    """Count a value among those to be stored."""
-
     def __init__(self, spec: TableSpec[K, V], shared: Shared) -> None:
         self._shared = shared
         self._log = shared.writes.append
+        self._keep = shared.olds.append
         self._row = spec.key.row_encoder(spec.number)
         self._encode = spec.value_encoder()
         self._decode = spec.value_decoder()
@@ -166,7 +161,7 @@ class Layers(Generic[K, V]):
         self._order: LayerOrder[K] = LayerOrder(self._row, is_tuple=spec.key.is_tuple)
         self._note = self._order.note if spec.ordered else None
         self.get = self._live.__getitem__
-        self.commit = self._unstored.__setitem__
+        shared.undo[id(self._unstored)] = self._undo
 
     def has(self, key: K) -> bool:
         """Whether the key has a value."""
@@ -175,7 +170,8 @@ class Layers(Generic[K, V]):
     def put(self, key: K, value: V) -> None:
         """Set the value of a key. The value must not change afterwards, nor what it refers to."""
         assert self._shared.is_open, "writes belong to a step"
-        self._log((self, key, self._look(key, MISSING), value))
+        self._log((self._unstored, key, value))
+        self._keep(self._look(key, MISSING))
         self._live[key] = value
         if self._note is not None:
             self._note(key)
@@ -183,12 +179,13 @@ class Layers(Generic[K, V]):
     def delete(self, key: K) -> None:
         """Remove a key; one that is absent stays so."""
         assert self._shared.is_open, "writes belong to a step"
-        self._log((self, key, self._look(key, MISSING), None))
+        self._log((self._unstored, key, None))
+        self._keep(self._look(key, MISSING))
         self._live[key] = None
         if self._note is not None:
             self._note(key)
 
-    def undo(self, key: K, old: V | Missing | None) -> None:
+    def _undo(self, key: K, old: V | Missing | None) -> None:
         """Let readers see what was visible before a write that is dropped."""
         if old is MISSING:
             self._live.pop(key, None)
@@ -243,9 +240,7 @@ class Layers(Generic[K, V]):
         """
         unstored, look = self._unstored, self._look
         if self._note is not None:
-            for key, value in unstored.items():
-                if look(key) is value:
-                    self._order.forget(key)
+            self._order.forget({key for key, value in unstored.items() if look(key) is value})
         for key in self._transient:
             if look(key) is unstored[key]:
                 self._live.pop(key, None)
@@ -290,7 +285,7 @@ class Layers(Generic[K, V]):
         microsecond a key.
         """
         held = {key: self._live[key] for key in self._unstored}
-        uncommitted = cast("Iterator[K]", self._shared.uncommitted(self))
+        uncommitted = cast("Iterator[K]", self._shared.uncommitted(self._unstored))
         held |= {key: self._live[key] for key in uncommitted if key in self._live}
         self._live.clear()
         self._live.update(held)

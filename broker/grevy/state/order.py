@@ -5,7 +5,7 @@ is written.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -18,10 +18,14 @@ class LayerOrder(Generic[K]):
     """Keys, in groups with the same first part: almost every scan is for one such group, which has
     one key or few.
 
-    Keys of writes that were dropped may stay: whoever scans looks at the values anyway.
+    Keys of writes that were dropped may stay: whoever scans looks at the values anyway. Most keys
+    come and go before anybody scans, so what is written is only put on a list until then.
     """
 
-    __slots__ = ("_firsts", "_groups", "_is_tuple", "_sorted", "_to_row")
+    __slots__ = ("_firsts", "_groups", "_is_tuple", "_noted", "_sorted", "_to_row", "note")
+
+    note: Callable[[K], None]
+    """A key is written."""
 
     def __init__(self, to_row: Callable[[K], bytes], *, is_tuple: bool) -> None:
         """`is_tuple`: keys have several parts, and their order is the order of their rows."""
@@ -30,32 +34,21 @@ class LayerOrder(Generic[K]):
         self._groups: dict[KeyPart, dict[K, None]] = {}
         self._sorted: dict[KeyPart, list[K]] = {}
         self._firsts: list[KeyPart] | None = []
+        self._noted: list[K] = []
+        self.note = self._noted.append
 
-    def note(self, key: K) -> None:
-        """A key is written."""
-        first: Any = key[0] if self._is_tuple else key  # type: ignore[index]
-        group = self._groups.get(first)
-        if group is None:
-            self._groups[first] = {key: None}
-            self._firsts = None
-        elif key not in group:
-            group[key] = None
-            self._add_sorted(first, key)
-
-    def forget(self, key: K) -> None:
-        """A key needs no place any more."""
-        first: Any = key[0] if self._is_tuple else key  # type: ignore[index]
-        group = self._groups.get(first)
-        if group is None:
-            return
-        group.pop(key, None)
-        self._sorted.pop(first, None)
-        if not group:
-            del self._groups[first]
-            self._firsts = None
+    def forget(self, keys: Set[K]) -> None:
+        """Keys need no place any more."""
+        noted = self._noted
+        noted[:] = [key for key in noted if key not in keys]
+        if self._groups:
+            for key in keys:
+                self._drop(key)
 
     def group(self, first: KeyPart) -> list[K]:
         """The keys with this first part, in order; the list is not the caller's to change."""
+        if self._noted:
+            self._place()
         group = self._groups.get(first)
         if group is None:
             return []
@@ -77,6 +70,31 @@ class LayerOrder(Generic[K]):
         for first in islice(firsts, bisect_right(firsts, limit)):
             yield from self.group(first)
 
+    def _place(self) -> None:
+        """Put what was noted into the groups."""
+        groups = self._groups
+        for key in self._noted:
+            first: Any = key[0] if self._is_tuple else key  # type: ignore[index]
+            group = groups.get(first)
+            if group is None:
+                groups[first] = {key: None}
+                self._firsts = None
+            elif key not in group:
+                group[key] = None
+                self._add_sorted(first, key)
+        self._noted.clear()
+
+    def _drop(self, key: K) -> None:
+        first: Any = key[0] if self._is_tuple else key  # type: ignore[index]
+        group = self._groups.get(first)
+        if group is None:
+            return
+        group.pop(key, None)
+        self._sorted.pop(first, None)
+        if not group:
+            del self._groups[first]
+            self._firsts = None
+
     def _add_sorted(self, first: KeyPart, key: K) -> None:
         """A group that is looked at often mostly grows at its end: a queue of jobs, say."""
         found = self._sorted.get(first)
@@ -88,6 +106,8 @@ class LayerOrder(Generic[K]):
             del self._sorted[first]
 
     def _firsts_in_order(self) -> list[KeyPart]:
+        if self._noted:
+            self._place()
         if self._firsts is None:
             self._firsts = sorted(self._groups)
         return self._firsts

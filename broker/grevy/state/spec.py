@@ -22,7 +22,8 @@ class TableSpec(Generic[K, V]):
     """A table of the state. `number` names it on disk and in the state hash, so it never changes.
 
     `value` is a frozen `array_like` struct (a new field goes to the end and has a default), `int`,
-    `str` or `bytes`. Only an `ordered` table can be scanned.
+    `str` or `bytes`. Only an `ordered` table can be scanned. Values of an `editable` one are
+    structs that a step may change while it is open (`EditableTable`).
     """
 
     number: int
@@ -30,6 +31,7 @@ class TableSpec(Generic[K, V]):
     key: Key[K] = field(kw_only=True)
     value: type[V] = field(kw_only=True)
     ordered: bool = field(default=False, kw_only=True)
+    editable: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         assert 1 <= self.number <= TABLE_NUMBER_MAX, f"{self.name}: {self.number} is no number"

@@ -15,6 +15,7 @@ from grevy.protocol.limits import (
 )
 from grevy.state.backend import Backend, WriteTransaction
 from grevy.state.checkpoint import CheckpointHandle, restore
+from grevy.state.editable import EditableTable
 from grevy.state.layers import Layered, Shared, Write
 from grevy.state.progress import PROGRESS_KEY, Progress, encode_progress, read_progress
 from grevy.state.spec import TableSpec
@@ -102,9 +103,16 @@ class State:
         number = spec.number
         if number not in self._tables:
             self._specs[number] = spec
-            self._tables[number] = Table(spec, self._shared)
+            kind = EditableTable if spec.editable else Table
+            self._tables[number] = kind(spec, self._shared)
         assert self._specs[number] is spec, f"{spec.name}: table number {number} is taken"
         return cast("Table[K, V]", self._tables[number])
+
+    def editable_table(self, spec: TableSpec[K, V]) -> EditableTable[K, V]:
+        """The table that `spec` declares as editable."""
+        table = self.table(spec)
+        assert isinstance(table, EditableTable), f"{spec.name} is not declared as editable"
+        return table
 
     def begin(self) -> None:
         """Open a step; none may be open."""
@@ -113,13 +121,13 @@ class State:
 
     def rollback(self) -> None:
         """Drop the writes of the open step."""
-        _undo(self._end_step())
+        self._undo(*self._end_step())
 
     def seal(self) -> WriteSet:
         """End the open step; its writes stay readable and wait for `commit`."""
-        writes = self._end_step()
-        self._shared.sealed.append(writes)
-        return WriteSet(writes)
+        step = self._end_step()
+        self._shared.sealed.append(step)
+        return WriteSet(step[0])
 
     def commit(
         self,
@@ -141,9 +149,9 @@ class State:
         sealed = self._shared.sealed
         for write_set in write_sets:
             writes = write_set.writes
-            assert sealed.popleft() is writes, "steps are committed in the order of sealing"
-            for table, key, _, value in writes:
-                table.commit(key, value)
+            assert sealed.popleft()[0] is writes, "steps are committed in the order of sealing"
+            for unstored, key, value in writes:
+                unstored[key] = value
             self._unstored_writes += len(writes)
         self._unstored_bytes += entry_bytes
         self._applied_index = applied_index
@@ -162,7 +170,7 @@ class State:
         assert not self._shared.is_open, "a step is open"
         sealed = self._shared.sealed
         while sealed:
-            _undo(sealed.pop())
+            self._undo(*sealed.pop())
 
     def recompute_hash(self) -> int:
         """The hash from a scan of the whole committed content, for audits: `hash` must equal it."""
@@ -183,13 +191,21 @@ class State:
         """Close the backend. What is not in a checkpoint or in the log is gone."""
         self._backend.close()
 
-    def _end_step(self) -> Sequence[Write]:
+    def _end_step(self) -> tuple[Sequence[Write], Sequence[object]]:
         shared = self._shared
         assert shared.is_open, "no step is open"
         shared.is_open = False
-        writes = shared.writes.copy()
+        step = shared.writes.copy(), shared.olds.copy()
         shared.writes.clear()
-        return writes
+        shared.olds.clear()
+        for owned in shared.owned:
+            owned.clear()
+        return step
+
+    def _undo(self, writes: Sequence[Write], olds: Sequence[object]) -> None:
+        undo = self._shared.undo
+        for (unstored, key, _), old in zip(reversed(writes), reversed(olds), strict=True):
+            undo[id(unstored)](key, old)
 
     def _store(self) -> None:
         """Write to the backend what was committed since the last time."""
@@ -209,11 +225,6 @@ class State:
         progress = Progress(self._applied_index, self._applied_position, state_hash)
         txn.replace(PROGRESS_KEY, encode_progress(progress))
         return progress
-
-
-def _undo(writes: Sequence[Write]) -> None:
-    for table, key, old, _ in reversed(writes):
-        table.undo(key, old)
 
 
 def open_checkpoint(

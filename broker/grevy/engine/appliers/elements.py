@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec.structs import replace
-
 from grevy.engine.stores import Stores
 from grevy.engine.tables import ElementInstance, Lifecycle
 from grevy.protocol.intents import BpmnElementType, BpmnEventType
@@ -74,12 +72,7 @@ def apply_element_completed(stores: Stores, key: int, value: ProcessInstanceValu
     if value.bpmn_element_type is _EVENT_BASED_GATEWAY:
         stores.elements.count(scope, 0, 1)  # to the event that happened; no flow is taken
     elif value.bpmn_event_type is _TERMINATE:
-        instance = stores.elements.get(scope)
-        if instance is not None:
-            interrupted = replace(
-                instance, is_interrupted=True, active_flows=0, interrupted_by=value.element_id
-            )
-            stores.elements.put(interrupted)
+        stores.elements.interrupt(scope, value.element_id)
 
 
 def apply_element_terminating(stores: Stores, key: int, _value: ProcessInstanceValue) -> None:

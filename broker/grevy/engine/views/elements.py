@@ -14,7 +14,7 @@ class ElementsView:
     """Live element instances, their children and the tokens that wait at joins."""
 
     def __init__(self, state: State) -> None:
-        self._instances = state.table(ELEMENT_INSTANCES)
+        self._instances = state.editable_table(ELEMENT_INSTANCES)
         self._children = state.table(CHILDREN)
         self._flows_taken = state.table(FLOWS_TAKEN)
 
