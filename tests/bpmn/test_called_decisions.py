@@ -36,9 +36,7 @@ GOOD = called('decisionId="d" resultVariable="r"')
         ('bindingType="versionTag" versionTag="v1"', Binding.VERSION_TAG, "v1"),
     ],
 )
-def test_a_called_decision(
-    compiled: Compiled, attributes: str, binding: Binding, tag: str
-) -> None:
+def test_a_called_decision(compiled: Compiled, attributes: str, binding: Binding, tag: str) -> None:
     body = rule(called(f'decisionId="d" resultVariable="r" {attributes}'))
     task = compiled(body, "s>x>e").elements["x"]
     assert task.called_decision == CalledDecision("d", "r", binding, tag)

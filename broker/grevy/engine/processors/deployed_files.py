@@ -9,10 +9,8 @@ from typing import NamedTuple, TypeAlias
 from grevy.bpmn import InvalidModel, compile_processes
 from grevy.bpmn.model import Binding, Element, Process
 from grevy.dmn import InvalidDecisions, read_dmn
-from grevy.engine.behaviors.base import Stuck
-from grevy.engine.behaviors.expressions import evaluate_text
-from grevy.engine.behaviors.timers import Due, evaluate_timer
 from grevy.engine.processors.decision_deployment import GraphDefinition
+from grevy.engine.processors.start_events import Starts, evaluate_starts
 from grevy.engine.step import Step
 from grevy.protocol.limits import RESOURCE_BYTES_MAX
 from grevy.protocol.values import ResourceFile
@@ -23,15 +21,12 @@ class RefusedDeployment(Exception):
 
 
 class ProcessDefinition(NamedTuple):
-    """A process of the deployment, with when its start timers first fire and the messages its start
-    events wait for.
-    """
+    """A process of the deployment, with what its start events wait for."""
 
     file: ResourceFile
     checksum: bytes
     model: Process
-    timers: list[tuple[Element, Due]]
-    messages: list[tuple[Element, str]]
+    starts: Starts
 
 
 Definition: TypeAlias = ProcessDefinition | GraphDefinition
@@ -83,31 +78,17 @@ def _read_file(step: Step, file: ResourceFile) -> list[Definition]:
             return [GraphDefinition(file, checksum, read_dmn(file.resource))]
         except InvalidDecisions as error:
             raise RefusedDeployment(f"'{name}': {error}") from None
-    return [
-        _evaluate_starts(step, file, checksum, model)
-        for model in compile_processes(name, file.resource)
-    ]
+    definitions: list[Definition] = []
+    for model in compile_processes(name, file.resource):
+        starts = evaluate_starts(step, model)
+        for start, fault in starts.faults:
+            raise RefusedDeployment(_fault_at(file, start, fault))
+        definitions.append(ProcessDefinition(file, checksum, model, starts))
+    return definitions
 
 
-def _evaluate_starts(
-    step: Step, file: ResourceFile, checksum: bytes, model: Process
-) -> ProcessDefinition:
-    timers, messages = [], []
-    for start in reversed(model.root.start_events):  # the order in which Zeebe opens them
-        try:
-            if start.timer is not None:
-                timers.append((start, evaluate_timer(step, start.timer, -1)))
-            elif start.message is not None:
-                messages.append((start, evaluate_text(step, start.message.name, -1)))
-        except Stuck as stuck:
-            raise _fault_at(file, start, stuck.message) from None
-    return ProcessDefinition(file, checksum, model, timers, messages)
-
-
-def _fault_at(file: ResourceFile, element: Element, fault: str) -> RefusedDeployment:
-    return RefusedDeployment(
-        f"'{file.resource_name}': - Element: {element.id}\n    - ERROR: {fault}"
-    )
+def _fault_at(file: ResourceFile, element: Element, fault: str) -> str:
+    return f"'{file.resource_name}': - Element: {element.id}\n    - ERROR: {fault}"
 
 
 def _duplicates(definitions: list[Definition]) -> list[str]:
@@ -146,5 +127,5 @@ def _missing_decisions(definitions: list[Definition]) -> list[str]:
             decision_id = called.decision_id
             if isinstance(decision_id, str) and ("decision", decision_id) not in there:
                 fault = f"Expected to find decision '{decision_id}' in this deployment"
-                faults.append(str(_fault_at(definition.file, element, fault)))
+                faults.append(_fault_at(definition.file, element, fault))
     return faults

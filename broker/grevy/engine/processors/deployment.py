@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from grevy.engine.behaviors.events import create_timer
-from grevy.engine.behaviors.process_starts import root_value
 from grevy.engine.processors.decision_deployment import (
     DeployedGraph,
     GraphDefinition,
@@ -17,20 +15,10 @@ from grevy.engine.processors.deployed_files import (
     RefusedDeployment,
     read_files,
 )
+from grevy.engine.processors.start_events import close_starts, open_starts
 from grevy.engine.step import Command, Step
-from grevy.protocol.intents import (
-    DeploymentIntent,
-    MessageStartEventSubscriptionIntent,
-    ProcessIntent,
-    RejectionType,
-    TimerIntent,
-)
-from grevy.protocol.values import (
-    DeploymentValue,
-    MessageStartEventSubscriptionValue,
-    ProcessMetadata,
-    ProcessValue,
-)
+from grevy.protocol.intents import DeploymentIntent, ProcessIntent, RejectionType
+from grevy.protocol.values import DeploymentValue, ProcessMetadata, ProcessValue
 
 
 def create_deployment(step: Step, command: Command) -> None:
@@ -63,7 +51,7 @@ def create_deployment(step: Step, command: Command) -> None:
     step.answer(DeploymentIntent.CREATED, key, created)
     if is_new:
         for definition, entry in processes:
-            _open_starts(step, definition, entry)
+            _start(step, definition, entry)
 
 
 def _is_known(step: Step, definition: Definition) -> bool:
@@ -105,7 +93,7 @@ def _deploy(step: Step, definition: ProcessDefinition, deployment_key: int) -> P
     key = step.next_key()
     value = ProcessValue(
         bpmn_process_id=model.id,
-        version=step.views.processes.latest_version(model.id) + 1,
+        version=step.views.processes.next_version(model.id),
         process_definition_key=key,
         resource_name=definition.file.resource_name,
         resource=definition.file.resource,
@@ -117,31 +105,12 @@ def _deploy(step: Step, definition: ProcessDefinition, deployment_key: int) -> P
     return _metadata(value, is_duplicate=False)
 
 
-def _open_starts(step: Step, definition: ProcessDefinition, entry: ProcessMetadata) -> None:
+def _start(step: Step, definition: ProcessDefinition, entry: ProcessMetadata) -> None:
     """Only the newest version's start events wait."""
-    key = entry.process_definition_key
-    if entry.version > 1:
-        previous = step.views.processes.find(entry.bpmn_process_id, entry.version - 1)
-        if previous is not None:
-            _close_starts(step, previous.process_definition_key)
-    for start, name in definition.messages:
-        subscription = MessageStartEventSubscriptionValue(
-            process_definition_key=key,
-            bpmn_process_id=entry.bpmn_process_id,
-            start_event_id=start.id,
-            message_name=name,
-        )
-        intent = MessageStartEventSubscriptionIntent.CREATED
-        step.event(intent, step.next_key(), subscription)
-    process = step.views.processes.get(key)
-    assert process is not None, key
-    for start, due in definition.timers:
-        create_timer(step, start, due, root_value(process, -1), -1)
-
-
-def _close_starts(step: Step, process_definition_key: int) -> None:
-    for subscription in step.views.subscriptions.start_events_of(process_definition_key):
-        intent = MessageStartEventSubscriptionIntent.DELETED
-        step.event(intent, subscription.key, subscription.value)
-    for timer in step.views.timers.of(-process_definition_key):
-        step.event(TimerIntent.CANCELED, timer.key, timer.value)
+    processes = step.views.processes
+    previous = processes.before(entry.bpmn_process_id, entry.version)
+    if previous is not None:
+        close_starts(step, previous.process_definition_key)
+    process = processes.get(entry.process_definition_key)
+    assert process is not None, entry.process_definition_key
+    open_starts(step, process, definition.starts)

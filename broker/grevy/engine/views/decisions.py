@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grevy.engine.decision_tables import (
+from grevy.engine.resource_tables import (
     DECISION_GRAPH_VERSIONS,
     DECISION_GRAPHS,
     DECISION_TAGS,

@@ -100,9 +100,7 @@ _EVALUATED_DECISION: Final[Fields] = {
 
 VALUES: Final[dict[ValueType, Fields]] = {
     ValueType.DEPLOYMENT: {
-        **_fields(
-            keyword="tenantId", long="deploymentKey", opaque="formMetadata resourceMetadata"
-        ),
+        **_fields(keyword="tenantId", long="deploymentKey", opaque="formMetadata resourceMetadata"),
         "resources": {"properties": _fields(keyword="resourceName", binary="resource")},
         "processesMetadata": {"properties": _PROCESS_METADATA},
         "decisionsMetadata": {"properties": _DECISION},

@@ -1,4 +1,4 @@
-"""The tables of decisions: requirement graphs with their files, and the decisions in them."""
+"""The tables of decisions and their graphs, and of what the deletion of processes has to know."""
 
 from __future__ import annotations
 
@@ -29,3 +29,9 @@ DECISIONS_OF_DEPLOYMENT: Final = TableSpec(
 
 DECISION_TAGS: Final = TableSpec(40, "decision_tags", key=KeyOf(TEXT, TEXT), value=int)
 """(decision id, version tag) → the newest decision that was deployed with it."""
+
+VERSIONS_GIVEN_OUT: Final = TableSpec(41, "versions_given_out", key=TEXT, value=int)
+"""Process id → the highest version that it ever had, where that one was deleted."""
+
+INSTANCES_RUNNING: Final = TableSpec(42, "instances_running", key=U64, value=int)
+"""Process definition → how many of its instances live; no row for none."""
