@@ -8,6 +8,9 @@ What is in a cell or a box is FEEL (`grevy.feel`), compiled when the resource is
 reads a clock or knows the engine.
 """
 
+from grevy.dmn.errors import InvalidDecisions
+from grevy.dmn.graph import DecisionGraph, DecisionInfo
+from grevy.dmn.reader import read_dmn
 from grevy.dmn.results import (
     DecisionResult,
     EvaluatedDecision,
@@ -17,9 +20,13 @@ from grevy.dmn.results import (
 )
 
 __all__ = [
+    "DecisionGraph",
+    "DecisionInfo",
     "DecisionResult",
     "EvaluatedDecision",
     "EvaluatedInput",
     "EvaluatedOutput",
+    "InvalidDecisions",
     "MatchedRule",
+    "read_dmn",
 ]

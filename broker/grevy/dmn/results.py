@@ -47,7 +47,9 @@ class EvaluatedDecision(Struct, frozen=True, gc=False):
 class DecisionResult(Struct, frozen=True, gc=False):
     """The result of a decision: its output as JSON, and all that was evaluated for it.
 
-    With a `failure` there is no output; `failed_decision_id` says which decision it was.
+    With a `failure`, a sentence that is complete by itself, the output is null;
+    `failed_decision_id` says which decision it was. It is the last in `evaluated`, with what there
+    is to tell of it.
     """
 
     output: bytes

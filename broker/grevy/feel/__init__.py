@@ -10,17 +10,32 @@ a budget and so always ends (`budget`). `temporal` has durations and date-times 
 here reads a clock, and nothing is ever handed to `eval`.
 """
 
+from grevy.feel.constants import Constant, ConstantTests, parse_cell, parse_entry
 from grevy.feel.entries import arranged
-from grevy.feel.errors import FeelFormatError, FeelSyntaxError
+from grevy.feel.errors import EvaluationFailed, FeelFormatError, FeelSyntaxError
 from grevy.feel.expression import Evaluation, Expression, parse_expression, parse_unary_tests
 from grevy.feel.json_codec import from_json, json_double, to_json
 from grevy.feel.moments import Duration, FeelDate, FeelDateTime, FeelTime, Period
-from grevy.feel.scope import FeelWarning, Lookup
-from grevy.feel.values import FeelFunction, FeelRange, Value, type_name
+from grevy.feel.scope import INPUT, FeelWarning, Lookup, Scope
+from grevy.feel.session import Session
+from grevy.feel.text import shown
+from grevy.feel.values import (
+    FeelFunction,
+    FeelRange,
+    Value,
+    feel_type,
+    order_class,
+    sort_key,
+    type_name,
+)
 
 __all__ = [
+    "INPUT",
+    "Constant",
+    "ConstantTests",
     "Duration",
     "Evaluation",
+    "EvaluationFailed",
     "Expression",
     "FeelDate",
     "FeelDateTime",
@@ -32,12 +47,20 @@ __all__ = [
     "FeelWarning",
     "Lookup",
     "Period",
+    "Scope",
+    "Session",
     "Value",
     "arranged",
+    "feel_type",
     "from_json",
     "json_double",
+    "order_class",
+    "parse_cell",
+    "parse_entry",
     "parse_expression",
     "parse_unary_tests",
+    "shown",
+    "sort_key",
     "to_json",
     "type_name",
 ]

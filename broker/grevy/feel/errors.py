@@ -3,6 +3,7 @@
     ValueError
     ├── FeelSyntaxError      the expression is not FEEL; the writer of the process has to change it
     └── FeelFormatError      a value (JSON, ISO 8601 text) cannot be read or written
+    EvaluationFailed         an expression of a session has no value; the text says why
     EvaluationStopped        inside the room only: unwinds an evaluation that cannot give a value
 
 Bad data raises none of these: it becomes null with a `FeelWarning`.
@@ -49,6 +50,12 @@ class EvaluationStopped(Exception):
         super().__init__(reason)
         self.reason = reason
         self.is_assertion = is_assertion
+
+
+class EvaluationFailed(Exception):
+    """An expression of a `Session` has no value: a budget is used up, or `assert` failed. The
+    message is complete by itself.
+    """
 
 
 def quote(text: str, chars_max: int = 200) -> str:

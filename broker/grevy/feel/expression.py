@@ -9,7 +9,7 @@ from grevy.feel import ast
 from grevy.feel.compiler import compile_node
 from grevy.feel.errors import EvaluationStopped, quote
 from grevy.feel.parser import parse
-from grevy.feel.scope import FeelWarning, Lookup, Run, Scope
+from grevy.feel.scope import Code, FeelWarning, Lookup, Run, Scope
 from grevy.feel.values import Value, check_result
 from grevy.feel.variables import free_names
 from grevy.ports import Entropy
@@ -63,18 +63,28 @@ class Expression:
             if type(value) in (list, dict):
                 check_result(value)
         except EvaluationStopped as stop:
-            return Evaluation(None, tuple(run.warnings), self._failure(stop))
+            return Evaluation(None, tuple(run.warnings), failure_text(self.text, stop))
         return Evaluation(value, tuple(run.warnings), None)
 
-    def _failure(self, stop: EvaluationStopped) -> str:
-        if stop.is_assertion:
-            return (
-                f"Assertion failure on evaluate the expression '{quote(self.text)}': {stop.reason}"
-            )
-        return f"failed to evaluate expression '{quote(self.text)}': {stop.reason}"
+    @property
+    def code(self) -> Code:
+        """The closure, for whoever brings a scope; it raises `EvaluationStopped`."""
+        return self._code
+
+    @property
+    def height(self) -> int:
+        """What `code` uses of the depth of calls."""
+        return self._height
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
+
+
+def failure_text(text: str, stop: EvaluationStopped) -> str:
+    """Why the expression has no value."""
+    if stop.is_assertion:
+        return f"Assertion failure on evaluate the expression '{quote(text)}': {stop.reason}"
+    return f"failed to evaluate expression '{quote(text)}': {stop.reason}"
 
 
 def parse_expression(text: str, names: Iterable[str] = ()) -> Expression:

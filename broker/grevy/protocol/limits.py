@@ -82,6 +82,27 @@ XML_ATTRIBUTES_MAX: Final = 100
 MODEL_FEEL_CHARS_MAX: Final = 256 * 1024
 """All different FEEL expressions of a BPMN file: some thousands; 20 µs a character to compile."""
 
+DMN_ELEMENTS_MAX: Final = 200_000
+"""Elements in a DMN file: a rule of a decision table has two for each cell, so 5,000 rules of four
+have 50,000.
+"""
+
+DMN_FEEL_CHARS_MAX: Final = 512 * 1024
+"""All different FEEL expressions of a DMN file; 10 µs a character to parse."""
+
+DMN_STEPS_MAX: Final = 1_000_000
+"""Steps of FEEL in one evaluation of a decision with all that it requires, cells of rules that are
+tried among them: some 400 ms at the worst.
+"""
+
+DMN_EVALUATIONS_MAX: Final = 1_000
+"""Decisions that one evaluation reports. One that several others require is reported for each of
+them, as in Zeebe, so that their number can double with each level.
+"""
+
+DMN_RESULT_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Inputs and outputs that one evaluation reports, as JSON; the result is a value of the log."""
+
 REQUESTS_REMEMBERED: Final = 8_192
 """Answers kept for each client: as many requests may be in flight and still be repeated safely."""
 

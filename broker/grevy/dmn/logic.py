@@ -1,0 +1,195 @@
+"""The logic of decisions, compiled: boxed expressions, each with what it gives in a scope.
+
+Decision tables are in `tables`. Boxes may hold boxes; each level goes down the session's depth, so
+that no nesting of models outgrows Python's stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from grevy.dmn.sitting import Sitting, Trace
+from grevy.dmn.types import Type, check_type
+from grevy.feel import (
+    EvaluationFailed,
+    Expression,
+    FeelFunction,
+    Scope,
+    Value,
+    arranged,
+)
+
+LEVEL: int = 2
+"""What a box in a box uses of the depth of calls."""
+
+
+class Logic(Protocol):
+    """A boxed expression. `kind` is the word of records for it."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def evaluate(self, sitting: Sitting, scope: Scope, trace: Trace | None) -> Value:
+        """The value; raises `EvaluationFailed`. What there is to report goes into `trace`."""
+        ...
+
+
+class Literal(Struct, frozen=True):
+    """An expression."""
+
+    expression: Expression
+    kind: str = "LITERAL_EXPRESSION"
+
+    def evaluate(self, sitting: Sitting, scope: Scope, _trace: Trace | None) -> Value:
+        """See `Logic`."""
+        return sitting.session.evaluate(self.expression, scope)
+
+
+class Context(Struct, frozen=True):
+    """Named entries, each of which sees those before it; with a `result` that is the value."""
+
+    entries: tuple[tuple[str, Logic], ...]
+    result: Logic | None
+    kind: str = "CONTEXT"
+
+    def evaluate(self, sitting: Sitting, scope: Scope, _trace: Trace | None) -> Value:
+        """See `Logic`."""
+        session = sitting.session
+        found: dict[str, Value] = {}
+        try:
+            session.enter(LEVEL)
+            for name, logic in self.entries:
+                found[name] = logic.evaluate(sitting, session.scope(found, scope), None)
+            if self.result is not None:
+                return self.result.evaluate(sitting, session.scope(found, scope), None)
+        finally:
+            session.leave(LEVEL)
+        return arranged(
+            {name: value for name, value in found.items() if not isinstance(value, FeelFunction)}
+        )
+
+
+class Items(Struct, frozen=True):
+    """A list."""
+
+    items: tuple[Logic, ...]
+    kind: str = "LIST"
+
+    def evaluate(self, sitting: Sitting, scope: Scope, _trace: Trace | None) -> Value:
+        """See `Logic`."""
+        return _all(self.items, sitting, scope)
+
+
+class Relation(Struct, frozen=True):
+    """A list of contexts with the same keys."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Logic, ...], ...]
+    kind: str = "RELATION"
+
+    def evaluate(self, sitting: Sitting, scope: Scope, _trace: Trace | None) -> Value:
+        """See `Logic`."""
+        return [
+            arranged(dict(zip(self.columns, _all(row, sitting, scope), strict=True)))
+            for row in self.rows
+        ]
+
+
+class Parameter(Struct, frozen=True):
+    """What a function takes."""
+
+    name: str
+    type: Type | None = None
+
+
+class Function(Struct, frozen=True):
+    """A function that a context defines; it sees the scope in which it stands."""
+
+    parameters: tuple[Parameter, ...]
+    body: Logic
+    kind: str = "FUNCTION"
+
+    def evaluate(self, sitting: Sitting, scope: Scope, _trace: Trace | None) -> Value:
+        """See `Logic`."""
+        names = tuple(parameter.name for parameter in self.parameters)
+
+        def invoke(values: list[Value]) -> Value:
+            inner = sitting.session.scope(dict(zip(names, values, strict=True)), scope)
+            return tolerant(sitting, self.body, inner)
+
+        return FeelFunction(names, invoke)
+
+
+class Callee(Protocol):
+    """A business knowledge model, or a decision service."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]: ...
+
+    def call(self, sitting: Sitting, values: dict[str, Value]) -> Value:
+        """The value for a value of each parameter; raises `EvaluationFailed`."""
+        ...
+
+
+class Invocation(Struct, frozen=True):
+    """A call with named arguments. Those that are no parameters are evaluated for nothing."""
+
+    callee: Callee
+    bindings: tuple[tuple[str, Logic], ...]
+    kind: str = "INVOCATION"
+
+    def evaluate(self, sitting: Sitting, scope: Scope, _trace: Trace | None) -> Value:
+        """See `Logic`."""
+        values = {name: logic.evaluate(sitting, scope, None) for name, logic in self.bindings}
+        arguments = {}
+        for parameter in self.callee.parameters:
+            if parameter.name not in values:
+                raise EvaluationFailed(f"no parameter found with name '{parameter.name}'")
+            arguments[parameter.name] = value = values[parameter.name]
+            check_type(parameter.type, value)
+        return self.callee.call(sitting, arguments)
+
+
+def function_of(sitting: Sitting, callee: Callee) -> FeelFunction:
+    """What FEEL can call: null for arguments of a wrong type, and when it fails."""
+    parameters = callee.parameters
+
+    def invoke(values: list[Value]) -> Value:
+        session = sitting.session
+        session.charge(1)
+        try:
+            for parameter, value in zip(parameters, values, strict=True):
+                check_type(parameter.type, value)
+            arguments = {p.name: value for p, value in zip(parameters, values, strict=True)}
+            return callee.call(sitting, arguments)
+        except EvaluationFailed:
+            session.charge(0)
+            return None
+
+    return FeelFunction(tuple(parameter.name for parameter in parameters), invoke)
+
+
+def tolerant(sitting: Sitting, logic: Logic, scope: Scope) -> Value:
+    """The value where FEEL asks for it: null when it fails, unless the budget is used up."""
+    session = sitting.session
+    session.charge(1)
+    try:
+        session.enter(LEVEL)
+        return logic.evaluate(sitting, scope, None)
+    except EvaluationFailed:
+        session.charge(0)
+        return None
+    finally:
+        session.leave(LEVEL)
+
+
+def _all(items: Sequence[Logic], sitting: Sitting, scope: Scope) -> list[Value]:
+    session = sitting.session
+    try:
+        session.enter(LEVEL)
+        return [item.evaluate(sitting, scope, None) for item in items]
+    finally:
+        session.leave(LEVEL)

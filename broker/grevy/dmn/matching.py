@@ -1,0 +1,222 @@
+"""Which rules of a decision table match: an index over their tests against constants, and a walk
+over the few rules that are left to try.
+
+Sets of rules are ints with a bit for each. A column knows, for a value, the rules whose cell holds:
+by a hash for constants that the input is equal to, by bisection for ranges. Cells with anything
+else in them hold as far as the index can say; they are evaluated as they would be without it: rule
+by rule, cell by cell, and not after a cell that does not hold. For they can fail.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Final, TypeAlias
+
+from grevy.feel import (
+    INPUT,
+    ConstantTests,
+    Expression,
+    FeelRange,
+    Scope,
+    Session,
+    Value,
+    order_class,
+    sort_key,
+)
+from grevy.feel.budget import Budget
+from grevy.feel.values import SortKey, identity
+
+Cell: TypeAlias = ConstantTests | Expression
+
+_TOGGLES_MAX: Final = 16
+"""Changes between two sets of an order that are kept whole."""
+
+
+class Matcher:
+    """The rules of a table, by their cells."""
+
+    __slots__ = ("_all", "_columns", "_open")
+
+    def __init__(self, rows: Sequence[Sequence[Cell]], width: int) -> None:
+        """Rows with fewer cells than `width` hold for any value of the rest."""
+        self._all = (1 << len(rows)) - 1
+        self._columns = tuple(
+            _Column([row[at] if at < len(row) else ConstantTests(is_any=True) for row in rows])
+            for at in range(width)
+        )
+        self._open = [
+            tuple((at, cell) for at, cell in enumerate(row[:width]) if isinstance(cell, Expression))
+            for row in rows
+        ]
+
+    def matches(self, session: Session, values: Sequence[Value], scope: Scope) -> list[int]:
+        """The indexes of the rules that match, in their order. Raises `EvaluationFailed`."""
+        alive, tried = self._all, 0
+        reached = []
+        session.charge(len(self._columns))
+        for column, value in zip(self._columns, values, strict=True):
+            reached.append(alive)
+            tried |= alive & column.open
+            alive &= column.holding(value, session)
+        if tried:
+            inputs = [session.scope({INPUT: value}, scope) for value in values]
+            for rule in bits(tried):
+                if not self._holds(session, rule, reached, inputs):
+                    alive &= ~(1 << rule)
+        return list(bits(alive))
+
+    def _holds(self, session: Session, rule: int, reached: list[int], inputs: list[Scope]) -> bool:
+        for at, cell in self._open[rule]:
+            if not reached[at] >> rule & 1:
+                return False
+            session.charge(1)
+            if session.evaluate(cell, inputs[at]) is not True:
+                return False
+        return True
+
+
+class _Column:
+    """The cells of one input."""
+
+    __slots__ = ("_always", "_equal", "_orders", "open")
+
+    def __init__(self, cells: Iterable[Cell]) -> None:
+        self._always = 0
+        self.open = 0
+        equal: dict[Hashable, list[int]] = {}
+        ranges: dict[str, list[tuple[int, list[FeelRange]]]] = {}
+        for rule, cell in enumerate(cells):
+            if isinstance(cell, Expression):
+                self.open |= 1 << rule
+            elif cell.is_any:
+                self._always |= 1 << rule
+            else:
+                for value in cell.values:
+                    equal.setdefault(_key(value), []).append(rule)
+                for kind, spans in _by_order(cell.ranges).items():
+                    ranges.setdefault(kind, []).append((rule, spans))
+        self._equal = {key: _set(rules) for key, rules in equal.items()}
+        self._orders = {kind: _Order(spans) for kind, spans in ranges.items()}
+
+    def holding(self, value: Value, session: Session) -> int:
+        """The rules whose cell holds for the value, as far as constants can say."""
+        found = self._always | self.open
+        if isinstance(value, list | dict):
+            return found
+        if self._equal:
+            found |= self._equal.get(session.identity(value), 0)
+        if self._orders:
+            order = self._orders.get(order_class(value) or "")
+            if order is not None:
+                found |= order.around(sort_key(value))
+        return found
+
+
+class _Order:
+    """Ranges of values that can be ordered.
+
+    The bounds cut the order into segments: what lies before the first bound, that bound, what lies
+    between it and the second one, and so on. The set of rules of a segment is kept for some, and
+    made for the others from the one before.
+    """
+
+    __slots__ = ("_bounds", "_kept", "_places", "_toggles")
+
+    def __init__(self, rules: list[tuple[int, list[FeelRange]]]) -> None:
+        keys = {
+            sort_key(bound)
+            for _, spans in rules
+            for span in spans
+            for bound in (span.start, span.end)
+            if bound is not None
+        }
+        self._bounds: list[SortKey] = sorted(keys)
+        toggles: list[list[int]] = [[] for _ in range(2 * len(self._bounds) + 2)]
+        for rule, spans in rules:
+            for first, last in _merged(self._segments(span) for span in spans):
+                toggles[first].append(rule)
+                toggles[last + 1].append(rule)
+        self._toggles = list(map(tuple, toggles))
+        self._places: list[int] = []
+        self._kept: list[int] = []
+        self._keep_some()
+
+    def around(self, key: SortKey) -> int:
+        """The rules with a range that has the value in it."""
+        at = bisect_left(self._bounds, key)
+        is_bound = at < len(self._bounds) and self._bounds[at] == key
+        segment = 2 * at + is_bound
+        place = bisect_right(self._places, segment) - 1
+        found = self._kept[place]
+        for later in range(self._places[place] + 1, segment + 1):
+            for rule in self._toggles[later]:
+                found ^= 1 << rule
+        return found
+
+    def _keep_some(self) -> None:
+        found = changes = 0
+        for segment, toggles in enumerate(self._toggles):
+            for rule in toggles:
+                found ^= 1 << rule
+            changes += len(toggles)
+            if segment == 0 or changes > _TOGGLES_MAX:
+                self._places.append(segment)
+                self._kept.append(found)
+                changes = 0
+
+    def _segments(self, span: FeelRange) -> tuple[int, int]:
+        """The first and the last segment of a range."""
+        first, last = 0, 2 * len(self._bounds)
+        if span.start is not None:
+            first = self._place(span.start) + (0 if span.is_start_closed else 1)
+        if span.end is not None:
+            last = self._place(span.end) - (0 if span.is_end_closed else 1)
+        return first, last
+
+    def _place(self, bound: Value) -> int:
+        return 2 * bisect_left(self._bounds, sort_key(bound)) + 1
+
+
+def bits(rules: int) -> Iterator[int]:
+    """The rules of a set, in their order."""
+    while rules:
+        lowest = rules & -rules
+        yield lowest.bit_length() - 1
+        rules ^= lowest
+
+
+def _set(rules: Iterable[int]) -> int:
+    found = 0
+    for rule in rules:
+        found |= 1 << rule
+    return found
+
+
+def _key(value: Value) -> Hashable:
+    return identity(value, Budget())  # constants have no parts, and cost nothing
+
+
+def _by_order(ranges: Iterable[FeelRange]) -> dict[str, list[FeelRange]]:
+    """The ranges by what they order; those that order nothing hold nothing."""
+    found: dict[str, list[FeelRange]] = {}
+    for span in ranges:
+        kinds = {order_class(bound) for bound in (span.start, span.end) if bound is not None}
+        if len(kinds) == 1:
+            kind = kinds.pop()
+            if kind is not None:
+                found.setdefault(kind, []).append(span)
+    return found
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans without those that are empty, joined where they overlap."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if first > last:
+            continue
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found

@@ -1,0 +1,66 @@
+"""One evaluation of a decision: what is shared by all that is evaluated for it, and its report."""
+
+from __future__ import annotations
+
+from grevy.dmn.results import EvaluatedDecision, EvaluatedInput, MatchedRule
+from grevy.feel import EvaluationFailed, FeelFormatError, Session, Value, to_json
+from grevy.protocol.limits import DMN_EVALUATIONS_MAX, DMN_RESULT_BYTES_MAX
+
+
+class Trace:
+    """What is reported of the decision table that is the logic of a decision."""
+
+    __slots__ = ("inputs", "rules")
+
+    def __init__(self) -> None:
+        self.inputs: tuple[EvaluatedInput, ...] = ()
+        self.rules: tuple[MatchedRule, ...] = ()
+
+
+class Sitting:
+    """The session of FEEL, and the decisions that were evaluated in it. What is reported has a
+    limit, as one large variable may be the output of a thousand rules.
+    """
+
+    __slots__ = ("_bytes", "evaluated", "session")
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.evaluated: list[EvaluatedDecision] = []
+        self._bytes = 0
+
+    def json(self, value: Value) -> bytes:
+        """A value as the report shows it; raises `EvaluationFailed` when there is no room."""
+        try:
+            text = to_json(value)
+        except FeelFormatError as error:
+            raise EvaluationFailed(str(error)) from None
+        return self.count(text)
+
+    def count(self, text: bytes) -> bytes:
+        """Counts what the report shows; raises `EvaluationFailed` when there is no room."""
+        self._bytes += len(text)
+        if self._bytes > DMN_RESULT_BYTES_MAX:
+            raise EvaluationFailed(
+                f"its inputs and outputs have more than {DMN_RESULT_BYTES_MAX} bytes"
+            )
+        return text
+
+    def report(self, decision: EvaluatedDecision) -> None:
+        """Reports a decision; raises `EvaluationFailed` when there are too many."""
+        if len(self.evaluated) >= DMN_EVALUATIONS_MAX:
+            raise EvaluationFailed(f"it evaluates more than {DMN_EVALUATIONS_MAX} decisions")
+        self.evaluated.append(decision)
+
+    def repeat(self, start: int, end: int) -> None:
+        """Reports decisions again, from one place of the report to another."""
+        if len(self.evaluated) + end - start > DMN_EVALUATIONS_MAX:
+            raise EvaluationFailed(f"it evaluates more than {DMN_EVALUATIONS_MAX} decisions")
+        for decision in self.evaluated[start:end]:
+            self.count(decision.output)
+            for value in decision.inputs:
+                self.count(value.value)
+            for rule in decision.matched_rules:
+                for output in rule.outputs:
+                    self.count(output.value)
+            self.evaluated.append(decision)

@@ -1,0 +1,70 @@
+"""Several expressions over the same variables: each variable is decoded once, and one budget is
+theirs together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+from grevy.feel.errors import EvaluationFailed, EvaluationStopped
+from grevy.feel.expression import Expression, failure_text
+from grevy.feel.scope import Lookup, Run, Scope
+from grevy.feel.values import Value, check_result, identity
+from grevy.ports import Entropy
+
+
+class Session:
+    """What belongs together in time: the evaluation of a decision with all that it requires."""
+
+    __slots__ = ("_run", "root")
+
+    def __init__(
+        self, lookup: Lookup, now_ms: int, *, steps: int, entropy: Entropy | None = None
+    ) -> None:
+        """As for `Expression.evaluate`; `steps` is the budget of all that is evaluated."""
+        self._run = Run(lookup, now_ms, entropy)
+        self._run.steps = steps
+        self.root = Scope({}, None, self._run)
+
+    def scope(self, names: Mapping[str, Value], parent: Scope | None = None) -> Scope:
+        """Names that come before those of `parent`, or of the variables."""
+        return Scope(dict(names), parent or self.root, self._run)
+
+    def evaluate(self, expression: Expression, scope: Scope) -> Value:
+        """The value; raises `EvaluationFailed` when there is none."""
+        run, height = self._run, expression.height
+        try:
+            run.enter(height)
+            value = expression.code(scope)
+            if type(value) in (list, dict):
+                check_result(value)
+        except EvaluationStopped as stop:
+            raise EvaluationFailed(failure_text(expression.text, stop)) from None
+        finally:
+            run.leave(height)
+        return value
+
+    def identity(self, value: Value) -> Hashable:
+        """A key that is the same for values that are equal."""
+        try:
+            return identity(value, self._run)
+        except EvaluationStopped as stop:
+            raise EvaluationFailed(stop.reason) from None
+
+    def charge(self, steps: int) -> None:
+        """Takes steps off the budget; raises `EvaluationFailed` when none are left."""
+        try:
+            self._run.charge(steps)
+        except EvaluationStopped as stop:
+            raise EvaluationFailed(stop.reason) from None
+
+    def enter(self, height: int) -> None:
+        """Goes down `height` calls; `leave(height)` comes back, also after `EvaluationFailed`."""
+        try:
+            self._run.enter(height)
+        except EvaluationStopped as stop:
+            raise EvaluationFailed(stop.reason) from None
+
+    def leave(self, height: int) -> None:
+        """Undoes `enter(height)`."""
+        self._run.leave(height)
