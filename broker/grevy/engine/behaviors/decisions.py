@@ -84,9 +84,10 @@ def evaluate_decision(
     )
     key = step.next_key()
     if result.failure:
-        reason = f"Expected to evaluate decision '{decision.decision_id}', but {result.failure}"
         value = replace(
-            value, evaluation_failure_message=reason, failed_decision_id=result.failed_decision_id
+            value,
+            evaluation_failure_message=result.failure,
+            failed_decision_id=result.failed_decision_id,
         )
         step.event(DecisionEvaluationIntent.FAILED, key, value)
     else:
@@ -124,12 +125,12 @@ def _find(step: Step, here: Here, called: CalledDecision) -> DecisionValue:
 
 
 def _evaluated(one: results.EvaluatedDecision, deployed: DeployedGraph) -> EvaluatedDecision:
-    decision = deployed.decisions[one.decision_id]
+    decision = deployed.decisions.get(one.decision_id)  # a business knowledge model is none
     return EvaluatedDecision(
         decision_id=one.decision_id,
         decision_name=one.decision_name,
-        decision_key=decision.decision_key,
-        decision_version=decision.version,
+        decision_key=-1 if decision is None else decision.decision_key,
+        decision_version=-1 if decision is None else decision.version,
         decision_type=one.decision_type,
         decision_output=one.output,
         evaluated_inputs=tuple(
