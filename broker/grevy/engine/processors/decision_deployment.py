@@ -7,6 +7,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from grevy.dmn import DecisionGraph
+from grevy.engine.decision_order import deployment_order
 from grevy.engine.step import Step
 from grevy.protocol.intents import DecisionIntent, DecisionRequirementsIntent
 from grevy.protocol.values import (
@@ -77,7 +78,7 @@ def deploy_graph(step: Step, definition: GraphDefinition, deployment_key: int) -
     )
     step.event(DecisionRequirementsIntent.CREATED, key, value)
     deployed = []
-    for decision in graph.decisions:
+    for decision in deployment_order(graph.decisions):
         before = decisions.find(decision.id)
         created = DecisionValue(
             decision_id=decision.id,
