@@ -124,7 +124,7 @@ def test_scan_of_five(benchmark: BenchmarkFixture, state: State, where: str) -> 
 
 def test_store(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     """Some 4,000 new rows, 200 changed and 200 deleted ones."""
-    state = State(LmdbBackend(tmp_path), unstored_writes_max=1 << 30)
+    state = State(LmdbBackend(tmp_path), unstored_rows_max=1 << 30)
     fill(state)
     elements, variables = state.table(ELEMENT_INSTANCES), state.table(VARIABLES)
     rounds = count(1)

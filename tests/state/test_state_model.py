@@ -68,7 +68,7 @@ class Life:
 
     def __init__(self, backend: Backend, seed: int) -> None:
         self.rng = Random(seed)
-        self.state = State(backend, unstored_writes_max=25)
+        self.state = State(backend, unstored_rows_max=25)
         self.groups: Table[Pair, Item] = self.state.table(GROUPS)
         self.due: Table[tuple[int, int], int] = self.state.table(DUE)
         self.texts: Table[int, str] = self.state.table(TEXTS)
@@ -208,7 +208,7 @@ def test_tables_are_dicts_on_both_backends(number: int, make: Callable[[str], Ba
 def test_the_hash_knows_no_order_and_no_history(make: Callable[[str], Backend]) -> None:
     hashes = set()
     for order in (1, -1):
-        state = State(make("memory"), unstored_writes_max=0)
+        state = State(make("memory"), unstored_rows_max=0)
         texts = state.table(TEXTS)
         for index, number in enumerate(list(range(20))[::order], 1):
             state.begin()

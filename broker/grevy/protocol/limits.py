@@ -201,10 +201,8 @@ STATE_KEY_PART_BYTES_MAX: Final = 96
 fit into LMDB's 511 bytes.
 """
 
-STATE_UNSTORED_WRITES_MAX: Final = 8_192
-"""Committed writes kept in memory before they are stored together; a key that is written twice
-counts twice. Some 10 ms of work when all are new.
-"""
+STATE_UNSTORED_ROWS_MAX: Final = 4_096
+"""Committed rows kept in memory before they are stored together: some 10 ms of work."""
 
 STATE_UNSTORED_BYTES_MAX: Final = 16 * 1024 * 1024
 """Entries whose writes are kept in memory before they are stored: bounds what large variables

@@ -50,7 +50,7 @@ class Missing(Enum):
 MISSING: Final = Missing.TOKEN
 
 Unstored: TypeAlias = dict[Any, Any]
-"""What is committed of a table and not yet stored."""
+"""What is committed of a table and not yet stored: a row for each key; None where it is deleted."""
 
 Write: TypeAlias = tuple[Unstored, object, object]
 """A key and its value, and where they go at the commit."""
@@ -58,6 +58,23 @@ Write: TypeAlias = tuple[Unstored, object, object]
 
 class Layered(Protocol):
     """A table as the state sees it: what happens to its layers."""
+
+    @property
+    def commit_deletion(self) -> Callable[..., None]:
+        """A deletion of a key is committed."""
+        ...
+
+    @property
+    def unstored_rows(self) -> int:
+        """How many rows are committed and not stored."""
+        ...
+
+    @property
+    def undo(self) -> Callable[..., None]:
+        """Lets readers see for a key (first argument) what was visible before a write that is
+        dropped (second).
+        """
+        ...
 
     def store(self, txn: WriteTransaction) -> int:
         """Write to the backend what is unstored; return by how much the state hash grows (not cut
@@ -74,13 +91,12 @@ class Shared:
     """What the tables of a state have in common.
 
     `writes`: those of the open step; `olds`: for each of them, what was visible before (`MISSING`:
-    nothing was known). `sealed`: both of each sealed step, oldest first. `undo`: by the identity of
-    a table's `Unstored`, its function that lets readers see again for a key what was visible
-    before. `owned`: what the open step may change in place, a dict for each table that allows it.
-    `skipped`: deleted rows that scans have had to pass.
+    nothing was known). `sealed`: both of each sealed step, oldest first. `tables`: by the identity
+    of what is unstored of them. `owned`: what the open step may change in place, a dict for each
+    table that allows it. `skipped`: deleted rows that scans have had to pass.
     """
 
-    __slots__ = ("backend", "is_open", "olds", "owned", "sealed", "skipped", "undo", "writes")
+    __slots__ = ("backend", "is_open", "olds", "owned", "sealed", "skipped", "tables", "writes")
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -88,7 +104,7 @@ class Shared:
         self.writes: list[Write] = []
         self.olds: list[object] = []
         self.sealed: deque[tuple[Sequence[Write], Sequence[object]]] = deque()
-        self.undo: dict[int, Callable[..., None]] = {}
+        self.tables: dict[int, Layered] = {}
         self.owned: list[dict[Any, Any]] = []
         self.skipped = 0
 
@@ -127,7 +143,7 @@ class Layers(Generic[K, V]):
         "_live_max",
         "_log",
         "_look",
-        "_note",
+        "_noted",
         "_order",
         "_row",
         "_shared",
@@ -159,9 +175,14 @@ class Layers(Generic[K, V]):
         self._ceiling = b""
         self._raise_ceiling(_last_row(shared.backend, spec.number))
         self._order: LayerOrder[K] = LayerOrder(self._row, is_tuple=spec.key.is_tuple)
-        self._note = self._order.note if spec.ordered else None
+        self._noted = self._order.noted if spec.ordered else None
         self.get = self._live.__getitem__
-        shared.undo[id(self._unstored)] = self._undo
+        shared.tables[id(self._unstored)] = self
+
+    @property
+    def unstored_rows(self) -> int:
+        """How many rows are committed and not stored."""
+        return len(self._unstored)
 
     def has(self, key: K) -> bool:
         """Whether the key has a value."""
@@ -173,8 +194,8 @@ class Layers(Generic[K, V]):
         self._log((self._unstored, key, value))
         self._keep(self._look(key, MISSING))
         self._live[key] = value
-        if self._note is not None:
-            self._note(key)
+        if self._noted is not None:
+            self._noted[key] = None
 
     def delete(self, key: K) -> None:
         """Remove a key; one that is absent stays so."""
@@ -182,10 +203,22 @@ class Layers(Generic[K, V]):
         self._log((self._unstored, key, None))
         self._keep(self._look(key, MISSING))
         self._live[key] = None
-        if self._note is not None:
-            self._note(key)
+        if self._noted is not None:
+            self._noted[key] = None
 
-    def _undo(self, key: K, old: V | Missing | None) -> None:
+    def commit_deletion(self, key: K) -> None:
+        """A deletion is committed. What came and went between two stores is as if it had never
+        been.
+        """
+        if self._look(key, MISSING) is not None or not self._is_above(key):
+            self._unstored[key] = None
+            return
+        del self._live[key]
+        self._unstored.pop(key, None)
+        if self._noted is not None:
+            self._order.forget(key)
+
+    def undo(self, key: K, old: V | Missing | None) -> None:
         """Let readers see what was visible before a write that is dropped."""
         if old is MISSING:
             self._live.pop(key, None)
@@ -239,8 +272,10 @@ class Layers(Generic[K, V]):
         are not committed keep their places.
         """
         unstored, look = self._unstored, self._look
-        if self._note is not None:
-            self._order.forget({key for key, value in unstored.items() if look(key) is value})
+        if self._noted is not None:
+            for key, value in unstored.items():
+                if look(key) is value:
+                    self._order.forget(key)
         for key in self._transient:
             if look(key) is unstored[key]:
                 self._live.pop(key, None)

@@ -5,7 +5,7 @@ is written.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -22,10 +22,10 @@ class LayerOrder(Generic[K]):
     come and go before anybody scans, so what is written is only put on a list until then.
     """
 
-    __slots__ = ("_firsts", "_groups", "_is_tuple", "_noted", "_sorted", "_to_row", "note")
+    __slots__ = ("_firsts", "_groups", "_is_tuple", "_sorted", "_to_row", "noted")
 
-    note: Callable[[K], None]
-    """A key is written."""
+    noted: dict[K, None]
+    """The list: every key that is written is put here."""
 
     def __init__(self, to_row: Callable[[K], bytes], *, is_tuple: bool) -> None:
         """`is_tuple`: keys have several parts, and their order is the order of their rows."""
@@ -34,20 +34,17 @@ class LayerOrder(Generic[K]):
         self._groups: dict[KeyPart, dict[K, None]] = {}
         self._sorted: dict[KeyPart, list[K]] = {}
         self._firsts: list[KeyPart] | None = []
-        self._noted: list[K] = []
-        self.note = self._noted.append
+        self.noted = {}
 
-    def forget(self, keys: Set[K]) -> None:
-        """Keys need no place any more."""
-        noted = self._noted
-        noted[:] = [key for key in noted if key not in keys]
+    def forget(self, key: K) -> None:
+        """A key needs no place any more."""
+        self.noted.pop(key, None)
         if self._groups:
-            for key in keys:
-                self._drop(key)
+            self._drop(key)
 
     def group(self, first: KeyPart) -> list[K]:
         """The keys with this first part, in order; the list is not the caller's to change."""
-        if self._noted:
+        if self.noted:
             self._place()
         group = self._groups.get(first)
         if group is None:
@@ -73,7 +70,7 @@ class LayerOrder(Generic[K]):
     def _place(self) -> None:
         """Put what was noted into the groups."""
         groups = self._groups
-        for key in self._noted:
+        for key in self.noted:
             first: Any = key[0] if self._is_tuple else key  # type: ignore[index]
             group = groups.get(first)
             if group is None:
@@ -82,7 +79,7 @@ class LayerOrder(Generic[K]):
             elif key not in group:
                 group[key] = None
                 self._add_sorted(first, key)
-        self._noted.clear()
+        self.noted.clear()
 
     def _drop(self, key: K) -> None:
         first: Any = key[0] if self._is_tuple else key  # type: ignore[index]
@@ -106,7 +103,7 @@ class LayerOrder(Generic[K]):
             del self._sorted[first]
 
     def _firsts_in_order(self) -> list[KeyPart]:
-        if self._noted:
+        if self.noted:
             self._place()
         if self._firsts is None:
             self._firsts = sorted(self._groups)

@@ -11,7 +11,7 @@ from grevy.ports import Disk
 from grevy.protocol.limits import (
     STATE_SKIPPED_ROWS_MAX,
     STATE_UNSTORED_BYTES_MAX,
-    STATE_UNSTORED_WRITES_MAX,
+    STATE_UNSTORED_ROWS_MAX,
 )
 from grevy.state.backend import Backend, WriteTransaction
 from grevy.state.checkpoint import CheckpointHandle, restore
@@ -55,14 +55,13 @@ class State:
         "_stored",
         "_tables",
         "_unstored_bytes",
-        "_unstored_writes",
-        "_unstored_writes_max",
+        "_unstored_rows_max",
     )
 
     def __init__(
-        self, backend: Backend, *, unstored_writes_max: int = STATE_UNSTORED_WRITES_MAX
+        self, backend: Backend, *, unstored_rows_max: int = STATE_UNSTORED_ROWS_MAX
     ) -> None:
-        """Go on from what `backend` holds. With `unstored_writes_max` 0 every commit is stored at
+        """Go on from what `backend` holds. With `unstored_rows_max` 0 every commit is stored at
         once.
         """
         self._backend = backend
@@ -72,8 +71,7 @@ class State:
         self._shared = Shared(backend)
         self._specs: dict[int, object] = {}
         self._tables: dict[int, Layered] = {}
-        self._unstored_writes_max = unstored_writes_max
-        self._unstored_writes = 0
+        self._unstored_rows_max = unstored_rows_max
         self._unstored_bytes = 0
 
     @property
@@ -146,18 +144,20 @@ class State:
         assert not self._shared.is_open, "commits happen between steps"
         assert applied_index >= self._applied_index, "the applied index never goes back"
         assert applied_position >= self._applied_position, "the applied position never goes back"
-        sealed = self._shared.sealed
+        sealed, tables = self._shared.sealed, self._shared.tables
         for write_set in write_sets:
             writes = write_set.writes
             assert sealed.popleft()[0] is writes, "steps are committed in the order of sealing"
             for unstored, key, value in writes:
-                unstored[key] = value
-            self._unstored_writes += len(writes)
+                if value is not None:
+                    unstored[key] = value
+                else:
+                    tables[id(unstored)].commit_deletion(key)
         self._unstored_bytes += entry_bytes
         self._applied_index = applied_index
         self._applied_position = applied_position
         if (
-            self._unstored_writes > self._unstored_writes_max
+            self._unstored_rows() >= self._unstored_rows_max
             or self._unstored_bytes > STATE_UNSTORED_BYTES_MAX
             or self._shared.skipped > STATE_SKIPPED_ROWS_MAX
         ):
@@ -203,19 +203,21 @@ class State:
         return step
 
     def _undo(self, writes: Sequence[Write], olds: Sequence[object]) -> None:
-        undo = self._shared.undo
+        tables = self._shared.tables
         for (unstored, key, _), old in zip(reversed(writes), reversed(olds), strict=True):
-            undo[id(unstored)](key, old)
+            tables[id(unstored)].undo(key, old)
+
+    def _unstored_rows(self) -> int:
+        return sum([table.unstored_rows for table in self._tables.values()])
 
     def _store(self) -> None:
         """Write to the backend what was committed since the last time."""
         assert not self._shared.is_open, "storing happens between steps"
-        if self._unstored_writes == 0 and self._stored.applied_index == self._applied_index:
+        if self._unstored_rows() == 0 and self._stored.applied_index == self._applied_index:
             return
         self._stored = self._backend.write(self._write)
         for table in self._tables.values():
             table.forget_stored()
-        self._unstored_writes = 0
         self._unstored_bytes = 0
         self._shared.skipped = 0
 
@@ -232,7 +234,7 @@ def open_checkpoint(
     directory: str,
     backend: Backend,
     *,
-    unstored_writes_max: int = STATE_UNSTORED_WRITES_MAX,
+    unstored_rows_max: int = STATE_UNSTORED_ROWS_MAX,
 ) -> State:
     """The state that a checkpoint holds, in `backend`, whose content it replaces.
 
@@ -240,4 +242,4 @@ def open_checkpoint(
     use then.
     """
     restore(disk, directory, backend)
-    return State(backend, unstored_writes_max=unstored_writes_max)
+    return State(backend, unstored_rows_max=unstored_rows_max)
