@@ -27,6 +27,7 @@ decision | question allowedAnswers variable informationRequirement knowledgeRequ
     decisionOwner usingProcess usingTask BOX
 businessKnowledgeModel | variable encapsulatedLogic knowledgeRequirement authorityRequirement
 inputData | variable
+decisionService | variable outputDecision encapsulatedDecision inputDecision inputData
 informationRequirement | requiredDecision requiredInput
 knowledgeRequirement | requiredKnowledge
 encapsulatedLogic functionDefinition | formalParameter BOX

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from grevy.dmn.logic import Logic, Parameter, function_of
+from grevy.dmn.logic import Callee, Logic, Parameter, function_of
 from grevy.dmn.results import DecisionResult, EvaluatedDecision
 from grevy.dmn.sitting import Sitting, Trace
 from grevy.dmn.types import Type, check_type
-from grevy.feel import EvaluationFailed, Lookup, Scope, Session, Value
+from grevy.feel import EvaluationFailed, Lookup, Scope, Session, Value, arranged
 from grevy.ports import Entropy
 from grevy.protocol.limits import DMN_STEPS_MAX
 
@@ -32,7 +32,7 @@ class Knowledge(Struct, frozen=True):
     name: str
     parameters: tuple[Parameter, ...]
     logic: Logic
-    required: tuple[Knowledge, ...]
+    required: tuple[Callee, ...]
 
     def call(self, sitting: Sitting, values: dict[str, Value]) -> Value:
         """See `Callee`. Each call is reported, failed ones too."""
@@ -49,7 +49,7 @@ class Knowledge(Struct, frozen=True):
 
 
 _CALL = 4
-"""What a call of a business knowledge model uses of the depth of calls."""
+"""What a call of knowledge uses of the depth of calls."""
 
 
 class Decision(Struct, frozen=True):
@@ -61,7 +61,31 @@ class Decision(Struct, frozen=True):
     result_name: str
     result_type: Type | None
     required: tuple[Decision, ...]
-    knowledge: tuple[Knowledge, ...]
+    knowledge: tuple[Callee, ...]
+
+
+class Service(Struct, frozen=True):
+    """A decision service: a function that evaluates decisions with what it is given. `given` are the
+    decisions whose values are parameters; the others stand for variables, and come before them.
+    """
+
+    id: str
+    name: str
+    parameters: tuple[Parameter, ...]
+    outputs: tuple[Decision, ...]
+    given: tuple[Decision, ...]
+
+    def call(self, sitting: Sitting, values: dict[str, Value]) -> Value:
+        """See `Callee`. The decisions that it evaluates are reported."""
+        session = sitting.session
+        given = {decision.id: values[decision.result_name] for decision in self.given}
+        evaluation = _Evaluation(sitting, session.scope(values), given)
+        try:
+            session.enter(_CALL)
+            found = {output.result_name: evaluation.evaluate(output) for output in self.outputs}
+        finally:
+            session.leave(_CALL)
+        return next(iter(found.values())) if len(found) == 1 else arranged(found)
 
 
 class DecisionGraph:
@@ -95,7 +119,7 @@ class DecisionGraph:
         """
         decision = self._decisions[decision_id]
         sitting = Sitting(Session(lookup, now_ms, steps=DMN_STEPS_MAX, entropy=entropy))
-        evaluation = _Evaluation(sitting)
+        evaluation = _Evaluation(sitting, sitting.session.root, {})
         try:
             evaluation.evaluate(decision)
         except EvaluationFailed as failure:
@@ -113,14 +137,19 @@ class _Evaluation:
     and reported for each of them.
     """
 
-    def __init__(self, sitting: Sitting) -> None:
+    def __init__(self, sitting: Sitting, variables: Scope, given: dict[str, Value]) -> None:
+        """`given` has the values of decisions that are not to be evaluated."""
         self._sitting = sitting
-        self._values: dict[str, Value] = {}
+        self._variables = variables
+        self._given = given
+        self._values = dict(given)
         self._reports: dict[str, tuple[int, int]] = {}
         self.current = ""
 
-    def evaluate(self, target: Decision) -> None:
-        """Depth first, without recursion: files may have long chains."""
+    def evaluate(self, target: Decision) -> Value:
+        """The value of a decision; raises `EvaluationFailed`. Depth first, without recursion: files
+        may have long chains.
+        """
         pending = [(target, iter(target.required), 0)]
         while pending:
             decision, required, start = pending[-1]
@@ -129,11 +158,14 @@ class _Evaluation:
                 pending.pop()
                 self._own(decision)
                 self._reports[decision.id] = (start, len(self._sitting.evaluated))
+            elif below.id in self._given:
+                continue
             elif below.id in self._reports:
                 self.current = below.id
                 self._sitting.repeat(*self._reports[below.id])
             else:
                 pending.append((below, iter(below.required), len(self._sitting.evaluated)))
+        return self._values[target.id]
 
     def _own(self, decision: Decision) -> None:
         sitting = self._sitting
@@ -150,10 +182,10 @@ class _Evaluation:
     def _scope(self, decision: Decision) -> Scope:
         names = {below.result_name: self._values[below.id] for below in decision.required}
         functions = _functions(self._sitting, decision.knowledge)
-        return self._sitting.session.scope({**functions, **names})
+        return self._sitting.session.scope({**functions, **names}, self._variables)
 
 
-def _functions(sitting: Sitting, knowledge: tuple[Knowledge, ...]) -> dict[str, Value]:
+def _functions(sitting: Sitting, knowledge: tuple[Callee, ...]) -> dict[str, Value]:
     return {one.name: function_of(sitting, one) for one in knowledge}
 
 

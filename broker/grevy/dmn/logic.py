@@ -26,6 +26,10 @@ LEVEL: int = 2
 """What a box in a box uses of the depth of calls."""
 
 
+CALL_STEPS: int = 50
+"""What a call from FEEL costs, with its report."""
+
+
 class Logic(Protocol):
     """A boxed expression. `kind` is the word of records for it."""
 
@@ -127,6 +131,9 @@ class Callee(Protocol):
     """A business knowledge model, or a decision service."""
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def parameters(self) -> tuple[Parameter, ...]: ...
 
     def call(self, sitting: Sitting, values: dict[str, Value]) -> Value:
@@ -158,15 +165,14 @@ def function_of(sitting: Sitting, callee: Callee) -> FeelFunction:
     parameters = callee.parameters
 
     def invoke(values: list[Value]) -> Value:
-        session = sitting.session
-        session.charge(1)
+        sitting.session.charge(CALL_STEPS)
         try:
             for parameter, value in zip(parameters, values, strict=True):
                 check_type(parameter.type, value)
             arguments = {p.name: value for p, value in zip(parameters, values, strict=True)}
             return callee.call(sitting, arguments)
         except EvaluationFailed:
-            session.charge(0)
+            _check_end(sitting)
             return None
 
     return FeelFunction(tuple(parameter.name for parameter in parameters), invoke)
@@ -175,15 +181,22 @@ def function_of(sitting: Sitting, callee: Callee) -> FeelFunction:
 def tolerant(sitting: Sitting, logic: Logic, scope: Scope) -> Value:
     """The value where FEEL asks for it: null when it fails, unless the budget is used up."""
     session = sitting.session
-    session.charge(1)
+    session.charge(CALL_STEPS)
     try:
         session.enter(LEVEL)
         return logic.evaluate(sitting, scope, None)
     except EvaluationFailed:
-        session.charge(0)
+        _check_end(sitting)
         return None
     finally:
         session.leave(LEVEL)
+
+
+def _check_end(sitting: Sitting) -> None:
+    """FEEL gets null for a call that failed, unless that was the end of the whole evaluation."""
+    if sitting.is_over:
+        raise EvaluationFailed("it evaluates too much")
+    sitting.session.charge(0)
 
 
 def _all(items: Sequence[Logic], sitting: Sitting, scope: Scope) -> list[Value]:

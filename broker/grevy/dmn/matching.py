@@ -29,6 +29,9 @@ from grevy.feel.values import SortKey, identity
 
 Cell: TypeAlias = ConstantTests | Expression
 
+_CELL_STEPS: Final = 4
+"""What a cell costs that has to be evaluated."""
+
 _TOGGLES_MAX: Final = 16
 """Changes between two sets of an order that are kept whole."""
 
@@ -70,7 +73,7 @@ class Matcher:
         for at, cell in self._open[rule]:
             if not reached[at] >> rule & 1:
                 return False
-            session.charge(1)
+            session.charge(_CELL_STEPS)
             if session.evaluate(cell, inputs[at]) is not True:
                 return False
         return True

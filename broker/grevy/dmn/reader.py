@@ -4,14 +4,14 @@ that others require.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
 
 from grevy.dmn.boxes import Place, read_parameters
 from grevy.dmn.errors import InvalidDecisions
 from grevy.dmn.grammar import check_grammar
-from grevy.dmn.graph import Decision, DecisionGraph, DecisionInfo, Knowledge
-from grevy.dmn.logic import Function
+from grevy.dmn.graph import Decision, DecisionGraph, DecisionInfo, Knowledge, Service
+from grevy.dmn.logic import Callee, Function, Logic, Parameter
 from grevy.dmn.reading import Reading
 from grevy.dmn.requirements import in_order, references
 from grevy.dmn.types import known_type
@@ -27,8 +27,6 @@ _VOCABULARY: Final = {
     "https://www.omg.org/spec/DMN/20230324/MODEL/": "",
     "http://camunda.org/schema/zeebe/1.0": "zeebe:",
 }
-
-PartT = TypeVar("PartT", Decision, Knowledge)
 
 
 def read_dmn(resource: bytes) -> DecisionGraph:
@@ -61,88 +59,135 @@ def _read_file(root: Node, reading: Reading) -> DecisionGraph | None:
 
 
 class _File:
-    """A file while its parts are put together."""
+    """A file while its parts are put together, each after those that it requires."""
 
     def __init__(self, root: Node, reading: Reading) -> None:
         self._root = root
         self._reading = reading
-        self._models = {node.id: node for node in root.all("businessKnowledgeModel") if node.id}
-        self._decisions = {node.id: node for node in root.all("decision") if node.id}
+        self._nodes = {
+            kind: {node.id: node for node in root.all(kind) if node.id}
+            for kind in ("decision", "businessKnowledgeModel", "decisionService", "inputData")
+        }
+        self._decisions: dict[str, Decision] = {}
+        self._callees: dict[str, Callee] = {}
 
     def graph(self) -> DecisionGraph:
         """The graph of what could be read; it is whole when there are no faults."""
-        knowledge: dict[str, Knowledge] = {}
-        for name, required in self._ordered(self._models, "knowledgeRequirement"):
-            model = self._model(self._models[name], _of(knowledge, required))
-            if model is not None:
-                knowledge[name] = model
-        decisions: dict[str, Decision] = {}
-        for name, required in self._ordered(self._decisions, "informationRequirement"):
-            decision = self._decision(name, _of(decisions, required), knowledge)
-            if decision is not None:
-                decisions[name] = decision
-        infos = tuple(
-            DecisionInfo(node.id, node.get("name"), _version_tag(node))
-            for node in self._decisions.values()
+        callees = {
+            **self._nodes["businessKnowledgeModel"],
+            **self._nodes["decisionService"],
+        }
+        nodes = {**self._nodes["decision"], **callees}
+        links = {name: self._links(node, callees) for name, node in nodes.items()}
+        order, cycles = in_order(
+            {name: [*link.decisions, *link.knowledge] for name, link in links.items()}
         )
-        root = self._root
-        return DecisionGraph((root.id, root.get("name"), root.get("namespace")), infos, decisions)
-
-    def _ordered(
-        self, nodes: Mapping[str, Node], requirement: str
-    ) -> Iterator[tuple[str, list[str]]]:
-        """The nodes with what they require of their kind, those first that others require."""
-        links = {name: self._required(node, requirement, nodes) for name, node in nodes.items()}
-        order, cycles = in_order(links)
         for cycle in cycles:
             way = quote(" > ".join(cycle))
             self._reading.faults.add(nodes[cycle[0]], f"It requires itself: {way}")
         for name in order:
-            yield name, links[name]
+            _BUILDERS[nodes[name].name](self, nodes[name], links[name])
+        infos = tuple(
+            DecisionInfo(node.id, node.get("name"), _version_tag(node))
+            for node in self._nodes["decision"].values()
+        )
+        root = self._root
+        return DecisionGraph(
+            (root.id, root.get("name"), root.get("namespace")), infos, self._decisions
+        )
 
-    def _required(self, node: Node, requirement: str, nodes: Mapping[str, Node]) -> list[str]:
-        reference = _REFERENCES[requirement]
-        return references(node, requirement, reference, nodes, self._reading.faults)
+    def _links(self, node: Node, callees: Mapping[str, Node]) -> _Links:
+        """What an element requires, and a fault for each that is not in the file."""
+        decisions, faults = self._nodes["decision"], self._reading.faults
+        if node.name == "decisionService":
+            outputs = references(node, node.all("outputDecision"), decisions, faults)
+            given = references(node, node.all("inputDecision"), decisions, faults)
+            return _Links([*given, *outputs], [], outputs)
+        required = [
+            reference
+            for requirement in node.all("informationRequirement")
+            for reference in requirement.all("requiredDecision")
+        ]
+        knowledge = [
+            reference
+            for requirement in node.all("knowledgeRequirement")
+            for reference in requirement.all("requiredKnowledge")
+        ]
+        return _Links(
+            references(node, required, decisions, faults),
+            references(node, knowledge, callees, faults),
+            [],
+        )
 
-    def _model(self, node: Node, required: tuple[Knowledge, ...]) -> Knowledge | None:
+    def _logic(self, node: Node, callees: Iterable[Callee]) -> Logic | None:
+        return Place(self._reading, {callee.name: callee for callee in callees}).logic(node)
+
+    def _known(self, names: Iterable[str]) -> tuple[Callee, ...]:
+        return tuple(self._callees[name] for name in names if name in self._callees)
+
+    def _add_model(self, node: Node, links: _Links) -> None:
         name = self._reading.name(node)
         inner = node.first("encapsulatedLogic")
         if inner is None:
-            return None  # as in Zeebe: there is nothing to call
+            return  # as in Zeebe: there is nothing to call
+        required = self._known(links.knowledge)
         parameters = read_parameters(inner, self._reading)
-        logic = Place(self._reading, {one.name: one for one in required}).logic(inner)
-        if logic is None:
-            return None
-        return Knowledge(node.id, name, parameters, logic, required)
+        logic = self._logic(inner, required)
+        if logic is not None:
+            self._callees[node.id] = Knowledge(node.id, name, parameters, logic, required)
 
-    def _decision(
-        self, decision_id: str, required: tuple[Decision, ...], knowledge: Mapping[str, Knowledge]
-    ) -> Decision | None:
-        node = self._decisions[decision_id]
+    def _add_service(self, node: Node, links: _Links) -> None:
         name = self._reading.name(node)
-        callable_ids = self._required(node, "knowledgeRequirement", self._models)
-        models = _of(knowledge, callable_ids)
-        logic = Place(self._reading, {one.name: one for one in models}).logic(node)
+        inputs = references(
+            node, node.all("inputData"), self._nodes["inputData"], self._reading.faults
+        )
+        known = [self._decisions[one] for one in links.decisions if one in self._decisions]
+        outputs = tuple(one for one in known if one.id in links.outputs)
+        given = tuple(one for one in known if one.id not in links.outputs)
+        parameters = [self._name_of_input(self._nodes["inputData"][one]) for one in inputs]
+        parameters += [one.result_name for one in given]
+        self._callees[node.id] = Service(
+            node.id, name, tuple(map(Parameter, parameters)), outputs, given
+        )
+
+    def _name_of_input(self, node: Node) -> str:
         variable = node.first("variable")
-        result_name, result_type = decision_id, None
+        return self._reading.name(node) if variable is None else self._reading.name(variable)
+
+    def _add_decision(self, node: Node, links: _Links) -> None:
+        name = self._reading.name(node)
+        knowledge = self._known(links.knowledge)
+        logic = self._logic(node, knowledge)
+        variable = node.first("variable")
+        result_name, result_type = node.id, None
         if variable is not None:
             result_name = self._reading.name(variable)
             result_type = known_type(variable.get("typeRef"))
         if logic is None:
-            return None
+            return
         if isinstance(logic, Function):
             self._reading.faults.add(node, "A function definition is no expression of a decision")
-        return Decision(decision_id, name, logic, result_name, result_type, required, models)
+        required = tuple(self._decisions[one] for one in links.decisions if one in self._decisions)
+        self._decisions[node.id] = Decision(
+            node.id, name, logic, result_name, result_type, required, knowledge
+        )
 
 
-_REFERENCES: Final = {
-    "informationRequirement": "requiredDecision",
-    "knowledgeRequirement": "requiredKnowledge",
+class _Links(NamedTuple):
+    """The ids of the decisions and of the knowledge that an element requires; for a service, which
+    of the decisions it gives.
+    """
+
+    decisions: list[str]
+    knowledge: list[str]
+    outputs: list[str]
+
+
+_BUILDERS: Final[dict[str, Callable[[_File, Node, _Links], None]]] = {
+    "decision": _File._add_decision,
+    "businessKnowledgeModel": _File._add_model,
+    "decisionService": _File._add_service,
 }
-
-
-def _of(parts: Mapping[str, PartT], names: Iterable[str]) -> tuple[PartT, ...]:
-    return tuple(parts[name] for name in names if name in parts)
 
 
 def _version_tag(node: Node) -> str:

@@ -8,23 +8,20 @@ from grevy.xml import Faults, Node, quote
 
 
 def references(
-    owner: Node, requirement: str, reference: str, known: Mapping[str, Node], faults: Faults
+    owner: Node, found: Sequence[Node], known: Mapping[str, Node], faults: Faults
 ) -> list[str]:
-    """The ids of what an element requires, in document order, without those that do not exist."""
-    found: list[str] = []
-    for link in owner.all(requirement):
-        target = link.first(reference)
-        if target is None:
-            continue
-        name = target.get("href").rpartition("#")[2]
-        if name not in known:
-            faults.add(
-                link if link.id else owner,
-                f"The {reference} '{quote(target.get('href'))}' is not in the file",
-            )
-        elif name not in found:
-            found.append(name)
-    return found
+    """The ids that references of an element name, in document order, and a fault for each that is
+    not `known`. What stands before `#`, the name of a file, is not looked at.
+    """
+    names: list[str] = []
+    for reference in found:
+        href = reference.get("href")
+        name = href.rpartition("#")[2]
+        if name in known:
+            names.append(name)
+        else:
+            faults.add(owner, f"The {reference.name} '{quote(href)}' is not in the file")
+    return names
 
 
 def in_order(links: Mapping[str, Sequence[str]]) -> tuple[list[str], list[list[str]]]:

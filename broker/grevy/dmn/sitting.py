@@ -22,11 +22,13 @@ class Sitting:
     limit, as one large variable may be the output of a thousand rules.
     """
 
-    __slots__ = ("_bytes", "evaluated", "session")
+    __slots__ = ("_bytes", "evaluated", "is_over", "session")
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.evaluated: list[EvaluatedDecision] = []
+        self.is_over = False
+        """Whether the report is full; then no failure may be taken for null any more."""
         self._bytes = 0
 
     def json(self, value: Value) -> bytes:
@@ -41,6 +43,7 @@ class Sitting:
         """Counts what the report shows; raises `EvaluationFailed` when there is no room."""
         self._bytes += len(text)
         if self._bytes > DMN_RESULT_BYTES_MAX:
+            self.is_over = True
             raise EvaluationFailed(
                 f"its inputs and outputs have more than {DMN_RESULT_BYTES_MAX} bytes"
             )
@@ -48,14 +51,12 @@ class Sitting:
 
     def report(self, decision: EvaluatedDecision) -> None:
         """Reports a decision; raises `EvaluationFailed` when there are too many."""
-        if len(self.evaluated) >= DMN_EVALUATIONS_MAX:
-            raise EvaluationFailed(f"it evaluates more than {DMN_EVALUATIONS_MAX} decisions")
+        self._check_room(1)
         self.evaluated.append(decision)
 
     def repeat(self, start: int, end: int) -> None:
         """Reports decisions again, from one place of the report to another."""
-        if len(self.evaluated) + end - start > DMN_EVALUATIONS_MAX:
-            raise EvaluationFailed(f"it evaluates more than {DMN_EVALUATIONS_MAX} decisions")
+        self._check_room(end - start)
         for decision in self.evaluated[start:end]:
             self.count(decision.output)
             for value in decision.inputs:
@@ -64,3 +65,8 @@ class Sitting:
                 for output in rule.outputs:
                     self.count(output.value)
             self.evaluated.append(decision)
+
+    def _check_room(self, decisions: int) -> None:
+        if len(self.evaluated) + decisions > DMN_EVALUATIONS_MAX:
+            self.is_over = True
+            raise EvaluationFailed(f"it evaluates more than {DMN_EVALUATIONS_MAX} decisions")

@@ -12,6 +12,9 @@ from grevy.feel import Constant, Expression, Scope, Value, arranged
 
 Entry = Constant | Expression
 
+_RULE_STEPS = 10
+"""What a rule costs that matches, with its report."""
+
 
 class Input(Struct, frozen=True):
     """An input; its name is its label, or its expression."""
@@ -69,7 +72,7 @@ class Table(Struct, frozen=True):
         return self.hits.result(sitting.session, [self._named(row) for row in rows])
 
     def _row(self, sitting: Sitting, rule: Rule, scope: Scope) -> list[Value]:
-        sitting.session.charge(len(rule.entries))
+        sitting.session.charge(_RULE_STEPS + len(rule.entries))
         return [_value(sitting, entry, scope) for entry in rule.entries]
 
     def _named(self, row: list[Value]) -> Row:

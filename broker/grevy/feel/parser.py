@@ -411,10 +411,15 @@ class _Parser(Cursor):
     # --- unary tests ---
 
     def unary_tests(self) -> ast.Node:
-        """All of a cell: `-`, tests, or `not(tests)`."""
+        """All of a cell: `-`, tests, or `not(tests)`.
+
+        `true` alone is compared with the input; among other tests it is one that was passed.
+        """
         if self.is_symbol("-") and self.peek(1).kind is Kind.END:
             self.advance()
             return ast.Literal(True)
+        if self.peek(1).kind is Kind.END and (self.is_word("true") or self.is_word("false")):
+            return ast.InputComparison("=", ast.Literal(self.advance().text == "true"))
         if self.is_word("not") and self.is_symbol("(", 1):
             negated = self._negated_tests()
             if negated is not None:
@@ -438,11 +443,6 @@ class _Parser(Cursor):
         return tests[0] if len(tests) == 1 else ast.Junction(False, tuple(tests))
 
     def _test(self) -> ast.Node:
-        is_boolean = self.is_word("true") or self.is_word("false")
-        if is_boolean and (
-            self.peek(1).kind is Kind.END or self.is_symbol(",", 1) or self.is_symbol(")", 1)
-        ):
-            return ast.InputComparison("=", ast.Literal(self.advance().text == "true"))
         return self._equality_test() or _as_test(self.expression())
 
     def _equality_test(self) -> ast.InputComparison | None:
