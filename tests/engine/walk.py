@@ -177,7 +177,7 @@ class Walk:
         return actions
 
     def _graphs(self) -> list[int]:
-        """Requirements graphs that are deployed."""
+        """Requirement graphs that are deployed."""
         deleted = {_graph(record) for record in self.engine.records.of(_GRAPH.DELETED)}
         created = [_graph(record) for record in self.engine.records.of(_GRAPH.CREATED)]
         return [key for key in created if key not in deleted]

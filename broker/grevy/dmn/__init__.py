@@ -4,6 +4,12 @@
     result = graph.evaluate("decision_id", lookup, now_ms)  # never raises for bad data
     result.output, result.evaluated, result.failure
 
+Bytes become a small tree (room `xml`), whose shape is checked (`grammar`); decisions and what they
+require are put together, each after what it requires (`reader`, `requirements`); a table of readers
+makes logic of boxes (`boxes` to `logic` and `tables`). An evaluation is a walk over the graph
+(`graph`) with one budget and one report (`sitting`). The rules of a table are found by an index
+(`matching`); `hits` makes one value of them.
+
 What is in a cell or a box is FEEL (`grevy.feel`), compiled when the resource is read. Nothing here
 reads a clock or knows the engine.
 """

@@ -20,7 +20,7 @@ from grevy.dmn.logic import (
 )
 from grevy.dmn.matching import Cell, Matcher
 from grevy.dmn.reading import Reading
-from grevy.dmn.tables import Entry, Input, Output, Rule, Table
+from grevy.dmn.tables import Entry, Input, Output, Table, rule_of
 from grevy.dmn.types import known_type
 from grevy.xml import Node, quote
 
@@ -148,14 +148,15 @@ def _table(node: Node, place: Place) -> Logic | None:
     rows: list[list[Cell]] = []
     rules = []
     is_whole = None not in inputs and hits is not None
-    for rule in node.all("rule"):
+    for number, rule in enumerate(node.all("rule"), 1):
         cells = [place.reading.cell(cell) for cell in rule.all("inputEntry")]
         entries = [place.reading.entry(entry) for entry in rule.all("outputEntry")]
         if not entries:
             place.fault(rule, "The rule must have an output entry")
         is_whole = is_whole and None not in cells and None not in entries
         rows.append([cell for cell in cells if cell is not None])
-        rules.append(Rule(rule.id, tuple(entry for entry in entries if entry is not None)))
+        known = [entry for entry in entries if entry is not None]
+        rules.append(rule_of(number, rule.id, known, outputs))
     if not is_whole or hits is None:
         return None
     columns = tuple(column for column in inputs if column is not None)

@@ -40,10 +40,9 @@ class Knowledge(Struct, frozen=True):
         scope = session.scope({**_functions(sitting, self.required), **values})
         value: Value = None
         try:
-            session.enter(_CALL)
-            value = self.logic.evaluate(sitting, scope, trace)
+            with session.deeper(_CALL):
+                value = self.logic.evaluate(sitting, scope, trace)
         finally:
-            session.leave(_CALL)
             _report(sitting, self, value, trace)
         return value
 
@@ -65,8 +64,8 @@ class Decision(Struct, frozen=True):
 
 
 class Service(Struct, frozen=True):
-    """A decision service: a function that evaluates decisions with what it is given. `given` are the
-    decisions whose values are parameters; the others stand for variables, and come before them.
+    """A decision service: a function that evaluates decisions with what it is given. `given` are
+    those whose values are parameters; other parameters stand for variables, and come before them.
     """
 
     id: str
@@ -80,11 +79,8 @@ class Service(Struct, frozen=True):
         session = sitting.session
         given = {decision.id: values[decision.result_name] for decision in self.given}
         evaluation = _Evaluation(sitting, session.scope(values), given)
-        try:
-            session.enter(_CALL)
+        with session.deeper(_CALL):
             found = {output.result_name: evaluation.evaluate(output) for output in self.outputs}
-        finally:
-            session.leave(_CALL)
         return next(iter(found.values())) if len(found) == 1 else arranged(found)
 
 

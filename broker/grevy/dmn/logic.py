@@ -63,14 +63,11 @@ class Context(Struct, frozen=True):
         """See `Logic`."""
         session = sitting.session
         found: dict[str, Value] = {}
-        try:
-            session.enter(LEVEL)
+        with session.deeper(LEVEL):
             for name, logic in self.entries:
                 found[name] = logic.evaluate(sitting, session.scope(found, scope), None)
             if self.result is not None:
                 return self.result.evaluate(sitting, session.scope(found, scope), None)
-        finally:
-            session.leave(LEVEL)
         return arranged(
             {name: value for name, value in found.items() if not isinstance(value, FeelFunction)}
         )
@@ -183,13 +180,11 @@ def tolerant(sitting: Sitting, logic: Logic, scope: Scope) -> Value:
     session = sitting.session
     session.charge(CALL_STEPS)
     try:
-        session.enter(LEVEL)
-        return logic.evaluate(sitting, scope, None)
+        with session.deeper(LEVEL):
+            return logic.evaluate(sitting, scope, None)
     except EvaluationFailed:
         _check_end(sitting)
         return None
-    finally:
-        session.leave(LEVEL)
 
 
 def _check_end(sitting: Sitting) -> None:
@@ -200,9 +195,5 @@ def _check_end(sitting: Sitting) -> None:
 
 
 def _all(items: Sequence[Logic], sitting: Sitting, scope: Scope) -> list[Value]:
-    session = sitting.session
-    try:
-        session.enter(LEVEL)
+    with sitting.session.deeper(LEVEL):
         return [item.evaluate(sitting, scope, None) for item in items]
-    finally:
-        session.leave(LEVEL)

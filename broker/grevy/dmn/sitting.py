@@ -17,6 +17,11 @@ class Trace:
         self.rules: tuple[MatchedRule, ...] = ()
 
 
+def size_of(rule: MatchedRule) -> int:
+    """What the outputs of a rule take in the report, in bytes."""
+    return sum(len(output.value) for output in rule.outputs)
+
+
 class Sitting:
     """The session of FEEL, and the decisions that were evaluated in it. What is reported has a
     limit, as one large variable may be the output of a thousand rules.
@@ -37,17 +42,17 @@ class Sitting:
             text = to_json(value)
         except FeelFormatError as error:
             raise EvaluationFailed(str(error)) from None
-        return self.count(text)
+        self.count(len(text))
+        return text
 
-    def count(self, text: bytes) -> bytes:
-        """Counts what the report shows; raises `EvaluationFailed` when there is no room."""
-        self._bytes += len(text)
+    def count(self, size: int) -> None:
+        """Counts bytes that the report shows; raises `EvaluationFailed` when there is no room."""
+        self._bytes += size
         if self._bytes > DMN_RESULT_BYTES_MAX:
             self.is_over = True
             raise EvaluationFailed(
                 f"its inputs and outputs have more than {DMN_RESULT_BYTES_MAX} bytes"
             )
-        return text
 
     def report(self, decision: EvaluatedDecision) -> None:
         """Reports a decision; raises `EvaluationFailed` when there are too many."""
@@ -58,12 +63,9 @@ class Sitting:
         """Reports decisions again, from one place of the report to another."""
         self._check_room(end - start)
         for decision in self.evaluated[start:end]:
-            self.count(decision.output)
-            for value in decision.inputs:
-                self.count(value.value)
-            for rule in decision.matched_rules:
-                for output in rule.outputs:
-                    self.count(output.value)
+            self.count(len(decision.output))
+            self.count(sum(len(value.value) for value in decision.inputs))
+            self.count(sum(size_of(rule) for rule in decision.matched_rules))
             self.evaluated.append(decision)
 
     def _check_room(self, decisions: int) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from msgspec import Struct
 
 from grevy.dmn.hits import Hits, Row
 from grevy.dmn.matching import Matcher
 from grevy.dmn.results import EvaluatedInput, EvaluatedOutput, MatchedRule
-from grevy.dmn.sitting import Sitting, Trace
-from grevy.feel import Constant, Expression, Scope, Value, arranged
+from grevy.dmn.sitting import Sitting, Trace, size_of
+from grevy.feel import Constant, Expression, Scope, Value, arranged, to_json
 
 Entry = Constant | Expression
 
@@ -34,10 +36,36 @@ class Output(Struct, frozen=True):
 
 
 class Rule(Struct, frozen=True):
-    """The outputs of a rule; some of them may be missing at the end."""
+    """The outputs of a rule; some of them may be missing at the end. With constants only, what is
+    reported of it is known, as is its size in bytes.
+    """
 
     id: str
     entries: tuple[Entry, ...]
+    report: MatchedRule | None = None
+    size: int = 0
+
+
+def rule_of(number: int, rule_id: str, entries: Sequence[Entry], outputs: Sequence[Output]) -> Rule:
+    """The rule of that number, which counts from 1."""
+    constants = [entry.value for entry in entries if isinstance(entry, Constant)]
+    if len(constants) < len(entries):
+        return Rule(rule_id, tuple(entries))
+    report = _report(number, rule_id, outputs, map(to_json, constants))
+    return Rule(rule_id, tuple(entries), report, size_of(report))
+
+
+def _report(
+    number: int, rule_id: str, outputs: Sequence[Output], values: Iterable[bytes]
+) -> MatchedRule:
+    return MatchedRule(
+        rule_id,
+        number,
+        tuple(
+            EvaluatedOutput(output.id, output.label, value)
+            for output, value in zip(outputs, values, strict=False)
+        ),
+    )
 
 
 class Table(Struct, frozen=True):
@@ -79,11 +107,11 @@ class Table(Struct, frozen=True):
         return {output.name: value for output, value in zip(self.outputs, row, strict=False)}
 
     def _matched(self, sitting: Sitting, index: int, row: list[Value]) -> MatchedRule:
-        outputs = tuple(
-            EvaluatedOutput(output.id, output.label, sitting.json(value))
-            for output, value in zip(self.outputs, row, strict=False)
-        )
-        return MatchedRule(self.rules[index].id, index + 1, outputs)
+        rule = self.rules[index]
+        if rule.report is not None:
+            sitting.count(rule.size)
+            return rule.report
+        return _report(index + 1, rule.id, self.outputs, map(sitting.json, row))
 
     def _default(self, sitting: Sitting, scope: Scope) -> Value:
         found = {

@@ -1,4 +1,4 @@
-"""The order in which the decisions of a requirements graph are deployed.
+"""The order in which the decisions of a requirement graph are deployed.
 
 Zeebe keeps them in a hash table by id (16 slots at first, doubled when three quarters are about to
 be taken; a slot holds its ids in the order of their hashes), and deploys them as it meets them

@@ -13,7 +13,7 @@ from grevy.protocol.values import DecisionValue
 
 
 class DeployedGraph(NamedTuple):
-    """A requirements graph, and what was deployed with it, by decision id."""
+    """A requirement graph, and what was deployed with it, by decision id."""
 
     graph: DecisionGraph
     decisions: dict[str, DecisionValue]
@@ -40,11 +40,11 @@ class Models:
         return model
 
     def graph(self, key: int) -> DeployedGraph:
-        """The model of a deployed requirements graph."""
+        """The model of a deployed requirement graph."""
         deployed = self._graphs.get(key)
         if deployed is None:
             value = self._views.decisions.graph(key)
-            assert value is not None, f"requirements graph {key} is not deployed"
+            assert value is not None, f"requirement graph {key} is not deployed"
             decisions = {one.decision_id: one for one in self._views.decisions.of_graph(key)}
             deployed = DeployedGraph(read_dmn(value.resource), decisions)
             if len(self._graphs) >= MODELS_CACHED:

@@ -4,7 +4,8 @@ theirs together.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 
 from grevy.feel.errors import EvaluationFailed, EvaluationStopped
 from grevy.feel.expression import Expression, failure_text
@@ -58,13 +59,15 @@ class Session:
         except EvaluationStopped as stop:
             raise EvaluationFailed(stop.reason) from None
 
-    def enter(self, height: int) -> None:
-        """Goes down `height` calls; `leave(height)` comes back, also after `EvaluationFailed`."""
+    @contextmanager
+    def deeper(self, height: int) -> Iterator[None]:
+        """Goes down `height` calls and comes back; raises `EvaluationFailed` where that is too
+        deep.
+        """
         try:
             self._run.enter(height)
+            yield
         except EvaluationStopped as stop:
             raise EvaluationFailed(stop.reason) from None
-
-    def leave(self, height: int) -> None:
-        """Undoes `enter(height)`."""
-        self._run.leave(height)
+        finally:
+            self._run.leave(height)

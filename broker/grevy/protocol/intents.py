@@ -241,14 +241,14 @@ class ProcessEventIntent(Intent):
 
 
 class DecisionIntent(Intent):
-    """A decision of a deployed requirements graph."""
+    """A decision of a deployed requirement graph."""
 
     CREATED = 0x1900
     DELETED = 0x1901
 
 
 class DecisionRequirementsIntent(Intent):
-    """A requirements graph: a DMN file with its decisions."""
+    """A requirement graph: a DMN file with its decisions."""
 
     CREATED = 0x1A00
     DELETED = 0x1A01

@@ -68,16 +68,16 @@ NAME_CHARS_MAX: Final = 4_096
 """Job types, message names, correlation keys, element ids: names, not documents."""
 
 XML_DEPTH_MAX: Final = 100
-"""Elements inside each other in a BPMN file; modelers stay below 30."""
+"""Elements inside each other in a BPMN or DMN file; modelers stay below 30."""
 
 XML_ELEMENTS_MAX: Final = 50_000
 """Elements in a BPMN file; the largest known models have some thousands, with their diagrams."""
 
 XML_ATTRIBUTE_BYTES_MAX: Final = 64 * 1024
-"""One attribute of a BPMN file: a long FEEL expression has a few KiB."""
+"""One attribute of a BPMN or DMN file: a long FEEL expression has a few KiB."""
 
 XML_ATTRIBUTES_MAX: Final = 100
-"""Attributes of one element of a BPMN file; the parser needs quadratic time for them."""
+"""Attributes of one element of a BPMN or DMN file; the parser needs quadratic time for them."""
 
 MODEL_FEEL_CHARS_MAX: Final = 256 * 1024
 """All different FEEL expressions of a BPMN file: some thousands; 20 µs a character to compile."""

@@ -55,7 +55,7 @@ class ProcessMetadata(Struct, frozen=True, array_like=True, gc=False):
 
 
 class DecisionRequirementsMetadata(Struct, frozen=True, array_like=True, gc=False):
-    """What a deployment says of one of its requirements graphs; `checksum` is the MD5 of its
+    """What a deployment says of one of its requirement graphs; `checksum` is the MD5 of its
     resource.
     """
 
@@ -71,7 +71,7 @@ class DecisionRequirementsMetadata(Struct, frozen=True, array_like=True, gc=Fals
 
 
 class DecisionValue(Value, frozen=True, array_like=True, gc=False):
-    """A decision and the requirements graph that it belongs to. It has no content beyond that, so
+    """A decision and the requirement graph that it belongs to. It has no content beyond that, so
     deployments say the same of it.
     """
 
@@ -89,7 +89,7 @@ class DecisionValue(Value, frozen=True, array_like=True, gc=False):
 
 
 class DecisionRequirementsValue(Value, frozen=True, array_like=True, gc=False):
-    """A requirements graph with the file that it is."""
+    """A requirement graph with the file that it is."""
 
     value_type = ValueType.DECISION_REQUIREMENTS
 
@@ -118,7 +118,7 @@ class DeploymentValue(Value, frozen=True, array_like=True, gc=False):
 
 
 class ResourceDeletionValue(Value, frozen=True, array_like=True, gc=False):
-    """A process definition or a requirements graph to delete, or deleted, by its key."""
+    """A process definition or a requirement graph to delete, or deleted, by its key."""
 
     value_type = ValueType.RESOURCE_DELETION
 

@@ -133,7 +133,7 @@ class InProcessEngine:
         return answer.value
 
     def delete(self, key: int) -> None:
-        """Deletes a process definition, or a requirements graph with its decisions, by its key."""
+        """Deletes a process definition, or a requirement graph with its decisions, by its key."""
         self.execute(ResourceDeletionIntent.DELETE, -1, ResourceDeletionValue(key))
 
     def evaluate_decision(

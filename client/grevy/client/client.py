@@ -138,7 +138,7 @@ class Client:
         return deployment_of(_value(answer, DeploymentValue))
 
     async def delete_resource(self, key: int) -> None:
-        """Delete a process definition that has no running instances, or a requirements graph with
+        """Delete a process definition that has no running instances, or a requirement graph with
         its decisions, by the key of the one or the other.
         """
         value = ResourceDeletionValue(resource_key=key)

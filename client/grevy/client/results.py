@@ -30,7 +30,7 @@ class Decision(Struct, frozen=True):
 
 
 class DecisionRequirements(Struct, frozen=True):
-    """A requirements graph of a deployment: a DMN file."""
+    """A requirement graph of a deployment: a DMN file."""
 
     id: str
     name: str

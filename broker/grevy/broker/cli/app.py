@@ -47,12 +47,12 @@ def deploy(
 
 @app.command()
 def delete(
-    key: Annotated[int, typer.Argument(help="A process definition or a requirements graph.")],
+    key: Annotated[int, typer.Argument(help="A process definition or a requirement graph.")],
     address: Address = DEFAULT_ADDRESS,
     *,
     as_json: Json = False,
 ) -> None:
-    """Delete a process definition without instances, or a requirements graph and its decisions."""
+    """Delete a process definition without instances, or a requirement graph and its decisions."""
     output = Output(as_json=as_json)
     with_client(address, output, lambda client: client.delete_resource(key))
     output.result({"key": key}, f"{key} is deleted")

@@ -19,12 +19,12 @@ def apply_decision_deleted(stores: Stores, _key: int, value: DecisionValue) -> N
 def apply_decision_requirements_created(
     stores: Stores, _key: int, value: DecisionRequirementsValue
 ) -> None:
-    """A requirements graph is there."""
+    """A requirement graph is there."""
     stores.decisions.put_graph(value)
 
 
 def apply_decision_requirements_deleted(
     stores: Stores, _key: int, value: DecisionRequirementsValue
 ) -> None:
-    """A requirements graph is gone."""
+    """A requirement graph is gone."""
     stores.decisions.remove_graph(value)

@@ -1,4 +1,4 @@
-"""What the deployment of a DMN file gives: a requirements graph and its decisions."""
+"""What the deployment of a DMN file gives: a requirement graph and its decisions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from grevy.protocol.values import (
 
 
 class GraphDefinition(NamedTuple):
-    """A requirements graph of the deployment."""
+    """A requirement graph of the deployment."""
 
     file: ResourceFile
     checksum: bytes

@@ -15,7 +15,7 @@ from grevy.protocol.values import DecisionRequirementsValue, ProcessValue, Resou
 
 
 def delete_resource(step: Step, command: Command) -> None:
-    """Deletes a process definition that no instance needs, or a requirements graph with its
+    """Deletes a process definition that no instance needs, or a requirement graph with its
     decisions, whoever calls them.
     """
     value = command.value

@@ -11,7 +11,7 @@ class DecisionStore(DecisionsView):
     """Writes decisions and graphs; whatever was deployed last is the newest version."""
 
     def put_graph(self, value: DecisionRequirementsValue) -> None:
-        """A requirements graph is there."""
+        """A requirement graph is there."""
         key, graph_id = value.decision_requirements_key, value.decision_requirements_id
         self._graphs.put(key, value)
         _add_version(self._graph_versions, graph_id, value.decision_requirements_version, key)
@@ -27,7 +27,7 @@ class DecisionStore(DecisionsView):
             self._tags.put((decision_id, value.version_tag), key)
 
     def remove_graph(self, value: DecisionRequirementsValue) -> None:
-        """A requirements graph is gone; its decisions went before it."""
+        """A requirement graph is gone; its decisions went before it."""
         key, graph_id = value.decision_requirements_key, value.decision_requirements_id
         assert not self._of_graph.scan(key, limit=1), f"graph {key} has decisions"
         self._graphs.delete(key)

@@ -45,11 +45,11 @@ class DecisionsView:
         return self._at(self._tags.get((decision_id, version_tag)))
 
     def graph(self, key: int) -> DecisionRequirementsValue | None:
-        """The requirements graph of a key."""
+        """The requirement graph of a key."""
         return self._graphs.get(key) if key > 0 else None
 
     def find_graph(self, graph_id: str) -> DecisionRequirementsValue | None:
-        """The newest version of a requirements graph."""
+        """The newest version of a requirement graph."""
         version = self._graph_versions.get((graph_id, 0))
         key = None if version is None else self._graph_versions.get((graph_id, version))
         return None if key is None else self._graphs.get(key)
