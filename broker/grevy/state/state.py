@@ -163,6 +163,13 @@ class State:
         ):
             self._store()
 
+    def unseal(self, write_set: WriteSet) -> None:
+        """Drop the newest sealed step, whose write set this is."""
+        assert not self._shared.is_open, "a step is open"
+        writes, olds = self._shared.sealed.pop()
+        assert writes is write_set.writes, "steps are dropped in the reverse order of sealing"
+        self._undo(writes, olds)
+
     def discard_uncommitted(self) -> None:
         """Drop all sealed steps, as a leader does that steps down; their write sets can be
         committed no more.

@@ -7,6 +7,7 @@ not make itself are replayed. It knows neither raft nor sockets.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Sequence
 
@@ -18,6 +19,8 @@ from grevy.protocol.codec import decode_entry
 from grevy.protocol.limits import CLIENTS_REMEMBERED, DUE_COMMANDS_MAX, PENDING_ENTRIES_MAX
 from grevy.protocol.record import Answer, Reply, RequestId
 from grevy.state import State, WriteSet
+
+_log = logging.getLogger(__name__)
 
 
 class Effects(Struct, frozen=True, gc=False):
@@ -41,6 +44,18 @@ class _InFlight(Struct, gc=False):
     repeats: list[Reply]
 
 
+class _Made(Struct, gc=False):
+    """An outcome whose entry is not encoded, and what it is the outcome of; without a command: of
+    what an earlier entry left.
+    """
+
+    command: Command | None
+    now: int
+    request: RequestId | None
+    taker: JobTaker | None
+    outcome: Outcome
+
+
 class StreamProcessor:
     """Processing and replay of one partition, over its engine and state."""
 
@@ -48,7 +63,7 @@ class StreamProcessor:
         self._engine = engine
         self._state = state
         self._in_flight: deque[_InFlight] = deque()
-        self._made: list[bytes] = []
+        self._made: list[_Made] = []
         self._newest_requests: dict[bytes, int] = {}
         self._next_position = state.applied_position + 1
         self._has_pending = engine.has_pending
@@ -90,6 +105,7 @@ class StreamProcessor:
             command, now=now, position=self._next_position, request=request, taker=taker
         )
         self.commands_processed += 1
+        self._made.append(_Made(command, now, request, taker, outcome))
         self._keep(outcome)
 
     def take_entries(self) -> list[bytes]:
@@ -97,7 +113,13 @@ class StreamProcessor:
         log in this order.
         """
         made, self._made = self._made, []
-        return made
+        try:
+            return self._engine.encode([item.outcome for item in made])
+        except AssertionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - told by the step that it happens in
+            _log.warning("processing %d commands again, checked: %s", len(made), error)
+            return self._engine.encode(self._make_again(made))
 
     def recall(self, request: RequestId) -> Answer | bool | None:
         """The first answer to a request that comes again; True if it is still to come, None if the
@@ -131,6 +153,7 @@ class StreamProcessor:
             if outcome is None:
                 self._has_pending = False
                 return
+            self._made.append(_Made(None, now, None, None, outcome))
             self._keep(outcome)
 
     def run_schedule(self, now: int) -> None:
@@ -188,4 +211,39 @@ class StreamProcessor:
         self._in_flight.append(owed)
         self._next_position = last + 1
         self._has_pending = self._has_pending or outcome.has_pending
-        self._made.append(outcome.payload)
+
+    def _make_again(self, made: Sequence[_Made]) -> list[Outcome]:
+        """The log cannot take one of these entries, which must leave no trace: their commands are
+        processed again, each with the proof that its entry can be written.
+        """
+        repeats: list[Reply] = []
+        for item in reversed(made):
+            self._engine.undo(item.outcome)
+            repeats += self._in_flight.pop().repeats
+        self._next_position = made[0].outcome.entry.first_position
+        outcomes: list[Outcome] = []
+        for item in made:
+            outcome = self._process_checked(item)
+            if outcome is not None:
+                self._keep(outcome)
+                outcomes.append(outcome)
+        self._has_pending = self._engine.has_pending
+        for repeat in repeats:  # what they asked for may have another answer now
+            remembered = self._engine.views.requests.remembered(repeat.request)
+            if remembered is not None and not remembered.is_due:
+                answer = Reply(repeat.request, recalled(remembered))
+                self._in_flight[-1].repeats.append(answer)
+        return outcomes
+
+    def _process_checked(self, item: _Made) -> Outcome | None:
+        now, position = item.now, self._next_position
+        if item.command is None:
+            return self._engine.process_pending(now=now, position=position, is_checked=True)
+        return self._engine.process(
+            item.command,
+            now=now,
+            position=position,
+            request=item.request,
+            taker=item.taker,
+            is_checked=True,
+        )
