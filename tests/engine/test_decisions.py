@@ -8,7 +8,7 @@ from tests.engine.models import ProcessBuilder, one_task
 from tests.engine.walk import Replica
 
 from grevy.dmn import DecisionInfo
-from grevy.engine.decision_order import deployment_order
+from grevy.engine.decision_order import deployment_order, in_table_order
 from grevy.protocol.intents import (
     DecisionEvaluationIntent,
     DecisionIntent,
@@ -293,3 +293,24 @@ def test_the_order_of_a_graph(ids: list[str], order: list[str]) -> None:
     """As Zeebe's engine answered."""
     decisions = [DecisionInfo(id_, id_) for id_ in ids]
     assert [one.id for one in deployment_order(decisions)] == order
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        (b'{"z":1.50,"a":{"m":1,"b":2}}', b'{"a":{"b":2,"m":1},"z":1.50}'),
+        (b'[{"b":1,"a":2,"zz":3,"c":4}]', b'[{"zz":3,"a":2,"b":1,"c":4}]'),
+        (b'{"zebra":1,"apple":2,"mango":3}', b'{"zebra":1,"apple":2,"mango":3}'),
+        (b'{"BBBB":1,"AaBB":2,"AaAa":3}', b'{"BBBB":1,"AaBB":2,"AaAa":3}'),
+        (
+            '{"k9":1,"k10":2,"k1":3,"K":4,"é":5,"_":6}'.encode(),
+            '{"k9":1,"é":5,"k10":2,"_":6,"k1":3,"K":4}'.encode(),
+        ),
+        (b'"{"', b'"{"'),
+        (b"12345678901234567890123456789", b"12345678901234567890123456789"),
+    ],
+)
+def test_the_order_of_variables(given: bytes, seen: bytes) -> None:
+    """As Zeebe's engine answered."""
+    assert in_table_order({"x": given}.get)("x") == seen
+    assert in_table_order({"x": given}.get)("y") is None

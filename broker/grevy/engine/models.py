@@ -8,7 +8,7 @@ from grevy.bpmn import compile_processes
 from grevy.bpmn.model import Process
 from grevy.dmn import DecisionGraph, read_dmn
 from grevy.engine.views import Views
-from grevy.protocol.limits import MODELS_CACHED
+from grevy.protocol.limits import GRAPHS_JUST_READ, MODELS_CACHED
 from grevy.protocol.values import DecisionValue
 
 
@@ -28,6 +28,7 @@ class Models:
         self._views = views
         self._cache: dict[int, Process] = {}
         self._graphs: dict[int, DeployedGraph] = {}
+        self._just_read: dict[bytes, DecisionGraph] = {}
 
     def get(self, process_definition_key: int) -> Process:
         """The model of a deployed process."""
@@ -39,6 +40,18 @@ class Models:
             self._cache[process_definition_key] = model
         return model
 
+    def read_graph(self, resource: bytes) -> DecisionGraph:
+        """The model of a file that is to be deployed, kept for who evaluates it first; raises
+        InvalidDecisions.
+        """
+        compiled = self._just_read.get(resource)
+        if compiled is None:
+            compiled = read_dmn(resource)
+            if len(self._just_read) >= GRAPHS_JUST_READ:
+                self._just_read.pop(next(iter(self._just_read)))
+            self._just_read[resource] = compiled
+        return compiled
+
     def graph(self, key: int) -> DeployedGraph:
         """The model of a deployed requirement graph."""
         deployed = self._graphs.get(key)
@@ -46,7 +59,8 @@ class Models:
             value = self._views.decisions.graph(key)
             assert value is not None, f"requirement graph {key} is not deployed"
             decisions = {one.decision_id: one for one in self._views.decisions.of_graph(key)}
-            deployed = DeployedGraph(read_dmn(value.resource), decisions)
+            compiled = self._just_read.pop(value.resource, None) or read_dmn(value.resource)
+            deployed = DeployedGraph(compiled, decisions)
             if len(self._graphs) >= MODELS_CACHED:
                 self._graphs.pop(next(iter(self._graphs)))
             self._graphs[key] = deployed

@@ -12,6 +12,7 @@ from grevy.engine.behaviors.documents import join
 from grevy.engine.behaviors.expressions import evaluate_text
 from grevy.engine.behaviors.transitions import activated, complete
 from grevy.engine.behaviors.variables import apply_inputs
+from grevy.engine.decision_order import in_table_order
 from grevy.engine.models import DeployedGraph
 from grevy.engine.step import Step
 from grevy.feel import Lookup
@@ -69,7 +70,9 @@ def evaluate_decision(
     `where` says for whom. An evaluation that fails has an `evaluation_failure_message`.
     """
     deployed = step.models.graph(decision.decision_requirements_key)
-    result = deployed.graph.evaluate(decision.decision_id, lookup, step.now, entropy=step.entropy)
+    result = deployed.graph.evaluate(
+        decision.decision_id, in_table_order(lookup), step.now, entropy=step.entropy
+    )
     evaluated = tuple(_evaluated(one, deployed) for one in result.evaluated)
     step.document_bytes += sum(len(one.decision_output) for one in evaluated)
     value = replace(

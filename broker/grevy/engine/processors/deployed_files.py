@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from grevy.bpmn import InvalidModel, compile_processes
 from grevy.bpmn.model import Binding, Element, Process
-from grevy.dmn import InvalidDecisions, read_dmn
+from grevy.dmn import InvalidDecisions
 from grevy.engine.processors.decision_deployment import GraphDefinition
 from grevy.engine.processors.start_events import Starts, evaluate_starts
 from grevy.engine.step import Step
@@ -75,7 +75,7 @@ def _read_file(step: Step, file: ResourceFile) -> list[Definition]:
     checksum = hashlib.md5(file.resource, usedforsecurity=False).digest()
     if name.endswith(".dmn"):
         try:
-            return [GraphDefinition(file, checksum, read_dmn(file.resource))]
+            return [GraphDefinition(file, checksum, step.models.read_graph(file.resource))]
         except InvalidDecisions as error:
             raise RefusedDeployment(f"'{name}': {error}") from None
     definitions: list[Definition] = []
