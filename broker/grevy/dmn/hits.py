@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from decimal import DecimalException
 from functools import reduce
 from typing import Final, TypeAlias
@@ -41,11 +41,13 @@ class Hits(Struct, frozen=True):
                 f"found: '{_shown_rows(rows)}'"
             )
         if self.policy == "ANY":
-            different = {session.identity(row): row for row in reversed(rows)}
+            different: dict[Hashable, Row] = {}
+            for row in rows:
+                different.setdefault(session.identity(row), row)
             if len(different) > 1:
                 raise EvaluationFailed(
                     "different values aren't allowed for ANY hit policy. "
-                    f"found: '{_shown_rows(list(reversed(different.values())))}'"
+                    f"found: '{_shown_rows(list(different.values()))}'"
                 )
         if self.policy in ("PRIORITY", "OUTPUT ORDER"):
             rows = sorted(rows, key=self._rank)

@@ -1,10 +1,9 @@
-"""Which rules of a decision table match: an index over their tests against constants, and a walk
-over the few rules that are left to try.
+"""Which rules of a decision table match: an index over their cells.
 
 Sets of rules are ints with a bit for each. A column knows, for a value, the rules whose cell holds:
 by a hash for constants that the input is equal to, by bisection for ranges. Cells with anything
-else in them hold as far as the index can say; they are evaluated as they would be without it: rule
-by rule, cell by cell, and not after a cell that does not hold. For they can fail.
+else in them can fail, so they are evaluated as they would be in a walk: not after a cell of the
+same rule that does not hold.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import Final, TypeAlias
 from grevy.feel import (
     INPUT,
     ConstantTests,
+    EvaluationFailed,
     Expression,
     FeelRange,
     Scope,
@@ -39,7 +39,7 @@ _TOGGLES_MAX: Final = 16
 class Matcher:
     """The rules of a table, by their cells."""
 
-    __slots__ = ("_all", "_columns", "_open")
+    __slots__ = ("_all", "_columns", "_rows")
 
     def __init__(self, rows: Sequence[Sequence[Cell]], width: int) -> None:
         """Rows with fewer cells than `width` hold for any value of the rest."""
@@ -48,63 +48,64 @@ class Matcher:
             _Column([row[at] if at < len(row) else ConstantTests(is_any=True) for row in rows])
             for at in range(width)
         )
-        self._open = [
-            tuple((at, cell) for at, cell in enumerate(row[:width]) if isinstance(cell, Expression))
-            for row in rows
-        ]
+        self._rows = tuple(tuple(row[:width]) for row in rows)
 
     def matches(self, session: Session, values: Sequence[Value], scope: Scope) -> list[int]:
         """The indexes of the rules that match, in their order. Raises `EvaluationFailed`."""
-        alive, tried = self._all, 0
-        reached = []
+        alive = self._all
         session.charge(len(self._columns))
-        for column, value in zip(self._columns, values, strict=True):
-            reached.append(alive)
-            tried |= alive & column.open
-            alive &= column.holding(value, session)
-        if tried:
-            inputs = [session.scope({INPUT: value}, scope) for value in values]
-            for rule in bits(tried):
-                if not self._holds(session, rule, reached, inputs):
-                    alive &= ~(1 << rule)
+        try:
+            for column, value in zip(self._columns, values, strict=True):
+                alive &= column.holding(value, session) | column.tried(value, alive, session, scope)
+        except EvaluationFailed:
+            self._fail_as_the_walk(session, values, scope)
+            raise
         return list(bits(alive))
 
-    def _holds(self, session: Session, rule: int, reached: list[int], inputs: list[Scope]) -> bool:
-        for at, cell in self._open[rule]:
-            if not reached[at] >> rule & 1:
-                return False
-            session.charge(_CELL_STEPS)
-            if session.evaluate(cell, inputs[at]) is not True:
-                return False
-        return True
+    def _fail_as_the_walk(self, session: Session, values: Sequence[Value], scope: Scope) -> None:
+        """Several cells may fail; the one to tell of is the first, rule by rule."""
+        constant = [
+            column.holding(value, session)
+            for column, value in zip(self._columns, values, strict=True)
+        ]
+        inputs = [session.scope({INPUT: value}, scope) for value in values]
+        for rule, row in enumerate(self._rows):
+            for at, cell in enumerate(row):
+                if isinstance(cell, Expression):
+                    if session.evaluate(cell, inputs[at]) is not True:
+                        break
+                elif not constant[at] >> rule & 1:
+                    break
 
 
 class _Column:
     """The cells of one input."""
 
-    __slots__ = ("_always", "_equal", "_orders", "open")
+    __slots__ = ("_always", "_equal", "_open", "_orders")
 
     def __init__(self, cells: Iterable[Cell]) -> None:
-        self._always = 0
-        self.open = 0
+        always: list[int] = []
         equal: dict[Hashable, list[int]] = {}
         ranges: dict[str, list[tuple[int, list[FeelRange]]]] = {}
+        others: dict[Expression, list[int]] = {}
         for rule, cell in enumerate(cells):
             if isinstance(cell, Expression):
-                self.open |= 1 << rule
+                others.setdefault(cell, []).append(rule)
             elif cell.is_any:
-                self._always |= 1 << rule
+                always.append(rule)
             else:
                 for value in cell.values:
                     equal.setdefault(_key(value), []).append(rule)
                 for kind, spans in _by_order(cell.ranges).items():
                     ranges.setdefault(kind, []).append((rule, spans))
+        self._always = _set(always)
         self._equal = {key: _set(rules) for key, rules in equal.items()}
         self._orders = {kind: _Order(spans) for kind, spans in ranges.items()}
+        self._open = tuple((cell, _set(rules)) for cell, rules in others.items())
 
     def holding(self, value: Value, session: Session) -> int:
-        """The rules whose cell holds for the value, as far as constants can say."""
-        found = self._always | self.open
+        """The rules whose cell is constant and holds for the value."""
+        found = self._always
         if isinstance(value, list | dict):
             return found
         if self._equal:
@@ -113,6 +114,20 @@ class _Column:
             order = self._orders.get(order_class(value) or "")
             if order is not None:
                 found |= order.around(sort_key(value))
+        return found
+
+    def tried(self, value: Value, alive: int, session: Session, scope: Scope) -> int:
+        """The rules whose cell has to be evaluated and holds for the value. A text that stands in
+        many rules is evaluated once, if one of them is `alive`. Raises `EvaluationFailed`.
+        """
+        found = 0
+        if self._open:
+            inner = session.scope({INPUT: value}, scope)
+            for cell, rules in self._open:
+                if alive & rules:
+                    session.charge(_CELL_STEPS)
+                    if session.evaluate(cell, inner) is True:
+                        found |= rules
         return found
 
 
