@@ -15,7 +15,6 @@ from grevy.client import (
     EvaluatedInput,
     EvaluatedOutput,
     MatchedRule,
-    run,
 )
 from grevy.protocol import values
 from grevy.protocol.intents import (
@@ -54,18 +53,15 @@ EVALUATION = values.DecisionEvaluationValue(
 )
 
 
-def test_deploying_tells_of_decisions(connected: Pair) -> None:
-    async def act() -> None:
-        async with connected() as (broker, client):
-            deployed = values.DeploymentValue((), (), 77, (DECISION,), (GRAPH,))
-            broker.answer(DeploymentIntent.CREATE, deployed)
-            deployment = await client.deploy(("menu.dmn", b"<definitions/>"))
-            assert deployment.decisions == (Decision("dish", "Dish", 2, 5, "menu", 4),)
-            assert deployment.decision_requirements == (
-                DecisionRequirements("menu", "Menu", 3, 4, "menu.dmn"),
-            )
-
-    run(act())
+async def test_deploying_tells_of_decisions(connected: Pair) -> None:
+    async with connected() as (broker, client):
+        deployed = values.DeploymentValue((), (), 77, (DECISION,), (GRAPH,))
+        broker.answer(DeploymentIntent.CREATE, deployed)
+        deployment = await client.deploy(("menu.dmn", b"<definitions/>"))
+        assert deployment.decisions == (Decision("dish", "Dish", 2, 5, "menu", 4),)
+        assert deployment.decision_requirements == (
+            DecisionRequirements("menu", "Menu", 3, 4, "menu.dmn"),
+        )
 
 
 def answer(broker: ScriptedBroker, value: values.DecisionEvaluationValue) -> None:
@@ -74,56 +70,47 @@ def answer(broker: ScriptedBroker, value: values.DecisionEvaluationValue) -> Non
     broker.scripts[EVALUATE] = lambda request: [CommandReply(request.number, evaluated)]
 
 
-def test_evaluating(connected: Pair) -> None:
-    async def act() -> None:
-        async with connected() as (broker, client):
-            answer(broker, EVALUATION)
-            evaluation = await client.evaluate_decision("dish", variables={"guests": 12})
-            await client.evaluate_decision(decision_key=5)
-            first, second = broker.commands
-            assert (first.intent, first.key) == (EVALUATE, -1)
-            variables = b'{"guests":12}'
-            wanted = values.DecisionEvaluationValue(decision_id="dish", variables=variables)
-            assert first.value == wanted
-            assert second.value == values.DecisionEvaluationValue(decision_key=5)
-            assert (evaluation.key, evaluation.version, evaluation.failure) == (77, 2, "")
-            assert evaluation.output == {"dish": "stew", "price": 7.5}
-            assert evaluation.evaluated == (
-                EvaluatedDecision(
-                    "dish",
-                    "Dish",
-                    2,
-                    5,
-                    "DECISION_TABLE",
-                    "stew",
-                    (EvaluatedInput("i", "guests", 12),),
-                    (MatchedRule("r", 2, (EvaluatedOutput("o", "dish", "stew"),)),),
-                ),
-            )
-
-    run(act())
+async def test_evaluating(connected: Pair) -> None:
+    async with connected() as (broker, client):
+        answer(broker, EVALUATION)
+        evaluation = await client.evaluate_decision("dish", variables={"guests": 12})
+        await client.evaluate_decision(decision_key=5)
+        first, second = broker.commands
+        assert (first.intent, first.key) == (EVALUATE, -1)
+        variables = b'{"guests":12}'
+        wanted = values.DecisionEvaluationValue(decision_id="dish", variables=variables)
+        assert first.value == wanted
+        assert second.value == values.DecisionEvaluationValue(decision_key=5)
+        assert (evaluation.key, evaluation.version, evaluation.failure) == (77, 2, "")
+        assert evaluation.output == {"dish": "stew", "price": 7.5}
+        assert evaluation.evaluated == (
+            EvaluatedDecision(
+                "dish",
+                "Dish",
+                2,
+                5,
+                "DECISION_TABLE",
+                "stew",
+                (EvaluatedInput("i", "guests", 12),),
+                (MatchedRule("r", 2, (EvaluatedOutput("o", "dish", "stew"),)),),
+            ),
+        )
 
 
-def test_a_failed_evaluation_is_a_result(connected: Pair) -> None:
-    async def act() -> None:
-        async with connected() as (broker, client):
-            failed = values.DecisionEvaluationValue(
-                evaluation_failure_message="no season", failed_decision_id="season"
-            )
-            answer(broker, failed)
-            evaluation = await client.evaluate_decision("dish")
-            assert (evaluation.output, evaluation.failure) == (None, "no season")
-            assert evaluation.failed_decision_id == "season"
-
-    run(act())
+async def test_a_failed_evaluation_is_a_result(connected: Pair) -> None:
+    async with connected() as (broker, client):
+        failed = values.DecisionEvaluationValue(
+            evaluation_failure_message="no season", failed_decision_id="season"
+        )
+        answer(broker, failed)
+        evaluation = await client.evaluate_decision("dish")
+        assert (evaluation.output, evaluation.failure) == (None, "no season")
+        assert evaluation.failed_decision_id == "season"
 
 
-def test_deleting(connected: Pair) -> None:
-    async def act() -> None:
-        async with connected() as (broker, client):
-            broker.answer(ResourceDeletionIntent.DELETE)
-            await client.delete_resource(4)
-            (command,) = broker.commands
-            assert command.value == values.ResourceDeletionValue(4)
-
-    run(act())
+async def test_deleting(connected: Pair) -> None:
+    async with connected() as (broker, client):
+        broker.answer(ResourceDeletionIntent.DELETE)
+        await client.delete_resource(4)
+        (command,) = broker.commands
+        assert command.value == values.ResourceDeletionValue(4)

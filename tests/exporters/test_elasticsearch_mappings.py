@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 import pytest
+from tests.exporters.samples import sample
 
 from grevy.exporters.elasticsearch import ElasticsearchArguments, ElasticsearchExporter
 from grevy.exporters.elasticsearch.index_names import IndexNames, check_date_pattern
@@ -15,54 +16,10 @@ from grevy.exporting import NO_PARTITION, Context, InvalidArguments
 from grevy.protocol.intents import INTENTS, RecordType, ValueType
 from grevy.protocol.json_form import record_json
 from grevy.protocol.record import BROKER_VERSION
-from grevy.protocol.values import VALUES as STRUCTS
-from grevy.protocol.values import (
-    DecisionEvaluationValue,
-    DecisionRequirementsMetadata,
-    DecisionRequirementsValue,
-    DecisionValue,
-    DeploymentValue,
-    EvaluatedDecision,
-    EvaluatedInput,
-    EvaluatedOutput,
-    MatchedRule,
-    ProcessInstanceCreationValue,
-    ProcessMetadata,
-    ProcessValue,
-    ResourceFile,
-    Value,
-)
 from grevy.testing.clock import VirtualClock
 from grevy.testing.exporters import one_record
 
 NOV_24_2026_23_59 = 1_795_564_799_000
-
-
-DECISION = DecisionValue("d", "D", 1, 5, "g", 4)
-GRAPH = DecisionRequirementsMetadata("g", "G", 1, 4, "ns", "g.dmn", b"md5")
-
-
-def sample(value_type: ValueType) -> Value:
-    """A value with something in every list."""
-    metadata = ProcessMetadata("order", 1, 2, "order.bpmn", b"md5")
-    if value_type is ValueType.DEPLOYMENT:
-        files = (ResourceFile("order.bpmn", b"<xml/>"),)
-        return DeploymentValue(files, (metadata,), 3, (DECISION,), (GRAPH,))
-    if value_type is ValueType.PROCESS:
-        return ProcessValue("order", 1, 2, "order.bpmn", b"<xml/>", b"md5")
-    if value_type is ValueType.DECISION:
-        return DECISION
-    if value_type is ValueType.DECISION_REQUIREMENTS:
-        return DecisionRequirementsValue("g", "G", 1, 4, "ns", "g.dmn", b"<xml/>", b"md5")
-    if value_type is ValueType.DECISION_EVALUATION:
-        inputs = (EvaluatedInput("i", "I", b"1"),)
-        rules = (MatchedRule("r", 1, (EvaluatedOutput("o", "O", b"1"),)),)
-        evaluated = EvaluatedDecision("d", "D", 5, 1, "DECISION_TABLE", b"1", inputs, rules)
-        return DecisionEvaluationValue(evaluated_decisions=(evaluated,))
-    if value_type is ValueType.PROCESS_INSTANCE_CREATION:
-        return ProcessInstanceCreationValue(start_instructions=("task",))
-    value: Value = STRUCTS[value_type]()
-    return value
 
 
 def exported(value_type: ValueType) -> dict[str, object]:

@@ -135,7 +135,7 @@ class Client:
             DeploymentValue(resources=files),
             size=size,
         )
-        return deployment_of(_value(answer, DeploymentValue))
+        return deployment_of(answer.key, _value(answer, DeploymentValue))
 
     async def delete_resource(self, key: int) -> None:
         """Delete a process definition that has no running instances, or a requirement graph with

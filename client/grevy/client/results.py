@@ -50,10 +50,10 @@ class Deployment(Struct, frozen=True):
     decision_requirements: tuple[DecisionRequirements, ...] = ()
 
 
-def deployment_of(value: DeploymentValue) -> Deployment:
+def deployment_of(key: int, value: DeploymentValue) -> Deployment:
     """The result of a request, from the value of its answer."""
     return Deployment(
-        value.deployment_key,
+        key,
         tuple(
             Process(p.bpmn_process_id, p.version, p.process_definition_key, p.resource_name)
             for p in value.processes_metadata
