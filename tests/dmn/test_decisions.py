@@ -252,6 +252,24 @@ def test_invocations_need_every_parameter() -> None:
     assert "no parameter found with name 'a'" in evaluated(file).failure
 
 
+def test_what_is_invoked_sees_what_its_caller_sees() -> None:
+    invoked = f"<invocation>{literal('k')}<binding><parameter name='a'/>{literal('1')}</binding></invocation>"
+    for box, value in ((invoked, [1, 7]), (literal("k(1)"), [1, None])):
+        file = document(
+            decision("d", box, requires("e"), knows("k")),
+            decision("e", literal("7")),
+            model("k", "a", literal("[a, e]")),
+        )
+        assert value_of(file) == value
+
+
+def test_functions_in_a_context_can_be_called_and_are_shown_as_null() -> None:
+    box = f"<context><contextEntry><variable name='f'/>{literal('function(x) x + 1')}</contextEntry></context>"
+    file = document(decision("d", literal("e.f(1)"), requires("e")), decision("e", box))
+    assert value_of(file) == 2
+    assert value_of(file, "e") == {"f": None}
+
+
 def test_decision_services_are_functions() -> None:
     service = (
         '<decisionService id="s" name="s"><outputDecision href="#price"/>'

@@ -1,4 +1,4 @@
-"""What Zeebe's engine answered to a few hundred small files: which it refused, and for each
+"""What Zeebe's engine answered to some hundred small files, by hand and random: which it refused, and for each
 evaluation the output, the decision that failed, and all that was reported on the way.
 """
 
@@ -26,12 +26,6 @@ ACCEPTED = {
     "ctx empty": "an empty context is a value",
 }
 """What the engine refuses and we take."""
-
-DIFFERENT = {
-    "not literals": "a `true` after `false` or a test of another type is still one that is passed",
-    "mixed": "the same",
-}
-"""Where we mean to answer otherwise for some of the variables."""
 
 
 class Answer(msgspec.Struct):
@@ -92,11 +86,7 @@ def test_agrees_with_zeebe(case: Case) -> None:
             read_dmn(file)
         return
     graph = read_dmn(file)
-    agree = True
     for call in case.calls:
         if call.answer is not None:
             result = graph.evaluate(call.decision, lookup_of(call.variables), NOW_MS)
-            is_same = answer_of(result) == call.answer
-            assert is_same or case.name in DIFFERENT, call.variables
-            agree = agree and is_same
-    assert agree == (case.name not in DIFFERENT), "it is listed as different, but agrees"
+            assert answer_of(result) == call.answer, call.variables

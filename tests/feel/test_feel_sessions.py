@@ -25,6 +25,7 @@ from grevy.feel import (
         ("1", ConstantTests(values=(1,))),
         ("-1", ConstantTests(values=(-1,))),
         ("true", ConstantTests(values=(True,))),
+        ('"a", true', ConstantTests(values=("a", True))),
         ('"a", null', ConstantTests(values=("a", None))),
         ("< 5", ConstantTests(ranges=(FeelRange(None, 5, False, False),))),
         (">= 5", ConstantTests(ranges=(FeelRange(5, None, True, False),))),

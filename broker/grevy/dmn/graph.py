@@ -24,8 +24,8 @@ class DecisionInfo(Struct, frozen=True):
 
 
 class Knowledge(Struct, frozen=True):
-    """A business knowledge model: a function that sees its parameters, the variables, and the
-    knowledge that it requires itself.
+    """A business knowledge model: a function that sees its parameters, the variables (or what the
+    model that calls it sees), and the knowledge that it requires itself.
     """
 
     id: str
@@ -34,10 +34,11 @@ class Knowledge(Struct, frozen=True):
     logic: Logic
     required: tuple[Callee, ...]
 
-    def call(self, sitting: Sitting, values: dict[str, Value]) -> Value:
+    def call(self, sitting: Sitting, values: dict[str, Value], scope: Scope) -> Value:
         """See `Callee`. Each call is reported, failed ones too."""
         session, trace = sitting.session, Trace()
-        scope = session.scope({**_functions(sitting, self.required), **values})
+        scope = session.scope(values, scope)
+        scope = session.scope(_functions(sitting, self.required, scope), scope)
         value: Value = None
         try:
             with session.deeper(_CALL):
@@ -74,7 +75,7 @@ class Service(Struct, frozen=True):
     outputs: tuple[Decision, ...]
     given: tuple[Decision, ...]
 
-    def call(self, sitting: Sitting, values: dict[str, Value]) -> Value:
+    def call(self, sitting: Sitting, values: dict[str, Value], _scope: Scope) -> Value:
         """See `Callee`. The decisions that it evaluates are reported."""
         session = sitting.session
         given = {decision.id: values[decision.result_name] for decision in self.given}
@@ -177,12 +178,12 @@ class _Evaluation:
 
     def _scope(self, decision: Decision) -> Scope:
         names = {below.result_name: self._values[below.id] for below in decision.required}
-        functions = _functions(self._sitting, decision.knowledge)
+        functions = _functions(self._sitting, decision.knowledge, self._variables)
         return self._sitting.session.scope({**functions, **names}, self._variables)
 
 
-def _functions(sitting: Sitting, knowledge: tuple[Callee, ...]) -> dict[str, Value]:
-    return {one.name: function_of(sitting, one) for one in knowledge}
+def _functions(sitting: Sitting, knowledge: tuple[Callee, ...], scope: Scope) -> dict[str, Value]:
+    return {one.name: function_of(sitting, one, scope) for one in knowledge}
 
 
 def _report(sitting: Sitting, source: Decision | Knowledge, value: Value, trace: Trace) -> None:

@@ -7,6 +7,7 @@ that no nesting of models outgrows Python's stack.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from msgspec import Struct
@@ -65,12 +66,10 @@ class Context(Struct, frozen=True):
         found: dict[str, Value] = {}
         with session.deeper(LEVEL):
             for name, logic in self.entries:
-                found[name] = logic.evaluate(sitting, session.scope(found, scope), None)
+                found[name] = boxed(logic.evaluate(sitting, session.scope(found, scope), None))
             if self.result is not None:
                 return self.result.evaluate(sitting, session.scope(found, scope), None)
-        return arranged(
-            {name: value for name, value in found.items() if not isinstance(value, FeelFunction)}
-        )
+        return arranged(found)
 
 
 class Items(Struct, frozen=True):
@@ -94,7 +93,7 @@ class Relation(Struct, frozen=True):
     def evaluate(self, sitting: Sitting, scope: Scope, _trace: Trace | None) -> Value:
         """See `Logic`."""
         return [
-            arranged(dict(zip(self.columns, _all(row, sitting, scope), strict=True)))
+            arranged(dict(zip(self.columns, map(boxed, _all(row, sitting, scope)), strict=True)))
             for row in self.rows
         ]
 
@@ -133,13 +132,17 @@ class Callee(Protocol):
     @property
     def parameters(self) -> tuple[Parameter, ...]: ...
 
-    def call(self, sitting: Sitting, values: dict[str, Value]) -> Value:
-        """The value for a value of each parameter; raises `EvaluationFailed`."""
+    def call(self, sitting: Sitting, values: dict[str, Value], scope: Scope) -> Value:
+        """The value for a value of each parameter, with what is seen in a scope; raises
+        `EvaluationFailed`.
+        """
         ...
 
 
 class Invocation(Struct, frozen=True):
-    """A call with named arguments. Those that are no parameters are evaluated for nothing."""
+    """A call with named arguments. Those that are no parameters are evaluated for nothing. What is
+    called sees what its caller sees, as in Zeebe.
+    """
 
     callee: Callee
     bindings: tuple[tuple[str, Logic], ...]
@@ -154,11 +157,18 @@ class Invocation(Struct, frozen=True):
                 raise EvaluationFailed(f"no parameter found with name '{parameter.name}'")
             arguments[parameter.name] = value = values[parameter.name]
             check_type(parameter.type, value)
-        return self.callee.call(sitting, arguments)
+        return self.callee.call(sitting, arguments, scope)
 
 
-def function_of(sitting: Sitting, callee: Callee) -> FeelFunction:
-    """What FEEL can call: null for arguments of a wrong type, and when it fails."""
+def boxed(value: Value) -> Value:
+    """A value as an entry of a boxed context."""
+    return replace(value, is_boxed=True) if isinstance(value, FeelFunction) else value
+
+
+def function_of(sitting: Sitting, callee: Callee, scope: Scope) -> FeelFunction:
+    """What FEEL can call: null for arguments of a wrong type, and when it fails. `scope` is what it
+    sees besides its parameters.
+    """
     parameters = callee.parameters
 
     def invoke(values: list[Value]) -> Value:
@@ -167,7 +177,7 @@ def function_of(sitting: Sitting, callee: Callee) -> FeelFunction:
             for parameter, value in zip(parameters, values, strict=True):
                 check_type(parameter.type, value)
             arguments = {p.name: value for p, value in zip(parameters, values, strict=True)}
-            return callee.call(sitting, arguments)
+            return callee.call(sitting, arguments, scope)
         except EvaluationFailed:
             _check_end(sitting)
             return None

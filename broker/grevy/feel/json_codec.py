@@ -85,7 +85,11 @@ def _tree(value: Value) -> JsonTree:
     if isinstance(value, list):
         return [_tree(item) for item in value]
     if isinstance(value, dict):
-        return {key: _tree(v) for key, v in value.items() if not isinstance(v, FeelFunction)}
+        return {
+            key: _tree(item)
+            for key, item in value.items()
+            if not isinstance(item, FeelFunction) or item.is_boxed
+        }
     if isinstance(value, FeelTime | FeelDateTime):
         return value.json_text()
     return None if isinstance(value, FeelRange | FeelFunction) else str(value)

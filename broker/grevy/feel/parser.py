@@ -413,13 +413,11 @@ class _Parser(Cursor):
     def unary_tests(self) -> ast.Node:
         """All of a cell: `-`, tests, or `not(tests)`.
 
-        `true` alone is compared with the input; among other tests it is one that was passed.
+        `true` at the end is compared with the input; elsewhere it is a test that was passed.
         """
         if self.is_symbol("-") and self.peek(1).kind is Kind.END:
             self.advance()
             return ast.Literal(True)
-        if self.peek(1).kind is Kind.END and (self.is_word("true") or self.is_word("false")):
-            return ast.InputComparison("=", ast.Literal(self.advance().text == "true"))
         if self.is_word("not") and self.is_symbol("(", 1):
             negated = self._negated_tests()
             if negated is not None:
@@ -443,6 +441,8 @@ class _Parser(Cursor):
         return tests[0] if len(tests) == 1 else ast.Junction(False, tuple(tests))
 
     def _test(self) -> ast.Node:
+        if self.peek(1).kind is Kind.END and (self.is_word("true") or self.is_word("false")):
+            return ast.InputComparison("=", ast.Literal(self.advance().text == "true"))
         return self._equality_test() or _as_test(self.expression())
 
     def _equality_test(self) -> ast.InputComparison | None:

@@ -35,10 +35,14 @@ class FeelRange:
 
 @dataclass(frozen=True, slots=True)
 class FeelFunction:
-    """A function that an expression defined. `invoke` takes one argument for each parameter."""
+    """A function that an expression defined. `invoke` takes one argument for each parameter.
+
+    In a context it is not shown as JSON, unless it is an entry of a boxed one: then it is null.
+    """
 
     parameters: tuple[str, ...]
     invoke: Callable[[list[Value]], Value] = field(compare=False, repr=False)
+    is_boxed: bool = field(default=False, compare=False, repr=False)
 
 
 Value: TypeAlias = (
