@@ -39,12 +39,13 @@ a module says so on its first lines, it is on the way of every command.
 
 class Command(Struct, frozen=True, gc=False):
     """A command of a client, of the schedule or of the engine itself; `key` is -1 where it creates
-    what it is about.
+    what it is about. `element` is the model of the element that it is about, where that is at hand.
     """
 
     intent: Intent
     key: int
     value: Value
+    element: Element | None = None
 
 
 class Refused(Exception):
@@ -202,9 +203,11 @@ class Step:
         assert first.record_type is RecordType.COMMAND, "a step begins with its command"
         self.records[0] = Record(first.record_type, first.intent, first.key, value)
 
-    def follow_up(self, intent: Intent, key: int, value: Value) -> None:
+    def follow_up(
+        self, intent: Intent, key: int, value: Value, element: Element | None = None
+    ) -> None:
         """The engine goes on with this, after what is queued already."""
-        self.queue.append(Command(intent, key, value))
+        self.queue.append(Command(intent, key, value, element))
 
     def send(self, partition_id: int, intent: Intent, key: int, value: Value) -> None:
         """A command for the partition that is responsible, which may be this one."""

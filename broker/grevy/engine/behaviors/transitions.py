@@ -48,7 +48,7 @@ def activate_child(
 ) -> None:
     """Queues the activation of an element in a scope."""
     value = value_of(owner, element, scope_key)
-    step.follow_up(_ACTIVATE, -1, value)
+    step.follow_up(_ACTIVATE, -1, value, element)
 
 
 def activated(step: Step, here: Here) -> None:
@@ -58,7 +58,7 @@ def activated(step: Step, here: Here) -> None:
 
 def complete(step: Step, here: Here) -> None:
     """Queues the completion of an element."""
-    step.follow_up(_COMPLETE, here.key, here.value)
+    step.follow_up(_COMPLETE, here.key, here.value, here.element)
 
 
 def completed(step: Step, here: Here) -> None:

@@ -32,7 +32,7 @@ _TERMINABLE: Final = frozenset({Lifecycle.ACTIVATING, Lifecycle.ACTIVATED, Lifec
 def activate_element(step: Step, command: Command) -> None:
     """Activates an element in its scope, or goes on with one whose incident was resolved."""
     value = _value(command)
-    element = step.element(value)
+    element = command.element or step.element(value)
     key = command.key
     instance = step.views.elements.get(key) if key > 0 else None
     if instance is None:
@@ -76,9 +76,10 @@ def complete_element(step: Step, command: Command) -> None:
     elif instance.state is not _COMPLETING:
         _reject_state(step, command, "complete", instance.state)
         return
-    here = Here(command.key, value, step.element(value))
+    element = command.element or step.element(value)
+    here = Here(command.key, value, element)
     try:
-        behavior_of(here.element).complete(step, here)
+        behavior_of(element).complete(step, here)
     except Stuck as stuck:
         raise_incident(step, here, stuck)
 
