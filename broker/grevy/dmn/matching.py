@@ -50,7 +50,7 @@ class Matcher:
         )
         self._rows = tuple(tuple(row[:width]) for row in rows)
 
-    def matches(self, session: Session, values: Sequence[Value], scope: Scope) -> list[int]:
+    def matches(self, session: Session, values: Sequence[Value], scope: Scope) -> Iterator[int]:
         """The indexes of the rules that match, in their order. Raises `EvaluationFailed`."""
         alive = self._all
         session.charge(len(self._columns))
@@ -60,7 +60,7 @@ class Matcher:
         except EvaluationFailed:
             self._fail_as_the_walk(session, values, scope)
             raise
-        return list(bits(alive))
+        return bits(alive)
 
     def _fail_as_the_walk(self, session: Session, values: Sequence[Value], scope: Scope) -> None:
         """Several cells may fail; the one to tell of is the first, rule by rule."""
@@ -197,11 +197,12 @@ class _Order:
 
 
 def bits(rules: int) -> Iterator[int]:
-    """The rules of a set, in their order."""
-    while rules:
-        lowest = rules & -rules
-        yield lowest.bit_length() - 1
-        rules ^= lowest
+    """The rules of a set, in their order. As digits, since each step over an int copies it."""
+    digits = f"{rules:b}"[::-1]
+    at = digits.find("1")
+    while at >= 0:
+        yield at
+        at = digits.find("1", at + 1)
 
 
 def _set(rules: Iterable[int]) -> int:

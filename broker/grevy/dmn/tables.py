@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from msgspec import Struct
 
@@ -87,9 +88,8 @@ class Table(Struct, frozen=True):
                 EvaluatedInput(column.id, column.name, sitting.json(value))
                 for column, value in zip(self.inputs, values, strict=True)
             )
-        matched = self.matcher.matches(session, values, scope)
-        if self.hits.is_first:
-            del matched[1:]
+        limit = 1 if self.hits.is_first else None
+        matched = list(islice(self.matcher.matches(session, values, scope), limit))
         rows = [self._row(sitting, self.rules[index], scope) for index in matched]
         if trace is not None:
             trace.rules = tuple(

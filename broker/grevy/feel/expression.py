@@ -63,8 +63,15 @@ class Expression:
             if type(value) in (list, dict):
                 check_result(value)
         except EvaluationStopped as stop:
-            return Evaluation(None, tuple(run.warnings), failure_text(self.text, stop))
+            return Evaluation(None, tuple(run.warnings), self._failure(stop))
         return Evaluation(value, tuple(run.warnings), None)
+
+    def _failure(self, stop: EvaluationStopped) -> str:
+        if stop.is_assertion:
+            return (
+                f"Assertion failure on evaluate the expression '{quote(self.text)}': {stop.reason}"
+            )
+        return f"failed to evaluate expression '{quote(self.text)}': {stop.reason}"
 
     @property
     def code(self) -> Code:
@@ -76,15 +83,12 @@ class Expression:
         """What `code` uses of the depth of calls."""
         return self._height
 
+    def failure_text(self, stop: EvaluationStopped) -> str:
+        """Why there is no value."""
+        return self._failure(stop)
+
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
-
-
-def failure_text(text: str, stop: EvaluationStopped) -> str:
-    """Why the expression has no value."""
-    if stop.is_assertion:
-        return f"Assertion failure on evaluate the expression '{quote(text)}': {stop.reason}"
-    return f"failed to evaluate expression '{quote(text)}': {stop.reason}"
 
 
 def parse_expression(text: str, names: Iterable[str] = ()) -> Expression:

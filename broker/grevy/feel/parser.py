@@ -411,10 +411,7 @@ class _Parser(Cursor):
     # --- unary tests ---
 
     def unary_tests(self) -> ast.Node:
-        """All of a cell: `-`, tests, or `not(tests)`.
-
-        `true` at the end is compared with the input; elsewhere it is a test that was passed.
-        """
+        """All of a cell: `-`, tests, or `not(tests)`."""
         if self.is_symbol("-") and self.peek(1).kind is Kind.END:
             self.advance()
             return ast.Literal(True)
@@ -441,9 +438,16 @@ class _Parser(Cursor):
         return tests[0] if len(tests) == 1 else ast.Junction(False, tuple(tests))
 
     def _test(self) -> ast.Node:
-        if self.peek(1).kind is Kind.END and (self.is_word("true") or self.is_word("false")):
-            return ast.InputComparison("=", ast.Literal(self.advance().text == "true"))
-        return self._equality_test() or _as_test(self.expression())
+        return self._boolean_test() or self._equality_test() or _as_test(self.expression())
+
+    def _boolean_test(self) -> ast.InputComparison | None:
+        """As in Zeebe, a boolean is compared with the input where it ends the text only; elsewhere
+        `true` always passes.
+        """
+        is_boolean = self.is_word("true") or self.is_word("false")
+        if not is_boolean or self.peek(1).kind is not Kind.END:
+            return None
+        return ast.InputComparison("=", ast.Literal(self.advance().text == "true"))
 
     def _equality_test(self) -> ast.InputComparison | None:
         """`= x` and `!= x` are tests only where nothing but a test can be: elsewhere they are

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 
 from grevy.feel.errors import EvaluationFailed, EvaluationStopped
-from grevy.feel.expression import Expression, failure_text
+from grevy.feel.expression import Expression
 from grevy.feel.scope import Lookup, Run, Scope
 from grevy.feel.values import Value, check_result, identity
 from grevy.ports import Entropy
@@ -23,7 +23,7 @@ class Session:
         self, lookup: Lookup, now_ms: int, *, steps: int, entropy: Entropy | None = None
     ) -> None:
         """As for `Expression.evaluate`; `steps` is the budget of all that is evaluated."""
-        self._run = Run(lookup, now_ms, entropy)
+        self._run = Run(lookup=lookup, now_ms=now_ms, entropy=entropy)
         self._run.steps = steps
         self.root = Scope({}, None, self._run)
 
@@ -40,7 +40,7 @@ class Session:
             if type(value) in (list, dict):
                 check_result(value)
         except EvaluationStopped as stop:
-            raise EvaluationFailed(failure_text(expression.text, stop)) from None
+            raise EvaluationFailed(expression.failure_text(stop)) from None
         finally:
             run.leave(height)
         return value
