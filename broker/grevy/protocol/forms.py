@@ -57,6 +57,7 @@ _OWN_TEXTS: Final = frozenset(
     {
         "correlation_key",
         "error_message",
+        "evaluation_failure_message",
         "exception_message",
         "message",
         "message_id",
