@@ -40,7 +40,7 @@ from grevy.protocol.errors import LimitExceeded
 from grevy.protocol.intents import INTENTS, ErrorIntent, RecordType, RejectionType
 from grevy.protocol.keys import key_of
 from grevy.protocol.limits import BATCH_BYTES_MAX, BATCH_STEPS_MAX
-from grevy.protocol.record import Entry, Record, RequestId
+from grevy.protocol.record import Entry, EntryDraft, Record, RequestId
 from grevy.protocol.values import VALUES, ErrorValue
 from grevy.state import State, WriteSet
 
@@ -54,7 +54,7 @@ class Outcome(Struct, frozen=True, gc=False):
     is committed. `taken` are the subscriptions whose credit it has used.
     """
 
-    entry: Entry
+    entry: EntryDraft
     write_set: WriteSet
     pushes: Sequence[PushedJobs]
     sends: Sequence[SentCommand]
@@ -241,7 +241,7 @@ class Engine:
         )
         if not order.is_own:
             command = order.command
-            step.records.append(Record(_COMMAND, command.intent, command.key, command.value))
+            step.rows.append((_COMMAND, command.intent, command.key, command.value, None, ""))
         step.activations = order.activations
         return step
 
@@ -271,15 +271,14 @@ class Engine:
     def _finish(self, step: Step, order: _Order) -> Outcome:
         position = order.position
         for left in step.queue:
-            step.records.append(Record(RecordType.COMMAND, left.intent, left.key, left.value))
-            where = position + len(step.records) - 1
-            self._leave(step.records[-1], where, step.activations)
-        entry = Entry(
+            self._leave(left, position + len(step.rows), step.activations)
+            step.rows.append((_COMMAND, left.intent, left.key, left.value, None, ""))
+        entry = EntryDraft(
             partition_id=self._partition_id,
             timestamp=order.now,
             first_position=position,
             command_position=order.command_position,
-            records=tuple(step.records),
+            rows=step.rows,
             replies=tuple(step.replies),
             key_counter=step.key_counter,
             activations=step.activations,
@@ -291,13 +290,13 @@ class Engine:
         write_set = self._state.seal()
         return Outcome(entry, write_set, step.pushes, step.sends, has_pending, step.taken)
 
-    def _leave(self, record: Record, position: int, activations: int) -> None:
+    def _leave(self, record: Record | Command, position: int, activations: int) -> None:
         encoded = msgspec.msgpack.encode(record.value)
         self._stores.pending.put(
             PendingCommand(int(record.intent), record.key, encoded, activations, position)
         )
 
-    def _close(self, entry: Entry) -> None:
+    def _close(self, entry: Entry | EntryDraft) -> None:
         """What an entry changes besides its events."""
         if entry.command_position != entry.first_position:
             self._stores.pending.remove(entry.command_position)

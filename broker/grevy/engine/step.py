@@ -28,7 +28,7 @@ from grevy.protocol.intents import (
     RejectionType,
 )
 from grevy.protocol.messages import ActivatedJob
-from grevy.protocol.record import Answer, Record, Reply, RequestId
+from grevy.protocol.record import Answer, Reply, RequestId, Row
 from grevy.protocol.values import ProcessInstanceCreationValue, ProcessInstanceValue, Value
 
 _EVENT: Final = RecordType.EVENT
@@ -129,9 +129,9 @@ class Step:
         "partition_count",
         "pushes",
         "queue",
-        "records",
         "replies",
         "request",
+        "rows",
         "sends",
         "taken",
         "taker",
@@ -165,7 +165,7 @@ class Step:
         self.request = request
         self.taker = taker
         self.partition_count = partition_count
-        self.records: list[Record] = []
+        self.rows: list[Row] = []
         self.queue: deque[Command] = deque()
         self.replies: list[Reply] = []
         self.pushes: list[PushedJobs] = []
@@ -192,16 +192,16 @@ class Step:
 
     def event(self, intent: Intent, key: int, value: Value) -> None:
         """Something has happened: recorded, and applied to the state at once."""
-        self.records.append(Record(_EVENT, intent, key, value))
+        self.rows.append((_EVENT, intent, key, value, None, ""))
         applier = APPLIERS.get(intent)
         if applier is not None:
             applier(self._stores, key, value)
 
     def restate(self, value: Value) -> None:
         """The log gets the client's command in the form in which it was understood."""
-        first = self.records[0]
-        assert first.record_type is RecordType.COMMAND, "a step begins with its command"
-        self.records[0] = Record(first.record_type, first.intent, first.key, value)
+        record_type, intent, key, *_ = self.rows[0]
+        assert record_type is RecordType.COMMAND, "a step begins with its command"
+        self.rows[0] = record_type, intent, key, value, None, ""
 
     def follow_up(
         self, intent: Intent, key: int, value: Value, element: Element | None = None
@@ -223,16 +223,8 @@ class Step:
 
     def reject(self, command: Command, rejection: RejectionType, reason: str) -> None:
         """Refuses a command: recorded, and told to the client if the command is the client's."""
-        self.records.append(
-            Record(
-                RecordType.COMMAND_REJECTION,
-                command.intent,
-                command.key,
-                command.value,
-                rejection,
-                reason,
-            )
-        )
+        intent, key, value = command.intent, command.key, command.value
+        self.rows.append((RecordType.COMMAND_REJECTION, intent, key, value, rejection, reason))
         if self.request is not None:
             answer = Answer(int(command.intent), command.key, None, rejection, reason)
             self.reply(self.request, answer)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from grevy.protocol import wire
 from grevy.protocol.errors import MalformedFrame
@@ -17,7 +17,7 @@ from grevy.protocol.intents import INTENTS, RecordType, RejectionType
 from grevy.protocol.limits import CODEC_PIECE_ITEMS_MAX, ENTRY_BYTES_MAX
 from grevy.protocol.list_writer import StructListWriter
 from grevy.protocol.mold import Draft
-from grevy.protocol.record import Entry, Record, Reply
+from grevy.protocol.record import Entry, EntryDraft, Record, Reply
 from grevy.protocol.schemas import SCHEMAS, Field, Reader
 from grevy.protocol.shape import Content
 from grevy.protocol.struct_codec import StructCodec
@@ -65,7 +65,7 @@ _RECORDS_MAX: Final = 2 * CODEC_PIECE_ITEMS_MAX
 """Longer entries are not written whole; two records share a value, and more."""
 
 
-class EntryWriter(FrameWriter[Entry]):
+class EntryWriter(FrameWriter[Entry | EntryDraft]):
     """Writes entries. Nearly all have the same course as many before: which record types, intents
     and places of values follow each other is part of their shape. Those with rejections are long
     ones, which hardly anybody sends many of.
@@ -82,13 +82,17 @@ class EntryWriter(FrameWriter[Entry]):
     )
 
     def _split(
-        self, content: Entry, tables: TableWriter, numbers: list[int], contents: list[Content]
+        self,
+        content: Entry | EntryDraft,
+        tables: TableWriter,
+        numbers: list[int],
+        contents: list[Content],
     ) -> Course | None:
-        records = content.records
-        if not 0 < len(records) <= _RECORDS_MAX or len(content.replies) > 1:
+        rows = content.rows
+        if not 0 < len(rows) <= _RECORDS_MAX or len(content.replies) > 1:
             return None
-        types, intents, keys, values, rejections, _ = zip(*map(astuple, records), strict=True)
-        if rejections.count(None) < len(records):
+        types, intents, keys, values, rejections, _ = zip(*rows, strict=True)
+        if rejections.count(None) < len(rows):
             return None
         numbers += (
             content.partition_id,
@@ -103,7 +107,7 @@ class EntryWriter(FrameWriter[Entry]):
         course = (types, intents, tuple(tables.places(values)))
         return course, _REPLIES_WRITER.split(content.replies, tables, numbers, contents)
 
-    def _draft(self, content: Entry, course: Course) -> Drafts:
+    def _draft(self, content: Entry | EntryDraft, course: Course) -> Drafts:
         columns = _columns(content.records, TableWriter())
         drafts: Drafts = {"valueTypes": _mask(content.records)}
         for name in ("recordTypes", "intents", "valueIndexes"):
@@ -116,7 +120,7 @@ class EntryWriter(FrameWriter[Entry]):
             drafts["replies"] = _REPLIES_WRITER.draft(course[1], content.replies)
         return drafts
 
-    def _fields(self, content: Entry, tables: TableWriter) -> Fields:
+    def _fields(self, content: Entry | EntryDraft, tables: TableWriter) -> Fields:
         check_count(content.records)
         rejections = [
             Rejection(place, record.rejection_type, record.rejection_reason)
@@ -224,7 +228,7 @@ _ENTRIES: Final = FrameCodec(
 )
 
 
-def encode_entry(entry: Entry) -> bytes:
+def encode_entry(entry: Entry | EntryDraft) -> bytes:
     """An entry as the log keeps it; `LimitExceeded` when it is larger than a reader takes."""
     return _ENTRIES.encode(entry)
 

@@ -23,7 +23,8 @@ from grevy.protocol.values_codec import VALUE_CODEC
 
 __all__ = ["FrameCodec"]
 
-T = TypeVar("T")
+W = TypeVar("W")
+R = TypeVar("R")
 Seen = TypeVar("Seen")
 
 _NESTING_MAX: Final = 32
@@ -32,7 +33,7 @@ _NESTING_MAX: Final = 32
 _WORDS_SHIFT: Final = 29
 """A header has the number of words, its own apart, in its upper half."""
 
-Scan: TypeAlias = Callable[[Source, tuple[int, ...], TableReader], T]
+Scan: TypeAlias = Callable[[Source, tuple[int, ...], TableReader], R]
 """Reads a root without pycapnp; it is given the words of the frame up to the root's end."""
 
 _BAD_FRAME: Final = (KjException, LookupError, UnicodeDecodeError, ValueError)
@@ -43,8 +44,8 @@ _BAD_STRUCT: Final = (struct.error, OverflowError, UnicodeEncodeError)
 """What writing a bad struct raises: a number that its field cannot hold, half a surrogate pair."""
 
 
-class FrameCodec(Generic[T]):
-    """Turns one kind of frame to and from structs; `name` is what errors call it.
+class FrameCodec(Generic[W, R]):
+    """Turns one kind of frame to (`W`) and from (`R`) structs; `name` is what errors call it.
 
     `writer` writes it; `read` reads what is between the tables: the root's own fields. `scan` does
     the same without pycapnp, where it can (`imprint.py`).
@@ -71,9 +72,9 @@ class FrameCodec(Generic[T]):
         schema: StructSchema,
         bytes_max: int,
         *,
-        writer: FrameWriter[T],
-        read: Callable[[Reader, TableReader], T],
-        scan: Scan[T] | None = None,
+        writer: FrameWriter[W],
+        read: Callable[[Reader, TableReader], R],
+        scan: Scan[R] | None = None,
     ) -> None:
         self._name: Final = name
         self._schema: Final = schema
@@ -89,7 +90,7 @@ class FrameCodec(Generic[T]):
         self._documents: Final[Field] = schema.schema.fields["documents"]
         self._values: Final[Field] = schema.schema.fields["values"]
 
-    def encode(self, content: T) -> bytes:
+    def encode(self, content: W) -> bytes:
         """A struct as a frame; `LimitExceeded` when a part or the whole of it is too large."""
         try:
             frame = self._writer.write(content)
@@ -98,16 +99,16 @@ class FrameCodec(Generic[T]):
         self._check_size(frame)
         return frame
 
-    def decode(self, frame: bytes) -> T:
+    def decode(self, frame: bytes) -> R:
         """The struct of a frame; `MalformedFrame` or `LimitExceeded` for any other bytes."""
         content = self.scan(frame)
         return self.decode_by_pycapnp(frame) if content is None else content
 
-    def decode_by_pycapnp(self, frame: bytes) -> T:
+    def decode_by_pycapnp(self, frame: bytes) -> R:
         """The same, but more slowly for frames that are known."""
         return self.look(frame, self._read_all)
 
-    def scan(self, frame: bytes) -> T | None:
+    def scan(self, frame: bytes) -> R | None:
         """The struct of a frame that is like others before; None when pycapnp has to look."""
         self._check_size(frame)
         if self._scan is None:
@@ -117,7 +118,7 @@ class FrameCodec(Generic[T]):
         except UNUSUAL:
             return None
 
-    def _scan_all(self, frame: bytes, scan: Scan[T]) -> T:
+    def _scan_all(self, frame: bytes, scan: Scan[R]) -> R:
         root = self._root.unpack_from(frame)
         header = len(frame) - wire.WORD << _WORDS_SHIFT
         if root[0] != header or root[1] != self._tag or len(frame) % wire.WORD:
@@ -144,7 +145,7 @@ class FrameCodec(Generic[T]):
         except _BAD_FRAME:
             raise MalformedFrame(f"bytes that are not {self._name}") from None
 
-    def _read_all(self, reader: Reader) -> T:
+    def _read_all(self, reader: Reader) -> R:
         documents = reader._get_by_field(self._documents)
         check_count(documents)
         tables = TableReader(tuple(documents))
