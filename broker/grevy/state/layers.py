@@ -210,7 +210,8 @@ class Layers(Generic[K, V]):
         """A deletion is committed. What came and went between two stores is as if it had never
         been.
         """
-        ceiling, first = self._ceiling_number, key[0] if self._is_tuple else key  # type: ignore[index]
+        ceiling = self._ceiling_number
+        first: Any = key[0] if self._is_tuple else key  # type: ignore[index]
         if ceiling is None or first <= ceiling or self._look(key, MISSING) is not None:
             self._unstored[key] = None
             return
