@@ -12,9 +12,9 @@ What a table holds for a key, newest first:
 layers, and beside them a cache of what was read or stored lately: a read is one lookup in one dict,
 whatever the layer. In all of them None stands for a deleted or absent key.
 
-The two uppermost layers are lists of `Write`s, which all tables share, beside what was visible
-before each of them: dropping a layer means undoing its writes, newest first, and committing one
-means handing each of its writes to its table.
+The two uppermost layers are lists of `Write`s, which all tables share: a write knows what was
+visible before it, so that dropping a layer means undoing its writes, newest first, and committing
+one means handing each of its writes to its table.
 
 Committed writes stay in memory for some thousand writes and are then stored together: most
 elements, jobs and variables come, change and go within milliseconds, and so never reach the
@@ -52,8 +52,10 @@ MISSING: Final = Missing.TOKEN
 Unstored: TypeAlias = dict[Any, Any]
 """What is committed of a table and not yet stored: a row for each key; None where it is deleted."""
 
-Write: TypeAlias = tuple[Unstored, object, object]
-"""A key and its value, and where they go at the commit."""
+Write: TypeAlias = tuple[Unstored, object, object, object]
+"""Where a key and its value go at the commit, the two, and what was visible before (`MISSING`:
+nothing was known).
+"""
 
 
 class Layered(Protocol):
@@ -90,27 +92,25 @@ class Layered(Protocol):
 class Shared:
     """What the tables of a state have in common.
 
-    `writes`: those of the open step; `olds`: for each of them, what was visible before (`MISSING`:
-    nothing was known). `sealed`: both of each sealed step, oldest first. `tables`: by the identity
-    of what is unstored of them. `owned`: what the open step may change in place, a dict for each
-    table that allows it. `skipped`: deleted rows that scans have had to pass.
+    `writes`: those of the open step. `sealed`: those of each sealed step, oldest first. `tables`: by
+    the identity of what is unstored of them. `owned`: what the open step may change in place, a
+    dict for each table that allows it. `skipped`: deleted rows that scans have had to pass.
     """
 
-    __slots__ = ("backend", "is_open", "olds", "owned", "sealed", "skipped", "tables", "writes")
+    __slots__ = ("backend", "is_open", "owned", "sealed", "skipped", "tables", "writes")
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.is_open = False
         self.writes: list[Write] = []
-        self.olds: list[object] = []
-        self.sealed: deque[tuple[Sequence[Write], Sequence[object]]] = deque()
+        self.sealed: deque[Sequence[Write]] = deque()
         self.tables: dict[int, Layered] = {}
         self.owned: list[dict[Any, Any]] = []
         self.skipped = 0
 
     def uncommitted(self, unstored: Unstored) -> Iterator[object]:
         """The keys that open and sealed steps have written to a table, some of them repeatedly."""
-        for writes in (*[writes for writes, _ in self.sealed], self.writes):
+        for writes in (*self.sealed, self.writes):
             for write in writes:
                 if write[0] is unstored:
                     yield write[1]
@@ -138,7 +138,6 @@ class Layers(Generic[K, V]):
         "_decode",
         "_encode",
         "_is_tuple",
-        "_keep",
         "_live",
         "_live_max",
         "_log",
@@ -161,7 +160,6 @@ class Layers(Generic[K, V]):
     def __init__(self, spec: TableSpec[K, V], shared: Shared) -> None:
         self._shared = shared
         self._log = shared.writes.append
-        self._keep = shared.olds.append
         self._row = spec.key.row_encoder(spec.number)
         self._encode = spec.value_encoder()
         self._decode = spec.value_decoder()
@@ -191,8 +189,7 @@ class Layers(Generic[K, V]):
     def put(self, key: K, value: V) -> None:
         """Set the value of a key. The value must not change afterwards, nor what it refers to."""
         assert self._shared.is_open, "writes belong to a step"
-        self._log((self._unstored, key, value))
-        self._keep(self._look(key, MISSING))
+        self._log((self._unstored, key, value, self._look(key, MISSING)))
         self._live[key] = value
         if self._noted is not None:
             self._noted[key] = None
@@ -200,8 +197,7 @@ class Layers(Generic[K, V]):
     def delete(self, key: K) -> None:
         """Remove a key; one that is absent stays so."""
         assert self._shared.is_open, "writes belong to a step"
-        self._log((self._unstored, key, None))
-        self._keep(self._look(key, MISSING))
+        self._log((self._unstored, key, None, self._look(key, MISSING)))
         self._live[key] = None
         if self._noted is not None:
             self._noted[key] = None

@@ -119,13 +119,13 @@ class State:
 
     def rollback(self) -> None:
         """Drop the writes of the open step."""
-        self._undo(*self._end_step())
+        self._undo(self._end_step())
 
     def seal(self) -> WriteSet:
         """End the open step; its writes stay readable and wait for `commit`."""
-        step = self._end_step()
-        self._shared.sealed.append(step)
-        return WriteSet(step[0])
+        writes = self._end_step()
+        self._shared.sealed.append(writes)
+        return WriteSet(writes)
 
     def commit(
         self,
@@ -147,8 +147,8 @@ class State:
         sealed, tables = self._shared.sealed, self._shared.tables
         for write_set in write_sets:
             writes = write_set.writes
-            assert sealed.popleft()[0] is writes, "steps are committed in the order of sealing"
-            for unstored, key, value in writes:
+            assert sealed.popleft() is writes, "steps are committed in the order of sealing"
+            for unstored, key, value, _ in writes:
                 if value is not None:
                     unstored[key] = value
                 else:
@@ -166,9 +166,9 @@ class State:
     def unseal(self, write_set: WriteSet) -> None:
         """Drop the newest sealed step, whose write set this is."""
         assert not self._shared.is_open, "a step is open"
-        writes, olds = self._shared.sealed.pop()
+        writes = self._shared.sealed.pop()
         assert writes is write_set.writes, "steps are dropped in the reverse order of sealing"
-        self._undo(writes, olds)
+        self._undo(writes)
 
     def discard_uncommitted(self) -> None:
         """Drop all sealed steps, as a leader does that steps down; their write sets can be
@@ -177,7 +177,7 @@ class State:
         assert not self._shared.is_open, "a step is open"
         sealed = self._shared.sealed
         while sealed:
-            self._undo(*sealed.pop())
+            self._undo(sealed.pop())
 
     def recompute_hash(self) -> int:
         """The hash from a scan of the whole committed content, for audits: `hash` must equal it."""
@@ -198,20 +198,19 @@ class State:
         """Close the backend. What is not in a checkpoint or in the log is gone."""
         self._backend.close()
 
-    def _end_step(self) -> tuple[Sequence[Write], Sequence[object]]:
+    def _end_step(self) -> Sequence[Write]:
         shared = self._shared
         assert shared.is_open, "no step is open"
         shared.is_open = False
-        step = shared.writes.copy(), shared.olds.copy()
+        writes = shared.writes.copy()
         shared.writes.clear()
-        shared.olds.clear()
         for owned in shared.owned:
             owned.clear()
-        return step
+        return writes
 
-    def _undo(self, writes: Sequence[Write], olds: Sequence[object]) -> None:
+    def _undo(self, writes: Sequence[Write]) -> None:
         tables = self._shared.tables
-        for (unstored, key, _), old in zip(reversed(writes), reversed(olds), strict=True):
+        for unstored, key, _, old in reversed(writes):
             tables[id(unstored)].undo(key, old)
 
     def _unstored_rows(self) -> int:
