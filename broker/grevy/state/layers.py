@@ -92,8 +92,8 @@ class Layered(Protocol):
 class Shared:
     """What the tables of a state have in common.
 
-    `writes`: those of the open step. `sealed`: those of each sealed step, oldest first. `tables`: by
-    the identity of what is unstored of them. `owned`: what the open step may change in place, a
+    `writes`: those of the open step. `sealed`: those of each sealed step, oldest first. `tables`:
+    by the identity of what is unstored of them. `owned`: what the open step may change in place, a
     dict for each table that allows it. `skipped`: deleted rows that scans have had to pass.
     """
 
