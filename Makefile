@@ -33,7 +33,7 @@ bench: $(VENV)/ready
 	$(BIN)/python bench/one_task.py
 
 feel: $(VENV)/ready
-	$(BIN)/python tests/feel/conformance.py
+	@$(BIN)/python tests/feel/conformance.py
 
 traces: $(VENV)/ready
 	$(BIN)/python tests/traces/play.py
