@@ -57,8 +57,8 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A days and time duration. Its text has whole seconds only, as Zeebe's has; the arithmetic
-    keeps the rest.
+    """A days and time duration. Its text and its parts have whole seconds only, the next below, as
+    Zeebe's have; the arithmetic keeps the rest.
     """
 
     nanos: int
@@ -71,7 +71,7 @@ class Duration:
     def parts(self) -> tuple[int, int, int, int]:
         """Days, hours, minutes, seconds; all have the sign of the whole."""
         sign = -1 if self.nanos < 0 else 1
-        seconds = abs(self.nanos) // SECOND
+        seconds = abs(self.nanos // SECOND)
         days, second = divmod(seconds, civil.DAY_SECONDS)
         return (
             sign * days,

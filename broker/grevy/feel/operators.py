@@ -123,20 +123,30 @@ def _divide(left: Value, right: Value) -> Value:
         if isinstance(left, Duration):
             return Duration(int(decimals.divide(left.nanos // _MILLI, right)) * _MILLI)
     if isinstance(left, Period) and isinstance(right, Period):
-        return decimals.divide(left.months, right.months)
+        return _whole_quotient(left.months, right.months)
     if isinstance(left, Duration) and isinstance(right, Duration):
-        return decimals.divide(left.nanos, right.nanos)
+        return _whole_quotient(left.nanos, right.nanos)
     raise _Impossible
 
 
-def _power(left: Value, right: Value) -> Value:
-    if is_number(left) and is_number(right):
-        try:
-            return decimals.power(left, right)  # type: ignore[arg-type]
-        except DecimalException:  # as in Zeebe: no null here, but a failure
-            reason = f"{shown(left)} ** {shown(right)} is no number"
-            raise EvaluationStopped(reason) from None
-    raise _Impossible
+def _whole_quotient(left: int, right: int) -> int:
+    """How often a duration goes into another, towards zero, as in Zeebe."""
+    if not right:
+        raise _Impossible
+    quotient = abs(left) // abs(right)
+    return quotient if (left < 0) is (right < 0) else -quotient
+
+
+def _power(run: Run, left: Value, right: Value) -> Value:
+    for operand in (left, right):
+        if not is_number(operand):
+            run.warn("INVALID_TYPE", f"Expected number but found '{shown(operand)}'")
+            return None
+    try:
+        return decimals.power(left, right)  # type: ignore[arg-type]
+    except DecimalException:  # as in Zeebe: no null here, but a failure
+        reason = f"{shown(left)} ** {shown(right)} is no number"
+        raise EvaluationStopped(reason) from None
 
 
 ARITHMETIC: Final[dict[str, Operation]] = {
@@ -144,7 +154,7 @@ ARITHMETIC: Final[dict[str, Operation]] = {
     "-": _arithmetic(_subtract, "Can't subtract '{1}' from '{0}'"),
     "*": _arithmetic(_multiply, "Can't multiply '{0}' by '{1}'"),
     "/": _arithmetic(_divide, "Can't divide '{0}' by '{1}'"),
-    "**": _arithmetic(_power, "Can't raise '{0}' to the power of '{1}'"),
+    "**": _power,
 }
 
 

@@ -259,8 +259,9 @@ class _Parser(Cursor):
                 return node
 
     def _key(self) -> str:
-        if self.is_word("time") and self.is_word("offset", 1):
-            return self.take_words(2)
+        for words in _SPACED_KEYS:
+            if all(map(self.is_word, words, range(len(words)))):
+                return self.take_words(len(words))
         if self.peek().kind not in (Kind.NAME, Kind.QUOTED_NAME):
             raise self.error("a key")
         return self.advance().text
@@ -472,6 +473,8 @@ class _Parser(Cursor):
             raise self.error("',' or ')'")
         return tests
 
+
+_SPACED_KEYS: Final = (("time", "offset"), ("start", "included"), ("end", "included"))
 
 _SPACED_TYPES: Final = (
     ("date", "and", "time"),

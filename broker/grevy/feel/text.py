@@ -1,5 +1,5 @@
 """Values as text: what `string()` makes of lists and contexts, and what warnings show. Without
-recursion, and to a limit.
+recursion, and to a limit. Functions in a context are left out, as they are of its JSON.
 """
 
 from __future__ import annotations
@@ -67,10 +67,9 @@ def _parts(
         for item in value[: chars_max + 1]:
             parts += [(True, ", "), (False, item)]
         return [(True, "["), *parts[1:], (True, "]")]
-    for number, (key, item) in enumerate(value.items()):
-        if number > chars_max:
+    for key, item in value.items():
+        if len(parts) > 2 * chars_max:
             break
-        parts += [(True, f", {key}:"), (False, item)]
-    if parts:
-        parts[0] = (True, f"{next(iter(value))}:")
+        if not isinstance(item, FeelFunction):
+            parts += [(True, f"{', ' if parts else ''}{key}:"), (False, item)]
     return [(True, "{"), *parts, (True, "}")]
