@@ -439,10 +439,11 @@ class _Parser(Cursor):
         return tests[0] if len(tests) == 1 else ast.Junction(False, tuple(tests))
 
     def _test(self) -> ast.Node:
+        """One test. As in Zeebe, a boolean is compared with the input where it ends the text only;
+        elsewhere `true` always passes.
+        """
         is_boolean = self.is_word("true") or self.is_word("false")
-        if is_boolean and (
-            self.peek(1).kind is Kind.END or self.is_symbol(",", 1) or self.is_symbol(")", 1)
-        ):
+        if is_boolean and self.peek(1).kind is Kind.END:
             return ast.InputComparison("=", ast.Literal(self.advance().text == "true"))
         return self._equality_test() or _as_test(self.expression())
 
