@@ -26,6 +26,8 @@ from grevy.feel.values import FeelRange, SortKey, Value, equal, order_class, sor
 Operation: TypeAlias = Callable[[Run, Value, Value], Value]
 NUMBER_TYPES: Final = (int, Decimal)
 _MILLI: Final = 1_000_000
+_POWER_STEPS: Final = 20
+"""The worst powers take some 20 µs."""
 
 
 class _Impossible(Exception):
@@ -142,6 +144,7 @@ def _power(run: Run, left: Value, right: Value) -> Value:
         if not is_number(operand):
             run.warn("INVALID_TYPE", f"Expected number but found '{shown(operand)}'")
             return None
+    run.charge(_POWER_STEPS)
     try:
         return decimals.power(left, right)  # type: ignore[arg-type]
     except DecimalException:  # as in Zeebe: no null here, but a failure
