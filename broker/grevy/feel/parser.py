@@ -245,7 +245,7 @@ class _Parser(Cursor):
             if self.is_symbol("."):
                 self.advance()
                 node = ast.Path(_as_value(node), self._key())
-            elif self.is_symbol("[") and self.starts_expression(1):
+            elif self._is_filter():
                 if isinstance(node, ast.InputInRange):
                     return node
                 self.advance()
@@ -257,6 +257,10 @@ class _Parser(Cursor):
                 node = self._call(node, "")
             else:
                 return node
+
+    def _is_filter(self) -> bool:
+        """Whether a filter begins here; `[1..2[` and `[[1..2[]` end ranges instead."""
+        return self.is_symbol("[") and not self.is_symbol("]", 1) and self.starts_expression(1)
 
     def _key(self) -> str:
         for words in _SPACED_KEYS:
@@ -439,13 +443,16 @@ class _Parser(Cursor):
         return tests[0] if len(tests) == 1 else ast.Junction(False, tuple(tests))
 
     def _test(self) -> ast.Node:
-        """One test. As in Zeebe, a boolean is compared with the input where it ends the text only;
-        elsewhere `true` always passes.
+        return self._boolean_test() or self._equality_test() or _as_test(self.expression())
+
+    def _boolean_test(self) -> ast.InputComparison | None:
+        """As in Zeebe, a boolean is compared with the input where it ends the text only; elsewhere
+        `true` always passes.
         """
         is_boolean = self.is_word("true") or self.is_word("false")
-        if is_boolean and self.peek(1).kind is Kind.END:
-            return ast.InputComparison("=", ast.Literal(self.advance().text == "true"))
-        return self._equality_test() or _as_test(self.expression())
+        if not is_boolean or self.peek(1).kind is not Kind.END:
+            return None
+        return ast.InputComparison("=", ast.Literal(self.advance().text == "true"))
 
     def _equality_test(self) -> ast.InputComparison | None:
         """`= x` and `!= x` are tests only where nothing but a test can be: elsewhere they are
@@ -458,9 +465,9 @@ class _Parser(Cursor):
 
     def _tests_after_in(self) -> ast.Node:
         if not self.is_symbol("("):
-            equality = self._equality_test()
-            if equality is not None:
-                return equality
+            comparison = self._boolean_test() or self._equality_test()
+            if comparison is not None:
+                return comparison
             inputs = self._inputs
             test = self._operation(Level.COMPARISON)
             if self._inputs > inputs:
