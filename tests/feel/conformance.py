@@ -22,6 +22,7 @@ from typing import NotRequired, TypedDict, cast
 from grevy.feel import (
     Evaluation,
     FeelDateTime,
+    FeelFormatError,
     FeelSyntaxError,
     FeelTime,
     Value,
@@ -105,9 +106,12 @@ def _evaluate(text: str, variables: dict[str, Value], *, is_unary: bool = False)
 def run_tck(case: str, row: TckRow) -> Outcome:
     """A decision of the TCK; where it expects an error, null is right, and so is no value."""
     text = row["expr"]
-    variables = {name: typed(value) for name, value in row["ctx"].items()}
+    try:
+        variables = {name: typed(value) for name, value in row["ctx"].items()}
+        expected = typed(row["expected"])
+    except (FeelFormatError, ArithmeticError, KeyError) as error:
+        return Outcome(case, text, f"a value cannot be read: {error}", row["zeebe_passes"])
     evaluation = _evaluate(text, variables)
-    expected = typed(row["expected"])
     problem = ""
     if evaluation.failure and not (row["error"] or expected is None):
         problem = evaluation.failure

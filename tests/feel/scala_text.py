@@ -410,6 +410,7 @@ _CALLS: Final[dict[str, Make]] = {
         _parsed(iso8601.parse_period),
     ),
     "evaluateFunction": _function,
+    **dict.fromkeys(("ValError", "ValFatalError"), lambda _arguments: None),
     "ValRange": _range,
     "ClosedRangeBoundary": _bound(is_closed=True),
     "OpenRangeBoundary": _bound(is_closed=False),
@@ -465,6 +466,24 @@ def _plus_time(seconds: int) -> Method:
     return add
 
 
+def _placed(value: Value, arguments: Arguments) -> Value:
+    return _zoned_of(Arguments([value, arguments.one()], {}, {}))
+
+
+def _start_of_day(value: Value, _arguments: Arguments) -> Value:
+    if not isinstance(value, FeelDate):
+        raise Unsupported(f"the start of {value}")
+    return value.at(0)
+
+
+def _negated(value: Value, _arguments: Arguments) -> Value:
+    if isinstance(value, Duration):
+        return Duration(-value.nanos)
+    if isinstance(value, Period):
+        return Period(-value.months)
+    raise Unsupported(f"-{value}")
+
+
 def _same(value: Value, _arguments: Arguments) -> Value:
     return value
 
@@ -481,6 +500,9 @@ _METHODS: Final[dict[str, Method]] = {
     "size": lambda value, _: len(_items(value)),
     "length": lambda value, _: len(_items(value)),
     "flatten": lambda value, _: [item for part in _items(value) for item in _items(part)],
+    **dict.fromkeys(("atZone", "atOffset"), _placed),
+    "atStartOfDay": _start_of_day,
+    "negated": _negated,
     "toLocalDate": lambda value, _: _date(value),
     "withMonths": lambda value, a: _with_period(value, _whole(a.one()), is_added=False),
     "plusMonths": lambda value, a: _with_period(value, _whole(a.one()), is_added=True),

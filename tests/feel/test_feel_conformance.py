@@ -88,6 +88,11 @@ def test_scala_text_is_read(text: str, shown: str) -> None:
          "2026-07-31T10:30:00@Europe/Paris"),
         ('OffsetTime.of(LocalTime.parse("10:30"), ZoneOffset.UTC)', "10:30:00Z"),
         ("Duration.ofHours(1).plusMinutes(30)", "PT1H30M"),
+        ("Duration.ofHours(1).negated()", "-PT1H"),
+        (
+            'LocalDate.parse("2026-07-01").atStartOfDay().atZone(ZoneId.of("Europe/Paris"))',
+            "2026-07-01T00:00:00@Europe/Paris",
+        ),
         ("Period.ofYears(1).withMonths(6)", "P1Y6M"),
         ('ValDate(LocalDate.parse("2026-01-01").plusDays(1))', "2026-01-02"),
     ],
