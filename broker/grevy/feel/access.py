@@ -110,6 +110,10 @@ def item(items: list[Value], position: Number) -> Value:
     """The item at a position that counts from 1, or from the end for negative ones; null when
     there is none.
     """
+    if position < 0 and not isinstance(position, int):
+        # As in Zeebe the fraction is dropped of the place, not of the distance from the end.
+        place = decimals.to_index(decimals.add(len(items), position))
+        return items[place] if len(items) + position >= 0 else None
     index = decimals.to_index(position)
     if not index or not -len(items) <= index <= len(items):
         return None

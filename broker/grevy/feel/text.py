@@ -4,6 +4,7 @@ recursion, and to a limit. Functions in a context are left out, as they are of i
 
 from __future__ import annotations
 
+from grevy.feel.entries import arranged
 from grevy.feel.values import FeelFunction, FeelRange, Value
 from grevy.protocol import limits
 
@@ -67,7 +68,7 @@ def _parts(
         for item in value[: chars_max + 1]:
             parts += [(True, ", "), (False, item)]
         return [(True, "["), *parts[1:], (True, "]")]
-    for key, item in value.items():
+    for key, item in arranged(value).items():
         if len(parts) > 2 * chars_max:
             break
         if not isinstance(item, FeelFunction):
