@@ -36,6 +36,10 @@ struct Value {
     signal @17 :SignalValue;
     processInstanceBatch @18 :ProcessInstanceBatchValue;
     messageBatch @19 :MessageBatchValue;
+    decision @20 :DecisionValue;
+    decisionRequirements @21 :DecisionRequirementsValue;
+    decisionEvaluation @22 :DecisionEvaluationValue;
+    resourceDeletion @23 :ResourceDeletionValue;
   }
 }
 
@@ -59,6 +63,49 @@ struct DeploymentValue {
   resources @0 :List(ResourceFile);
   processesMetadata @1 :List(ProcessMetadata);
   deploymentKey @2 :Key = -1;
+  decisionsMetadata @3 :List(DecisionValue);
+  decisionRequirementsMetadata @4 :List(DecisionRequirementsMetadata);
+}
+
+struct DecisionRequirementsMetadata {
+  decisionRequirementsId @0 :Text;
+  decisionRequirementsName @1 :Text;
+  decisionRequirementsVersion @2 :Int64;
+  decisionRequirementsKey @3 :Key;
+  namespace @4 :Text;
+  resourceName @5 :Text;
+  checksum @6 :Data;  # MD5 of the resource
+  duplicate @7 :Bool;
+  deploymentKey @8 :Key = -1;
+}
+
+struct DecisionValue {
+  decisionId @0 :Text;
+  decisionName @1 :Text;
+  version @2 :Int64;
+  decisionKey @3 :Key;
+  decisionRequirementsId @4 :Text;
+  decisionRequirementsKey @5 :Key;
+  duplicate @6 :Bool;
+  deploymentKey @7 :Key = -1;
+  versionTag @8 :Text;
+}
+
+struct DecisionRequirementsValue {
+  decisionRequirementsId @0 :Text;
+  decisionRequirementsName @1 :Text;
+  decisionRequirementsVersion @2 :Int64;
+  decisionRequirementsKey @3 :Key;
+  namespace @4 :Text;
+  resourceName @5 :Text;
+  resource @6 :Document;
+  checksum @7 :Data;  # MD5 of the resource
+  duplicate @8 :Bool;
+  deploymentKey @9 :Key = -1;
+}
+
+struct ResourceDeletionValue {
+  resourceKey @0 :Key = -1;
 }
 
 struct ProcessValue {
@@ -246,6 +293,54 @@ struct VariableDocumentValue {
   scopeKey @0 :Key = -1;
   updateSemantics @1 :UInt8;
   variables @2 :Document;
+}
+
+struct EvaluatedInput {
+  inputId @0 :Text;
+  inputName @1 :Text;
+  inputValue @2 :Document;  # any JSON text
+}
+
+struct EvaluatedOutput {
+  outputId @0 :Text;
+  outputName @1 :Text;
+  outputValue @2 :Document;  # any JSON text
+}
+
+struct MatchedRule {
+  ruleId @0 :Text;
+  ruleIndex @1 :Int64;
+  evaluatedOutputs @2 :List(EvaluatedOutput);
+}
+
+struct EvaluatedDecision {
+  decisionId @0 :Text;
+  decisionName @1 :Text;
+  decisionKey @2 :Key;
+  decisionVersion @3 :Int64;
+  decisionType @4 :Text;
+  decisionOutput @5 :Document;  # any JSON text
+  evaluatedInputs @6 :List(EvaluatedInput);
+  matchedRules @7 :List(MatchedRule);
+}
+
+struct DecisionEvaluationValue {
+  decisionKey @0 :Key = -1;
+  decisionId @1 :Text;
+  decisionName @2 :Text;
+  decisionVersion @3 :Int64 = -1;
+  decisionRequirementsId @4 :Text;
+  decisionRequirementsKey @5 :Key = -1;
+  decisionOutput @6 :Document;  # any JSON text
+  variables @7 :Document;
+  bpmnProcessId @8 :Text;
+  processDefinitionKey @9 :Key = -1;
+  processInstanceKey @10 :Key = -1;
+  elementId @11 :Text;
+  elementInstanceKey @12 :Key = -1;
+  evaluatedDecisions @13 :List(EvaluatedDecision);
+  evaluationFailureMessage @14 :Text;
+  failedDecisionId @15 :Text;
 }
 
 struct ErrorValue {

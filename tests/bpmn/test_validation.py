@@ -230,7 +230,6 @@ NOT_YET = {
     "escalationEventDefinition": (
         '<intermediateThrowEvent id="x"><escalationEventDefinition/></intermediateThrowEvent>'
     ),
-    "called decision": task('<zeebe:calledDecision decisionId="d"/>', "businessRuleTask"),
     "Execution listeners": task(
         "<zeebe:executionListeners><zeebe:executionListener/></zeebe:executionListeners>", "task"
     ),

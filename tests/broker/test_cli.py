@@ -136,7 +136,7 @@ def test_the_shell_completes(broker: BrokerProcess) -> None:
     environment = {
         **broker.environment,
         "_GREVY_COMPLETE": "complete_bash",
-        "COMP_WORDS": "grevy de",
+        "COMP_WORDS": "grevy dep",
         "COMP_CWORD": "1",
     }
     command = Path(sys.executable).with_name("grevy")

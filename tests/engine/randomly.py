@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from hypothesis import strategies as st
+from tests.engine.decisions import calling, graph, literal
 from tests.engine.models import ProcessBuilder, error_ref, message_ref, timer
 
 JOB_TYPES = ("a", "b")
@@ -20,6 +21,8 @@ LEAVES = (
     "mapped",
     "script",
     "stuck",
+    "decision",
+    "unsure",
     "manual",
     "throw",
     "timer",
@@ -29,6 +32,12 @@ LEAVES = (
 )
 NESTS = ("sequence", "choice", "fork", "events")
 GUARDS = ("guarded by error", "guarded by timer", "guarded by message")
+
+_NEXT = literal("next", "if last = null then 1 else last + 1", requires="last")
+_UNSURE = literal("unsure", 'if is defined(fixed) then 1 else assert(x, x = "no")')
+DECISIONS = graph("g", _NEXT, literal("last", "x"), _UNSURE)
+OTHER_DECISIONS = graph("g", literal("next", "2"))
+"""What business rule tasks of random processes call: the one now, the other then."""
 
 Ends = tuple[str, str]
 """The node to enter a block by, and the node to leave it by."""
@@ -111,6 +120,10 @@ class _Writer:
                 return builder.script(
                     node, '=if is defined(fixed) then 1 else assert(x, x = "no")', "y"
                 )
+            case "decision":
+                return builder.node("businessRuleTask", node, calling("next", "x"))
+            case "unsure":
+                return builder.node("businessRuleTask", node, calling("unsure", "y"))
             case "timer":
                 return builder.node("intermediateCatchEvent", node, timer("PT10S"))
             case "message":

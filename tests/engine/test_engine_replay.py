@@ -16,7 +16,7 @@ from tests.engine.models import one_task
 from tests.engine.randomly import processes
 from tests.engine.walk import STEPS_MAX, Replica, Walk
 
-from grevy.engine import tables
+from grevy.engine import resource_tables, tables
 from grevy.protocol.codec import decode_entry, encode_entry
 from grevy.protocol.intents import (
     IncidentIntent,
@@ -54,6 +54,12 @@ LASTING = {
     for spec in (
         tables.PROCESSES,
         tables.PROCESS_VERSIONS,
+        resource_tables.DECISIONS,
+        resource_tables.DECISION_VERSIONS,
+        resource_tables.DECISION_GRAPHS,
+        resource_tables.DECISION_GRAPH_VERSIONS,
+        resource_tables.DECISIONS_OF_GRAPH,
+        resource_tables.DECISIONS_OF_DEPLOYMENT,
         tables.REQUESTS,
         tables.SESSIONS,
         tables.SESSIONS_BY_AGE,

@@ -10,17 +10,23 @@ from itertools import pairwise
 from typing import Final
 
 from hypothesis import strategies as st
+from tests.engine.randomly import DECISIONS, OTHER_DECISIONS
 
 from grevy.engine import Engine
 from grevy.protocol.codec import decode_entry
 from grevy.protocol.intents import (
+    DecisionRequirementsIntent,
     IncidentIntent,
     Intent,
     JobIntent,
     ProcessInstanceIntent,
     ProcessMessageSubscriptionIntent,
 )
-from grevy.protocol.values import IncidentValue, ProcessMessageSubscriptionValue
+from grevy.protocol.values import (
+    DecisionRequirementsValue,
+    IncidentValue,
+    ProcessMessageSubscriptionValue,
+)
 from grevy.state import MemoryBackend, State
 from grevy.testing import InProcessEngine, LoggedRecord, Rejected
 
@@ -37,7 +43,13 @@ LONG_S: Final = 60
 
 _NODE_ID: Final = re.compile(r'<bpmn:(?!process|message|error|sequenceFlow)\w+ id="([^"]+)"')
 _JOB_ENDED: Final = (JobIntent.COMPLETED, JobIntent.CANCELED)
+_GRAPH: Final = DecisionRequirementsIntent
 _ENDED: Final = (ProcessInstanceIntent.ELEMENT_COMPLETED, ProcessInstanceIntent.ELEMENT_TERMINATED)
+
+
+def _graph(record: LoggedRecord) -> int:
+    assert isinstance(record.value, DecisionRequirementsValue)
+    return record.value.decision_requirements_key
 
 
 class Replica:
@@ -74,6 +86,7 @@ class Walk:
     ) -> None:
         self.engine = engine if engine is not None else InProcessEngine()
         self.engine.deploy("p.bpmn", xml)
+        self.engine.deploy("g.dmn", DECISIONS)
         self._starts = _NODE_ID.findall(xml) if starts_anywhere else []
 
     def step(self, draw: Callable[[st.SearchStrategy[Action]], Action]) -> None:
@@ -83,6 +96,7 @@ class Walk:
 
     def finish(self) -> None:
         """Answers all that is open until every instance has ended."""
+        self.engine.deploy("g.dmn", DECISIONS)
         for _ in range(ROUNDS_MAX):
             alive = self.alive()
             if not alive:
@@ -106,12 +120,15 @@ class Walk:
         actions: list[Action] = [
             partial(engine.create, "p", {"x": 1, "note": "first"}),
             partial(engine.create, "p"),
+            partial(engine.deploy, "g.dmn", OTHER_DECISIONS),
+            partial(engine.evaluate_decision, "next", {"x": 1}),
             partial(engine.increase_time, 5),
             partial(engine.increase_time, LONG_S),
         ]
         for one, other in pairwise(self._starts):
             actions.append(partial(engine.create, "p", {"x": 1}, start_before=[one]))
             actions.append(partial(engine.create, "p", start_before=[other, one, one]))
+        actions += [partial(engine.delete, key) for key in self._graphs()]
         for key in self.alive():
             actions.append(partial(engine.set_variables, key, {"x": 2, "new": [1]}))
             actions.append(partial(engine.cancel, key))
@@ -158,6 +175,12 @@ class Walk:
         for incident in self._open(IncidentIntent.CREATED, (IncidentIntent.RESOLVED,)):
             actions.append(partial(self._resolve, incident))
         return actions
+
+    def _graphs(self) -> list[int]:
+        """Requirement graphs that are deployed."""
+        deleted = {_graph(record) for record in self.engine.records.of(_GRAPH.DELETED)}
+        created = [_graph(record) for record in self.engine.records.of(_GRAPH.CREATED)]
+        return [key for key in created if key not in deleted]
 
     def _complete(self, key: int) -> None:
         self.engine.complete(key, {"x": 3, "done": True})

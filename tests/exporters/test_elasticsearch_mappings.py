@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 import pytest
+from tests.exporters.samples import sample
 
 from grevy.exporters.elasticsearch import ElasticsearchArguments, ElasticsearchExporter
 from grevy.exporters.elasticsearch.index_names import IndexNames, check_date_pattern
@@ -15,33 +16,10 @@ from grevy.exporting import NO_PARTITION, Context, InvalidArguments
 from grevy.protocol.intents import INTENTS, RecordType, ValueType
 from grevy.protocol.json_form import record_json
 from grevy.protocol.record import BROKER_VERSION
-from grevy.protocol.values import VALUES as STRUCTS
-from grevy.protocol.values import (
-    DeploymentValue,
-    ProcessInstanceCreationValue,
-    ProcessMetadata,
-    ProcessValue,
-    ResourceFile,
-    Value,
-)
 from grevy.testing.clock import VirtualClock
 from grevy.testing.exporters import one_record
 
 NOV_24_2026_23_59 = 1_795_564_799_000
-
-
-def sample(value_type: ValueType) -> Value:
-    """A value with something in every list."""
-    metadata = ProcessMetadata("order", 1, 2, "order.bpmn", b"md5")
-    if value_type is ValueType.DEPLOYMENT:
-        files = (ResourceFile("order.bpmn", b"<xml/>"),)
-        return DeploymentValue(files, (metadata,))
-    if value_type is ValueType.PROCESS:
-        return ProcessValue("order", 1, 2, "order.bpmn", b"<xml/>", b"md5")
-    if value_type is ValueType.PROCESS_INSTANCE_CREATION:
-        return ProcessInstanceCreationValue(start_instructions=("task",))
-    value: Value = STRUCTS[value_type]()
-    return value
 
 
 def exported(value_type: ValueType) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import pytest
 from elastic_transport import NodeConfig
+from tests.exporters.samples import sample
 
 from grevy.exporters.elasticsearch import BulkRefused, ElasticsearchExporter
 from grevy.exporters.elasticsearch.server import SearchServer, ServerRefused
@@ -25,10 +26,8 @@ from grevy.protocol.intents import (
 )
 from grevy.protocol.record import BROKER_VERSION, Entry, Record
 from grevy.protocol.values import (
-    VALUES,
     JobValue,
     ProcessInstanceValue,
-    ProcessValue,
     Value,
     VariableValue,
 )
@@ -332,11 +331,3 @@ def acknowledged(turn: Turn) -> int:
     assert turn.failure is None
     assert turn.acknowledgement is not None
     return turn.acknowledgement.position
-
-
-def sample(value_type: ValueType) -> Value:
-    """A value of a type, with its defaults."""
-    if value_type is ValueType.PROCESS:
-        return ProcessValue("order", 1, 2, "order.bpmn", b"<xml/>", b"md5")
-    value: Value = VALUES[value_type]()
-    return value

@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.protocol.golden_decisions import DECISION_ENTRY, DECISION_RECORDS
 
 from grevy.protocol import codec
 from grevy.protocol.intents import (
@@ -332,12 +333,18 @@ def golden(name: str, now: bytes) -> bytes:
     return path.read_bytes()
 
 
-def test_the_golden_entry_has_every_value_type() -> None:
-    assert {record.value_type for record in RECORDS} == set(VALUES)
+def test_the_golden_entries_have_every_value_type() -> None:
+    records = RECORDS + DECISION_RECORDS
+    assert {record.value_type for record in records} == set(VALUES)
 
 
 def test_golden_entry() -> None:
     assert codec.decode_entry(golden("entry-1.bin", codec.encode_entry(ENTRY))) == ENTRY
+
+
+def test_golden_entry_of_decisions() -> None:
+    frame = golden("entry-2.bin", codec.encode_entry(DECISION_ENTRY))
+    assert codec.decode_entry(frame) == DECISION_ENTRY
 
 
 def test_golden_client_message() -> None:
@@ -356,10 +363,11 @@ def test_a_golden_file_is_not_made_unasked(monkeypatch: pytest.MonkeyPatch) -> N
         golden("no-such-file.bin", b"")
 
 
-def test_exported_json_of_the_golden_entry() -> None:
-    entry = codec.decode_entry(codec.encode_entry(ENTRY))
+@pytest.mark.parametrize(("name", "written"), [("entry-1", ENTRY), ("entry-2", DECISION_ENTRY)])
+def test_exported_json_of_the_golden_entries(name: str, written: Entry) -> None:
+    entry = codec.decode_entry(codec.encode_entry(written))
     lines = [record_json(entry, index) for index in range(len(entry.records))]
-    path = GOLDEN / "entry-1.jsonl"
+    path = GOLDEN / f"{name}.jsonl"
     if os.environ.get("GREVY_REWRITE"):
         path.write_bytes(b"".join(line + b"\n" for line in lines))
     assert path.read_bytes().splitlines() == lines

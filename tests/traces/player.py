@@ -19,6 +19,8 @@ from grevy.protocol.intents import (
 )
 from grevy.protocol.messages import ActivatedJob
 from grevy.protocol.values import (
+    DecisionRequirementsMetadata,
+    DecisionValue,
     DeploymentValue,
     ProcessMetadata,
     ResourceFile,
@@ -99,7 +101,14 @@ class Player:
         command = DeploymentValue(tuple(files))
         deployed = self._engine.execute(DeploymentIntent.CREATE, -1, command).value
         assert isinstance(deployed, DeploymentValue), deployed
-        return [["process", _deployed(process)] for process in deployed.processes_metadata]
+        return [
+            *(["process", _deployed(process)] for process in deployed.processes_metadata),
+            *(["decision", _deployed_decision(one)] for one in deployed.decisions_metadata),
+            *(
+                ["decisionRequirements", _deployed_graph(graph)]
+                for graph in deployed.decision_requirements_metadata
+            ),
+        ]
 
     def _do_create(self, step: Step) -> object:
         process, variables = step["process"], step.get("variables")
@@ -181,6 +190,22 @@ class Player:
         scope, is_local = keys[-1] if keys else NO_SUCH_KEY, step.get("local", False)
         self._engine.set_variables(scope, step["variables"], local=is_local)
 
+    def _do_evaluate(self, step: Step) -> Answer:
+        """What did not fail has no `failed`, as in the recordings."""
+        outcome = self._engine.evaluate_decision(step["decision"], step.get("variables"))
+        answer = {"output": outcome.value.decision_output.decode()}
+        failed = outcome.failed_decision_id
+        return {**answer, "failed": failed} if failed else answer
+
+    def _do_delete(self, step: Step) -> None:
+        if "process" in step:
+            process, version = step["process"], step.get("version", 1)
+            made = self._events("PROCESS", ("CREATED",), bpmnProcessId=process, version=version)
+        else:
+            graph, kind = step["decision"], "DECISION_REQUIREMENTS"
+            made = self._events(kind, ("CREATED",), decisionRequirementsId=graph)
+        self._engine.delete(made[0]["key"] if made else NO_SUCH_KEY)
+
     # What steps name, found in the records.
 
     def _execute(self, intent: Intent, key: int, value: Value) -> None:
@@ -242,4 +267,22 @@ def _deployed(process: ProcessMetadata) -> dict[str, object]:
         "bpmnProcessId": process.bpmn_process_id,
         "version": process.version,
         "resourceName": process.resource_name,
+    }
+
+
+def _deployed_decision(decision: DecisionValue) -> dict[str, object]:
+    return {
+        "dmnDecisionId": decision.decision_id,
+        "dmnDecisionName": decision.decision_name,
+        "version": decision.version,
+        "dmnDecisionRequirementsId": decision.decision_requirements_id,
+    }
+
+
+def _deployed_graph(graph: DecisionRequirementsMetadata) -> dict[str, object]:
+    return {
+        "dmnDecisionRequirementsId": graph.decision_requirements_id,
+        "dmnDecisionRequirementsName": graph.decision_requirements_name,
+        "version": graph.decision_requirements_version,
+        "resourceName": graph.resource_name,
     }

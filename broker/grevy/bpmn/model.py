@@ -64,6 +64,28 @@ class Script:
     result_variable: str
 
 
+class Binding(Enum):
+    """Which version of what it calls an element means: the newest one, the one that was deployed
+    with the process, or the newest one with a version tag.
+    """
+
+    LATEST = "latest"
+    DEPLOYMENT = "deployment"
+    VERSION_TAG = "versionTag"
+
+
+@dataclass(slots=True, frozen=True)
+class CalledDecision:
+    """A decision to evaluate and the variable that takes its output; `version_tag` is empty unless
+    the binding is VERSION_TAG.
+    """
+
+    decision_id: Text
+    result_variable: str
+    binding: Binding = Binding.LATEST
+    version_tag: str = ""
+
+
 @dataclass(slots=True, frozen=True)
 class Mapping:
     """What one variable, or one entry of an object, is made of: a value, or the entries that
@@ -112,6 +134,7 @@ class Element:
     outputs: tuple[Mapping, ...] = ()
     job: Job | None = None
     script: Script | None = None
+    called_decision: CalledDecision | None = None
     message: Message | None = None
     timer: Timer | None = None
     error_code: Text | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from grevy.bpmn.decisions import check_called_decisions
 from grevy.bpmn.extensions import check_extensions, read_mappings
 from grevy.bpmn.model import Element
 from grevy.bpmn.reading import Reading
@@ -31,6 +32,7 @@ def new_element(
 ) -> Element:
     """An element with what every flow node may have: id, name, mappings."""
     check_extensions(node, reading)
+    check_called_decisions(node, reading)
     inputs, outputs = read_mappings(node, reading)
     return Element(
         id=node.id,

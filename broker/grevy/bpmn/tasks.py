@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from grevy.bpmn.decisions import CALLED_DECISION, read_called_decision
 from grevy.bpmn.extensions import extensions, read_job, read_script
 from grevy.bpmn.model import Element
 from grevy.bpmn.nodes import new_element
@@ -20,13 +21,7 @@ def job_task(element_type: BpmnElementType) -> Reader:
 
     def read(node: Node, reading: Reading) -> Element:
         element = _activity(node, reading, element_type)
-        is_rule = element_type is BpmnElementType.BUSINESS_RULE_TASK
-        if is_rule and extensions(node, "zeebe:calledDecision"):
-            reading.faults.add(
-                node, "A called decision (zeebe:calledDecision) is not supported yet"
-            )
-        else:
-            element.job = read_job(node, reading)
+        element.job = read_job(node, reading)
         return element
 
     return read
@@ -74,6 +69,20 @@ def read_script_task(node: Node, reading: Reading) -> Element:
         )
     if scripts:
         element.script = read_script(node, reading)
+    elif jobs:
+        element.job = read_job(node, reading)
+    return element
+
+
+def read_business_rule_task(node: Node, reading: Reading) -> Element:
+    """A decision to evaluate, or a job."""
+    element = _activity(node, reading, BpmnElementType.BUSINESS_RULE_TASK)
+    decisions, jobs = extensions(node, CALLED_DECISION), extensions(node, "zeebe:taskDefinition")
+    if bool(decisions) == bool(jobs):
+        what = f"Must have either a '{CALLED_DECISION}' or a 'zeebe:taskDefinition'"
+        reading.faults.add(node, f"{what} extension element")
+    if decisions:
+        element.called_decision = read_called_decision(node, reading)
     elif jobs:
         element.job = read_job(node, reading)
     return element

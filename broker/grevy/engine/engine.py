@@ -99,7 +99,7 @@ class Engine:
         self.schedule = Schedule(self.views)
         self._state = state
         self._stores = Stores(state)
-        self._models = Models(self.views.processes)
+        self._models = Models(self.views)
         self._topics = topics if topics is not None else NoTopics()
         self._entropy = entropy
         self._variable_order = VariableOrder()

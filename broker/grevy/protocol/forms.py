@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence, Sized
 from enum import Enum, IntEnum
 from typing import Any, Final, NamedTuple, get_args, get_origin
 
-from grevy.protocol.source import Source
-
 from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded
 from grevy.protocol.intents import INTENTS, Intent
 from grevy.protocol.layout import letter_of
 from grevy.protocol.limits import LIST_ITEMS_MAX
 from grevy.protocol.schemas import Field
+from grevy.protocol.source import Source
 from grevy.protocol.tables import TableReader, TableWriter
 from grevy.protocol.values import Value
 
@@ -58,6 +57,7 @@ _OWN_TEXTS: Final = frozenset(
     {
         "correlation_key",
         "error_message",
+        "evaluation_failure_message",
         "exception_message",
         "message",
         "message_id",

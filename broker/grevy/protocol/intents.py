@@ -39,7 +39,11 @@ class ValueType(IntEnum):
     PROCESS_INSTANCE_RESULT = 21
     PROCESS = 22
     PROCESS_EVENT = 24
+    DECISION = 25
+    DECISION_REQUIREMENTS = 26
+    DECISION_EVALUATION = 27
     SIGNAL = 31
+    RESOURCE_DELETION = 32
     PROCESS_INSTANCE_BATCH = 34
     MESSAGE_BATCH = 35
 
@@ -225,6 +229,8 @@ class ProcessIntent(Intent):
     """A process definition."""
 
     CREATED = 0x1600
+    DELETING = 0x1601
+    DELETED = 0x1602
 
 
 class ProcessEventIntent(Intent):
@@ -234,11 +240,41 @@ class ProcessEventIntent(Intent):
     TRIGGERED = 0x1801
 
 
+class DecisionIntent(Intent):
+    """A decision of a deployed requirement graph."""
+
+    CREATED = 0x1900
+    DELETED = 0x1901
+
+
+class DecisionRequirementsIntent(Intent):
+    """A requirement graph: a DMN file with its decisions."""
+
+    CREATED = 0x1A00
+    DELETED = 0x1A01
+
+
+class DecisionEvaluationIntent(Intent):
+    """The evaluation of a decision."""
+
+    EVALUATED = 0x1B00
+    FAILED = 0x1B01
+    EVALUATE = 0x1B02
+
+
 class SignalIntent(Intent):
     """What happens to a signal."""
 
     BROADCAST = 0x1F00
     BROADCASTED = 0x1F01
+
+
+class ResourceDeletionIntent(Intent):
+    """A client deletes what it has deployed."""
+
+    DELETE = 0x2000
+    DELETING = 0x2001
+    DELETED = 0x2002
 
 
 class ProcessInstanceBatchIntent(Intent):

@@ -21,7 +21,17 @@ from msgspec import Struct
 from grevy.protocol.intents import RecordType, ValueType
 from grevy.protocol.record import BROKER_VERSION, Entry, Record
 from grevy.protocol.struct_codec import field_name
-from grevy.protocol.values import EMPTY_DOCUMENT, VALUES, ProcessMetadata, ResourceFile
+from grevy.protocol.values import (
+    EMPTY_DOCUMENT,
+    VALUES,
+    DecisionRequirementsMetadata,
+    EvaluatedDecision,
+    EvaluatedInput,
+    EvaluatedOutput,
+    MatchedRule,
+    ProcessMetadata,
+    ResourceFile,
+)
 
 __all__ = ["record_dict", "record_json"]
 
@@ -52,12 +62,7 @@ _JOB_RESULT: Final[dict[str, object]] = {
 _WITHOUT_TENANT: Final = frozenset({ValueType.ERROR, ValueType.MESSAGE_BATCH, ValueType.JOB_BATCH})
 
 _ADDED: Final[dict[ValueType, dict[str, object]]] = {
-    ValueType.DEPLOYMENT: {
-        "decisionsMetadata": [],
-        "decisionRequirementsMetadata": [],
-        "formMetadata": [],
-        "resourceMetadata": [],
-    },
+    ValueType.DEPLOYMENT: {"formMetadata": [], "resourceMetadata": []},
     ValueType.PROCESS_INSTANCE: {**_PATHS, "tags": []},
     ValueType.PROCESS_INSTANCE_CREATION: {"runtimeInstructions": [], "tags": []},
     ValueType.PROCESS_INSTANCE_RESULT: {"tags": []},
@@ -175,12 +180,12 @@ def _start_instructions(element_ids: tuple[str, ...]) -> list[dict[str, str]]:
     return [{"elementId": element_id} for element_id in element_ids]
 
 
-def _files(files: tuple[ResourceFile, ...]) -> list[dict[str, object]]:
-    return [_fields(file) for file in files]
+def _structs(structs: tuple[Struct, ...]) -> list[dict[str, object]]:
+    return [_fields(struct) for struct in structs]
 
 
-def _metadata(metadata: tuple[ProcessMetadata, ...]) -> list[dict[str, object]]:
-    return [_fields(process) | {"tenantId": _DEFAULT_TENANT} for process in metadata]
+def _of_tenant(structs: tuple[Struct, ...]) -> list[dict[str, object]]:
+    return [_fields(struct) | {"tenantId": _DEFAULT_TENANT} for struct in structs]
 
 
 _DOCUMENTS: Final = frozenset({"variables", "custom_headers"})
@@ -190,11 +195,29 @@ _FORMS: Final[dict[str, Callable[[Any], object]]] = {
     "resource": _base64,
     "checksum": _base64,
     "start_instructions": _start_instructions,
-    "resources": _files,
-    "processes_metadata": _metadata,
+    "resources": _structs,
+    "processes_metadata": _of_tenant,
+    "decisions_metadata": _of_tenant,
+    "decision_requirements_metadata": _of_tenant,
+    "decision_output": _text,
+    "evaluated_decisions": _of_tenant,
+    "evaluated_inputs": _structs,
+    "input_value": _text,
+    "matched_rules": _structs,
+    "evaluated_outputs": _structs,
+    "output_value": _text,
 }
 """Fields, by name, that are not exported as they are."""
 
-_STRUCTS: Final[tuple[type[Struct], ...]] = (*VALUES.values(), ResourceFile, ProcessMetadata)
+_STRUCTS: Final[tuple[type[Struct], ...]] = (
+    *VALUES.values(),
+    ResourceFile,
+    ProcessMetadata,
+    DecisionRequirementsMetadata,
+    EvaluatedDecision,
+    EvaluatedInput,
+    MatchedRule,
+    EvaluatedOutput,
+)
 _NAMES: Final = {name: field_name(name) for struct in _STRUCTS for name in struct.__struct_fields__}
 """The exported names of fields."""

@@ -269,5 +269,10 @@ asked for; with ten thousand of them that is once a second.
 PENDING_ENTRIES_MAX: Final = 100
 """Continued batches in one turn, for the same reason."""
 
+GRAPHS_JUST_READ: Final = 32
+"""Requirement graphs of deployments kept until somebody evaluates them: compiling a large one takes
+half a second.
+"""
+
 MODELS_CACHED: Final = 1_000
 """Compiled processes kept at hand; more are compiled again. Zeebe caches as many."""

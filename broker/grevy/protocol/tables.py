@@ -6,6 +6,7 @@ A place in a table is counted from 1; 0 stands for none, or for a field's defaul
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 from msgspec import Struct
 
@@ -49,14 +50,11 @@ class TableWriter(Struct, frozen=True, gc=False):
 
     def places(self, values: Sequence[Value]) -> list[int]:
         """The places of some values."""
-        known, distinct = self._places, self.values
-        places: list[int] = []
-        last, place = None, 0
-        for value in values:
-            if value is not last:  # neighbours often share one
-                last, place = value, known.get(id(value), 0)
-                if not place:
-                    distinct.append(value)
-                    place = known[id(value)] = len(distinct)
-            places.append(place)
-        return places
+        known = self._places
+        ids = list(map(id, values))
+        fresh = dict(zip(ids, values, strict=True))
+        if known:
+            fresh = {identity: value for identity, value in fresh.items() if identity not in known}
+        known.update(zip(fresh, count(len(self.values) + 1), strict=False))
+        self.values.extend(fresh.values())
+        return list(map(known.__getitem__, ids))

@@ -13,6 +13,9 @@ from grevy.protocol.intents import BpmnElementType, RecordType
 from grevy.protocol.record import Entry, Record
 from grevy.protocol.values import (
     EMPTY_DOCUMENT,
+    DecisionEvaluationValue,
+    DecisionRequirementsValue,
+    DecisionValue,
     DeploymentValue,
     ErrorValue,
     IncidentValue,
@@ -26,6 +29,7 @@ from grevy.protocol.values import (
     ProcessInstanceValue,
     ProcessMessageSubscriptionValue,
     ProcessValue,
+    ResourceDeletionValue,
     SignalValue,
     TimerValue,
     Value,
@@ -112,7 +116,18 @@ def _keyed(name: str, correlation_key: str) -> str:
 def _deployment(deployment: DeploymentValue) -> str:
     if deployment.resources:
         return ", ".join(file.resource_name for file in deployment.resources)
-    return ", ".join(f"{p.bpmn_process_id} {p.version}" for p in deployment.processes_metadata)
+    processes = [f"{p.bpmn_process_id} {p.version}" for p in deployment.processes_metadata]
+    decisions = [f"{d.decision_id} {d.version}" for d in deployment.decisions_metadata]
+    return ", ".join(processes + decisions)
+
+
+def _evaluation(evaluation: DecisionEvaluationValue) -> str:
+    decision = evaluation.decision_id or str(evaluation.decision_key)
+    if evaluation.evaluation_failure_message:
+        return f"{decision}: {evaluation.evaluation_failure_message}"
+    if evaluation.evaluated_decisions:
+        return f"{decision} = {_text(evaluation.decision_output)}"
+    return f"{decision}, {_text(evaluation.variables)}"
 
 
 def _text(document: bytes) -> str:
@@ -150,6 +165,15 @@ def _describe(value: Value) -> str:
             return f"{value.bpmn_process_id} version {value.version}"
         case DeploymentValue():
             return _deployment(value)
+        case DecisionValue():
+            return f"{value.decision_id} version {value.version}"
+        case DecisionRequirementsValue():
+            id_, version = value.decision_requirements_id, value.decision_requirements_version
+            return f"{id_} version {version}"
+        case DecisionEvaluationValue():
+            return _evaluation(value)
+        case ResourceDeletionValue():
+            return f"{value.resource_key}"
         case SignalValue():
             return value.signal_name
         case ErrorValue():

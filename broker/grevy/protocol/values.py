@@ -54,6 +54,57 @@ class ProcessMetadata(Struct, frozen=True, array_like=True, gc=False):
     version_tag: str = ""
 
 
+class DecisionRequirementsMetadata(Struct, frozen=True, array_like=True, gc=False):
+    """What a deployment says of one of its requirement graphs; `checksum` is the MD5 of its
+    resource.
+    """
+
+    decision_requirements_id: str
+    decision_requirements_name: str
+    decision_requirements_version: int
+    decision_requirements_key: int
+    namespace: str
+    resource_name: str
+    checksum: bytes
+    duplicate: bool = False
+    deployment_key: int = -1
+
+
+class DecisionValue(Value, frozen=True, array_like=True, gc=False):
+    """A decision and the requirement graph that it belongs to. It has no content beyond that, so
+    deployments say the same of it.
+    """
+
+    value_type = ValueType.DECISION
+
+    decision_id: str
+    decision_name: str
+    version: int
+    decision_key: int
+    decision_requirements_id: str
+    decision_requirements_key: int
+    duplicate: bool = False
+    deployment_key: int = -1
+    version_tag: str = ""
+
+
+class DecisionRequirementsValue(Value, frozen=True, array_like=True, gc=False):
+    """A requirement graph with the file that it is."""
+
+    value_type = ValueType.DECISION_REQUIREMENTS
+
+    decision_requirements_id: str
+    decision_requirements_name: str
+    decision_requirements_version: int
+    decision_requirements_key: int
+    namespace: str
+    resource_name: str
+    resource: bytes
+    checksum: bytes
+    duplicate: bool = False
+    deployment_key: int = -1
+
+
 class DeploymentValue(Value, frozen=True, array_like=True, gc=False):
     """Files to deploy (command), or what came of them (event, without the files)."""
 
@@ -62,6 +113,16 @@ class DeploymentValue(Value, frozen=True, array_like=True, gc=False):
     resources: tuple[ResourceFile, ...] = ()
     processes_metadata: tuple[ProcessMetadata, ...] = ()
     deployment_key: int = -1
+    decisions_metadata: tuple[DecisionValue, ...] = ()
+    decision_requirements_metadata: tuple[DecisionRequirementsMetadata, ...] = ()
+
+
+class ResourceDeletionValue(Value, frozen=True, array_like=True, gc=False):
+    """A process definition or a requirement graph to delete, or deleted, by its key."""
+
+    value_type = ValueType.RESOURCE_DELETION
+
+    resource_key: int = -1
 
 
 class ProcessValue(Value, frozen=True, array_like=True, gc=False):
@@ -346,6 +407,71 @@ class VariableDocumentValue(Value, frozen=True, array_like=True, gc=False):
     scope_key: int = -1
     update_semantics: VariableDocumentUpdateSemantic = VariableDocumentUpdateSemantic.PROPAGATE
     variables: Document = EMPTY_DOCUMENT
+
+
+class EvaluatedInput(Struct, frozen=True, array_like=True, gc=False):
+    """An input of a decision table, and its value as JSON."""
+
+    input_id: str
+    input_name: str
+    input_value: bytes
+
+
+class EvaluatedOutput(Struct, frozen=True, array_like=True, gc=False):
+    """An output of a rule that matched, and its value as JSON."""
+
+    output_id: str
+    output_name: str
+    output_value: bytes
+
+
+class MatchedRule(Struct, frozen=True, array_like=True, gc=False):
+    """A rule of a decision table that matched; `rule_index` counts from 1."""
+
+    rule_id: str
+    rule_index: int
+    evaluated_outputs: tuple[EvaluatedOutput, ...] = ()
+
+
+class EvaluatedDecision(Struct, frozen=True, array_like=True, gc=False):
+    """A decision that was evaluated on the way; `decision_output` is JSON."""
+
+    decision_id: str
+    decision_name: str
+    decision_key: int
+    decision_version: int
+    decision_type: str
+    decision_output: bytes
+    evaluated_inputs: tuple[EvaluatedInput, ...] = ()
+    matched_rules: tuple[MatchedRule, ...] = ()
+
+
+class DecisionEvaluationValue(Value, frozen=True, array_like=True, gc=False):
+    """A decision to evaluate (command: by its key, or by its id in its newest version), or what its
+    evaluation gave: for a client, or for an element instance.
+
+    `decision_output` is JSON. `evaluated_decisions` are in the order of evaluation: what others
+    require comes before them. Events do not repeat the variables.
+    """
+
+    value_type = ValueType.DECISION_EVALUATION
+
+    decision_key: int = -1
+    decision_id: str = ""
+    decision_name: str = ""
+    decision_version: int = -1
+    decision_requirements_id: str = ""
+    decision_requirements_key: int = -1
+    decision_output: bytes = b"null"
+    variables: Document = EMPTY_DOCUMENT
+    bpmn_process_id: str = ""
+    process_definition_key: int = -1
+    process_instance_key: int = -1
+    element_id: str = ""
+    element_instance_key: int = -1
+    evaluated_decisions: tuple[EvaluatedDecision, ...] = ()
+    evaluation_failure_message: str = ""
+    failed_decision_id: str = ""
 
 
 class ErrorValue(Value, frozen=True, array_like=True, gc=False):

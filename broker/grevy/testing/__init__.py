@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from grevy.testing.clock import VirtualClock
+    from grevy.testing.decisions import DecisionOutcome
     from grevy.testing.engine import AwaitedInstance, InProcessEngine
     from grevy.testing.errors import NoJob, NoResult, Rejected
     from grevy.testing.records import Incident, LoggedRecord, RecordLog
 
 __all__ = [
     "AwaitedInstance",
+    "DecisionOutcome",
     "InProcessEngine",
     "Incident",
     "LoggedRecord",
@@ -39,6 +41,7 @@ __all__ = [
 
 _HOMES: Final = {
     "AwaitedInstance": "engine",
+    "DecisionOutcome": "decisions",
     "Incident": "records",
     "InProcessEngine": "engine",
     "LoggedRecord": "records",

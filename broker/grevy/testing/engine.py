@@ -16,6 +16,7 @@ import msgspec
 from grevy.engine import Command, Engine, JobTopics
 from grevy.protocol.intents import (
     INTENTS,
+    DecisionEvaluationIntent,
     DeploymentIntent,
     IncidentIntent,
     Intent,
@@ -24,6 +25,7 @@ from grevy.protocol.intents import (
     MessageIntent,
     ProcessInstanceCreationIntent,
     ProcessInstanceIntent,
+    ResourceDeletionIntent,
     VariableDocumentIntent,
     VariableDocumentUpdateSemantic,
 )
@@ -31,6 +33,7 @@ from grevy.protocol.messages import ActivatedJob
 from grevy.protocol.record import Answer, RequestId
 from grevy.protocol.values import (
     EMPTY_DOCUMENT,
+    DecisionEvaluationValue,
     DeploymentValue,
     Document,
     IncidentValue,
@@ -40,6 +43,7 @@ from grevy.protocol.values import (
     ProcessInstanceCreationValue,
     ProcessInstanceResultValue,
     ProcessInstanceValue,
+    ResourceDeletionValue,
     ResourceFile,
     Value,
     VariableDocumentValue,
@@ -47,6 +51,7 @@ from grevy.protocol.values import (
 from grevy.state import MemoryBackend, State
 from grevy.stream import StreamProcessor
 from grevy.testing.clock import VirtualClock
+from grevy.testing.decisions import DecisionOutcome
 from grevy.testing.entropy import SeededEntropy
 from grevy.testing.errors import NoJob, NoResult, Rejected
 from grevy.testing.records import Incident, RecordLog
@@ -126,6 +131,21 @@ class InProcessEngine:
         answer = self.execute(DeploymentIntent.CREATE, -1, DeploymentValue(resources))
         assert isinstance(answer.value, DeploymentValue), answer
         return answer.value
+
+    def delete(self, key: int) -> None:
+        """Deletes a process definition, or a requirement graph with its decisions, by its key."""
+        self.execute(ResourceDeletionIntent.DELETE, -1, ResourceDeletionValue(key))
+
+    def evaluate_decision(
+        self, decision_id: str = "", variables: Variables | None = None, *, decision_key: int = -1
+    ) -> DecisionOutcome:
+        """Evaluates a decision: the newest version of an id, or that of a key."""
+        value = DecisionEvaluationValue(
+            decision_key=decision_key, decision_id=decision_id, variables=_document(variables)
+        )
+        answer = self.execute(DecisionEvaluationIntent.EVALUATE, -1, value)
+        assert isinstance(answer.value, DecisionEvaluationValue), answer
+        return DecisionOutcome(answer.key, answer.value)
 
     def create(
         self,

@@ -4,6 +4,13 @@ from grevy.client import Client, Worker, run
 """
 
 from grevy.client.client import Client, Resource
+from grevy.client.decisions import (
+    DecisionEvaluation,
+    EvaluatedDecision,
+    EvaluatedInput,
+    EvaluatedOutput,
+    MatchedRule,
+)
 from grevy.client.errors import (
     AlreadyExists,
     BadRequest,
@@ -30,6 +37,8 @@ from grevy.client.errors import (
 from grevy.client.loop import run
 from grevy.client.options import ClientOptions, Duration, JsonValue, Variables
 from grevy.client.results import (
+    Decision,
+    DecisionRequirements,
     Deployment,
     Instance,
     InstanceResult,
@@ -49,8 +58,14 @@ __all__ = [
     "ClientClosed",
     "ClientError",
     "ClientOptions",
+    "Decision",
+    "DecisionEvaluation",
+    "DecisionRequirements",
     "Deployment",
     "Duration",
+    "EvaluatedDecision",
+    "EvaluatedInput",
+    "EvaluatedOutput",
     "ExceededBatchRecordSize",
     "Forbidden",
     "Instance",
@@ -62,6 +77,7 @@ __all__ = [
     "JobFailed",
     "JobSubscription",
     "JsonValue",
+    "MatchedRule",
     "NotFound",
     "Overloaded",
     "Partition",

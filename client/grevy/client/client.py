@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
+from grevy.client.decisions import DecisionEvaluation, evaluation_of
 from grevy.client.errors import BadRequest, TooLarge, UnknownPartition
 from grevy.client.link import Link
 from grevy.client.options import (
@@ -26,11 +27,12 @@ from grevy.client.results import (
     InstanceResult,
     Job,
     Partition,
-    Process,
     Topology,
+    deployment_of,
 )
 from grevy.client.subscriptions import JobSubscription, RecordSubscription
 from grevy.protocol.intents import (
+    DecisionEvaluationIntent,
     DeploymentIntent,
     IncidentIntent,
     Intent,
@@ -39,6 +41,7 @@ from grevy.protocol.intents import (
     MessageIntent,
     ProcessInstanceCreationIntent,
     ProcessInstanceIntent,
+    ResourceDeletionIntent,
     SignalIntent,
     ValueType,
     VariableDocumentIntent,
@@ -49,6 +52,7 @@ from grevy.protocol.limits import MESSAGE_BYTES_MAX, RESOURCE_BYTES_MAX
 from grevy.protocol.messages import ActivatedJob, OpenJobSubscription, OpenRecordSubscription
 from grevy.protocol.record import Answer
 from grevy.protocol.values import (
+    DecisionEvaluationValue,
     DeploymentValue,
     IncidentValue,
     JobBatchValue,
@@ -57,6 +61,7 @@ from grevy.protocol.values import (
     ProcessInstanceCreationValue,
     ProcessInstanceResultValue,
     ProcessInstanceValue,
+    ResourceDeletionValue,
     ResourceFile,
     SignalValue,
     Value,
@@ -119,7 +124,7 @@ class Client:
         self.close()
 
     async def deploy(self, *resources: Resource) -> Deployment:
-        """Deploy BPMN files, together or not at all."""
+        """Deploy BPMN and DMN files, together or not at all."""
         files = tuple([await asyncio.to_thread(_resource, resource) for resource in resources])
         size = sum(len(file.resource) for file in files)
         if size > _REQUEST_BYTES_MAX:
@@ -130,12 +135,38 @@ class Client:
             DeploymentValue(resources=files),
             size=size,
         )
-        value = _value(answer, DeploymentValue)
-        processes = tuple(
-            Process(p.bpmn_process_id, p.version, p.process_definition_key, p.resource_name)
-            for p in value.processes_metadata
+        return deployment_of(answer.key, _value(answer, DeploymentValue))
+
+    async def delete_resource(self, key: int) -> None:
+        """Delete a process definition that has no running instances, or a requirement graph with
+        its decisions, by the key of the one or the other.
+        """
+        value = ResourceDeletionValue(resource_key=key)
+        await self._link.ask(_DEPLOYMENTS_PARTITION, ResourceDeletionIntent.DELETE, value)
+
+    async def evaluate_decision(
+        self,
+        decision_id: str = "",
+        *,
+        variables: Variables | None = None,
+        decision_key: int = -1,
+    ) -> DecisionEvaluation:
+        """Evaluate a decision: by its id, in its newest version, or by its key.
+
+        An evaluation that fails is no error: it has a `failure`. `NotFound` if there is no such
+        decision.
+        """
+        document = document_of(variables)
+        value = DecisionEvaluationValue(
+            decision_key=decision_key, decision_id=decision_id, variables=document
         )
-        return Deployment(answer.key, processes)
+        answer = await self._link.ask(
+            self._link.leaders.next_partition(),
+            DecisionEvaluationIntent.EVALUATE,
+            value,
+            size=len(document),
+        )
+        return evaluation_of(answer.key, _value(answer, DecisionEvaluationValue))
 
     async def create_instance(
         self,

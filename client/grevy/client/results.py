@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from grevy.client.options import JsonValue, variables_of
 from grevy.protocol.messages import ActivatedJob
+from grevy.protocol.values import DeploymentValue
 
 
 class Process(Struct, frozen=True):
@@ -17,11 +18,68 @@ class Process(Struct, frozen=True):
     resource_name: str
 
 
+class Decision(Struct, frozen=True):
+    """A decision of a deployment."""
+
+    decision_id: str
+    name: str
+    version: int
+    key: int
+    requirements_id: str
+    requirements_key: int
+
+
+class DecisionRequirements(Struct, frozen=True):
+    """A requirement graph of a deployment: a DMN file."""
+
+    id: str
+    name: str
+    version: int
+    key: int
+    resource_name: str
+
+
 class Deployment(Struct, frozen=True):
-    """What a deployment brought; processes that did not change have their old version."""
+    """What a deployment brought; where nothing has changed, processes and decisions have their old
+    versions.
+    """
 
     key: int
     processes: tuple[Process, ...]
+    decisions: tuple[Decision, ...] = ()
+    decision_requirements: tuple[DecisionRequirements, ...] = ()
+
+
+def deployment_of(key: int, value: DeploymentValue) -> Deployment:
+    """The result of a request, from the value of its answer."""
+    return Deployment(
+        key,
+        tuple(
+            Process(p.bpmn_process_id, p.version, p.process_definition_key, p.resource_name)
+            for p in value.processes_metadata
+        ),
+        tuple(
+            Decision(
+                d.decision_id,
+                d.decision_name,
+                d.version,
+                d.decision_key,
+                d.decision_requirements_id,
+                d.decision_requirements_key,
+            )
+            for d in value.decisions_metadata
+        ),
+        tuple(
+            DecisionRequirements(
+                r.decision_requirements_id,
+                r.decision_requirements_name,
+                r.decision_requirements_version,
+                r.decision_requirements_key,
+                r.resource_name,
+            )
+            for r in value.decision_requirements_metadata
+        ),
+    )
 
 
 class Instance(Struct, frozen=True, gc=False):

@@ -126,6 +126,8 @@ class SyncClient:
         self.close()
 
     deploy = _waiting(Client.deploy)
+    delete_resource = _waiting(Client.delete_resource)
+    evaluate_decision = _waiting(Client.evaluate_decision)
     create_instance = _waiting(Client.create_instance)
     create_instance_with_result = _waiting(Client.create_instance_with_result)
     cancel_instance = _waiting(Client.cancel_instance)

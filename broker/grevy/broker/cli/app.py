@@ -30,7 +30,9 @@ Variables = Annotated[
 
 @app.command()
 def deploy(
-    files: Annotated[list[Path], typer.Argument(help="BPMN files.", exists=True, dir_okay=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help="BPMN and DMN files.", exists=True, dir_okay=False)
+    ],
     address: Address = DEFAULT_ADDRESS,
     *,
     as_json: Json = False,
@@ -38,10 +40,47 @@ def deploy(
     """Deploy files together: all of them or none."""
     output = Output(as_json=as_json)
     deployment = with_client(address, output, lambda client: client.deploy(*files))
-    output.rows(
-        ("process", "version", "key", "file"),
-        [(p.bpmn_process_id, p.version, p.key, p.resource_name) for p in deployment.processes],
+    from grevy.broker.cli.deployed import show_deployment
+
+    show_deployment(deployment, output)
+
+
+@app.command()
+def delete(
+    key: Annotated[int, typer.Argument(help="A process definition or a requirement graph.")],
+    address: Address = DEFAULT_ADDRESS,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Delete a process definition without instances, or a requirement graph and its decisions."""
+    output = Output(as_json=as_json)
+    with_client(address, output, lambda client: client.delete_resource(key))
+    output.result({"key": key}, f"{key} is deleted")
+
+
+@app.command()
+def decide(
+    decision: Annotated[str, typer.Argument(help="Decision id.")],
+    variables: Variables = "{}",
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="A DMN file: no broker is asked.")
+    ] = None,
+    address: Address = DEFAULT_ADDRESS,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Evaluate a decision: the newest version that is deployed, or that of a file."""
+    from grevy.broker.cli.decide import decide_from_file, show_evaluation
+
+    output = Output(as_json=as_json)
+    document = read_variables(variables, output)
+    if file is not None:
+        decide_from_file(file, decision, document, output)
+        return
+    evaluation = with_client(
+        address, output, lambda client: client.evaluate_decision(decision, variables=document)
     )
+    show_evaluation(evaluation, output)
 
 
 @app.command()

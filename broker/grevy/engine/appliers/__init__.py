@@ -10,10 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias, TypeVar, cast
 
-from grevy.engine.appliers import deployments, elements, events, incidents, jobs, messages, timers
+from grevy.engine.appliers import (
+    decisions,
+    deployments,
+    elements,
+    events,
+    incidents,
+    jobs,
+    messages,
+    timers,
+)
 from grevy.engine.appliers import variables as variables_
 from grevy.engine.stores import Stores
 from grevy.protocol.intents import (
+    DecisionIntent,
+    DecisionRequirementsIntent,
     IncidentIntent,
     Intent,
     JobBatchIntent,
@@ -70,6 +81,11 @@ APPLIERS: Final[dict[Intent, Applier]] = {
     ProcessEventIntent.TRIGGERING: _for(events.apply_process_event_triggering),
     ProcessEventIntent.TRIGGERED: _for(events.apply_process_event_triggered),
     ProcessIntent.CREATED: _for(deployments.apply_process_created),
+    ProcessIntent.DELETED: _for(deployments.apply_process_deleted),
+    DecisionRequirementsIntent.CREATED: _for(decisions.apply_decision_requirements_created),
+    DecisionRequirementsIntent.DELETED: _for(decisions.apply_decision_requirements_deleted),
+    DecisionIntent.CREATED: _for(decisions.apply_decision_created),
+    DecisionIntent.DELETED: _for(decisions.apply_decision_deleted),
     MessageIntent.PUBLISHED: _for(messages.apply_message_published),
     MessageIntent.EXPIRED: _for(messages.apply_message_expired),
     MessageSubscriptionIntent.CREATED: _for(messages.apply_message_subscription_created),

@@ -53,6 +53,8 @@ def apply_element_activating(stores: Stores, key: int, value: ProcessInstanceVal
     # A process has had its variables before it begins, if it has any.
     instance = ElementInstance(key, value, _ACTIVATING, has_variables=kind is _PROCESS)
     elements.create(instance, scope, tokens)
+    if kind is _PROCESS:
+        stores.processes.count_running(value.process_definition_key, 1)
 
 
 def apply_element_activated(stores: Stores, key: int, _value: ProcessInstanceValue) -> None:
@@ -92,6 +94,7 @@ def _end(stores: Stores, key: int, value: ProcessInstanceValue, to: Lifecycle) -
     if instance.triggers:
         stores.events.remove_scope(key)
     if value.bpmn_element_type is _PROCESS:
+        stores.processes.count_running(value.process_definition_key, -1)
         stores.requests.forget_awaited(key)
         stores.subscriptions.unlock(value.bpmn_process_id, key)
     if instance.active_flows or instance.is_interrupted:

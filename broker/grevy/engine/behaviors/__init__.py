@@ -9,6 +9,7 @@ from typing import Final
 from grevy.bpmn.model import Element
 from grevy.engine.behaviors.activities import JobTask, PassThroughTask, ReceiveTask, ScriptTask
 from grevy.engine.behaviors.base import Behavior
+from grevy.engine.behaviors.decisions import BusinessRuleTask
 from grevy.engine.behaviors.event_elements import (
     BoundaryEvent,
     ErrorEndEvent,
@@ -33,7 +34,7 @@ BEHAVIORS: Final[dict[BpmnElementType, Behavior]] = {
     BpmnElementType.BOUNDARY_EVENT: BoundaryEvent(),
     BpmnElementType.SERVICE_TASK: _JOB,
     BpmnElementType.SEND_TASK: _JOB,
-    BpmnElementType.BUSINESS_RULE_TASK: _JOB,
+    BpmnElementType.BUSINESS_RULE_TASK: BusinessRuleTask(),
     BpmnElementType.SCRIPT_TASK: ScriptTask(),
     BpmnElementType.RECEIVE_TASK: ReceiveTask(),
     BpmnElementType.MANUAL_TASK: PassThroughTask(),

@@ -15,6 +15,7 @@ from grevy.feel import json_double
 from grevy.protocol.limits import JSON_DEPTH_MAX
 from grevy.protocol.values import (
     EMPTY_DOCUMENT,
+    DecisionEvaluationValue,
     Document,
     JobValue,
     MessageValue,
@@ -24,6 +25,7 @@ from grevy.protocol.values import (
 )
 
 _WITH_VARIABLES: Final = (
+    DecisionEvaluationValue,
     JobValue,
     MessageValue,
     ProcessInstanceCreationValue,

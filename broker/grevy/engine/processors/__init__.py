@@ -10,6 +10,8 @@ from typing import Final, TypeAlias
 
 from grevy.engine.processors import (
     creation,
+    decisions,
+    deletion,
     deployment,
     elements,
     incidents,
@@ -21,6 +23,7 @@ from grevy.engine.processors import (
 )
 from grevy.engine.step import Command, Step
 from grevy.protocol.intents import (
+    DecisionEvaluationIntent,
     DeploymentIntent,
     IncidentIntent,
     Intent,
@@ -33,6 +36,7 @@ from grevy.protocol.intents import (
     ProcessInstanceCreationIntent,
     ProcessInstanceIntent,
     ProcessMessageSubscriptionIntent,
+    ResourceDeletionIntent,
     SignalIntent,
     TimerIntent,
     VariableDocumentIntent,
@@ -42,6 +46,8 @@ Processor: TypeAlias = Callable[[Step, Command], None]
 
 CLIENT_COMMANDS: Final[dict[Intent, Processor]] = {
     DeploymentIntent.CREATE: deployment.create_deployment,
+    ResourceDeletionIntent.DELETE: deletion.delete_resource,
+    DecisionEvaluationIntent.EVALUATE: decisions.evaluate_decision,
     ProcessInstanceCreationIntent.CREATE: creation.create_instance,
     ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT: creation.create_instance,
     ProcessInstanceIntent.CANCEL: creation.cancel_instance,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grevy.engine.stores.decisions import DecisionStore
 from grevy.engine.stores.elements import ElementStore
 from grevy.engine.stores.events import EventStore
 from grevy.engine.stores.incidents import IncidentStore
@@ -20,6 +21,7 @@ class Stores:
     """All stores of one partition's state."""
 
     __slots__ = (
+        "decisions",
         "elements",
         "events",
         "incidents",
@@ -34,6 +36,7 @@ class Stores:
     )
 
     def __init__(self, state: State) -> None:
+        self.decisions = DecisionStore(state)
         self.elements = ElementStore(state)
         self.events = EventStore(state)
         self.incidents = IncidentStore(state)

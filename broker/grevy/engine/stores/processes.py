@@ -15,3 +15,26 @@ class ProcessStore(ProcessesView):
         self._processes.put(value.process_definition_key, value)
         self._versions.put((value.bpmn_process_id, value.version), value.process_definition_key)
         self._versions.put((value.bpmn_process_id, 0), value.version)
+
+    def remove(self, value: ProcessValue) -> None:
+        """A process definition is gone; the one before it, if there is one, is the newest then."""
+        process_id, version = value.bpmn_process_id, value.version
+        self._processes.delete(value.process_definition_key)
+        self._versions.delete((process_id, version))
+        if self.latest_version(process_id) != version:
+            return
+        if version > (self._given_out.get(process_id) or 0):
+            self._given_out.put(process_id, version)
+        older = self.before(process_id, version)
+        if older is None:
+            self._versions.delete((process_id, 0))
+        else:
+            self._versions.put((process_id, 0), older.version)
+
+    def count_running(self, key: int, change: int) -> None:
+        """Adds to the count of a process definition's living instances."""
+        count = (self._running.get(key) or 0) + change
+        if count > 0:
+            self._running.put(key, count)
+        elif self._running.has(key):
+            self._running.delete(key)

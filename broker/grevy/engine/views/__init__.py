@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grevy.engine.views.decisions import DecisionsView
 from grevy.engine.views.elements import ElementsView
 from grevy.engine.views.events import EventsView
 from grevy.engine.views.incidents import IncidentsView
@@ -19,6 +20,7 @@ class Views:
     """All views of one partition's state."""
 
     __slots__ = (
+        "decisions",
         "elements",
         "events",
         "incidents",
@@ -32,6 +34,7 @@ class Views:
     )
 
     def __init__(self, state: State) -> None:
+        self.decisions = DecisionsView(state)
         self.elements = ElementsView(state)
         self.events = EventsView(state)
         self.incidents = IncidentsView(state)

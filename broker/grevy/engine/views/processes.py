@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grevy.engine.resource_tables import INSTANCES_RUNNING, VERSIONS_GIVEN_OUT
 from grevy.engine.tables import PROCESS_VERSIONS, PROCESSES
 from grevy.protocol.values import ProcessValue
 from grevy.state import State
@@ -13,6 +14,8 @@ class ProcessesView:
     def __init__(self, state: State) -> None:
         self._processes = state.table(PROCESSES)
         self._versions = state.table(PROCESS_VERSIONS)
+        self._given_out = state.table(VERSIONS_GIVEN_OUT)
+        self._running = state.table(INSTANCES_RUNNING)
 
     def get(self, key: int) -> ProcessValue | None:
         """The process definition of a key."""
@@ -29,3 +32,20 @@ class ProcessesView:
             return None
         key = self._versions.get((bpmn_process_id, number))
         return None if key is None else self._processes.get(key)
+
+    def before(self, bpmn_process_id: str, version: int) -> ProcessValue | None:
+        """The version of a process that was the newest one before another came."""
+        for older in range(version - 1, 0, -1):
+            process = self.find(bpmn_process_id, older)
+            if process is not None:
+                return process
+        return None
+
+    def next_version(self, bpmn_process_id: str) -> int:
+        """The number of the version that comes next; none is given out twice."""
+        given_out = self._given_out.get(bpmn_process_id) or 0
+        return max(given_out, self.latest_version(bpmn_process_id)) + 1
+
+    def has_running_instances(self, key: int) -> bool:
+        """Whether instances of this process definition live."""
+        return self._running.has(key)

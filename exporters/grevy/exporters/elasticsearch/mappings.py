@@ -70,17 +70,58 @@ _PROCESS_METADATA: Final = _fields(
     binary="checksum",
 )
 
+_DECISION: Final = _fields(
+    keyword="decisionId decisionName decisionRequirementsId versionTag tenantId",
+    long="decisionKey decisionRequirementsKey deploymentKey",
+    integer="version",
+    boolean="duplicate",
+)
+_REQUIREMENTS_METADATA: Final = _fields(
+    keyword="decisionRequirementsId decisionRequirementsName namespace resourceName tenantId",
+    long="decisionRequirementsKey deploymentKey",
+    integer="decisionRequirementsVersion",
+    boolean="duplicate",
+    binary="checksum",
+)
+_EVALUATED_DECISION: Final[Fields] = {
+    **_fields(
+        keyword="decisionId decisionName decisionType decisionOutput tenantId",
+        long="decisionKey",
+        integer="decisionVersion",
+    ),
+    "evaluatedInputs": {"properties": _fields(keyword="inputId inputName inputValue")},
+    "matchedRules": {
+        "properties": {
+            **_fields(keyword="ruleId", integer="ruleIndex"),
+            "evaluatedOutputs": {"properties": _fields(keyword="outputId outputName outputValue")},
+        }
+    },
+}
+
 VALUES: Final[dict[ValueType, Fields]] = {
     ValueType.DEPLOYMENT: {
-        **_fields(
-            keyword="tenantId",
-            long="deploymentKey",
-            opaque="decisionsMetadata decisionRequirementsMetadata formMetadata resourceMetadata",
-        ),
+        **_fields(keyword="tenantId", long="deploymentKey", opaque="formMetadata resourceMetadata"),
         "resources": {"properties": _fields(keyword="resourceName", binary="resource")},
         "processesMetadata": {"properties": _PROCESS_METADATA},
+        "decisionsMetadata": {"properties": _DECISION},
+        "decisionRequirementsMetadata": {"properties": _REQUIREMENTS_METADATA},
     },
     ValueType.PROCESS: {**_PROCESS_METADATA, **_fields(binary="resource")},
+    ValueType.DECISION: _DECISION,
+    ValueType.DECISION_REQUIREMENTS: {**_REQUIREMENTS_METADATA, **_fields(binary="resource")},
+    ValueType.DECISION_EVALUATION: {
+        **_fields(
+            keyword="decisionId decisionName decisionRequirementsId decisionOutput bpmnProcessId"
+            " elementId failedDecisionId tenantId",
+            text="evaluationFailureMessage",
+            long="decisionKey decisionRequirementsKey processDefinitionKey processInstanceKey"
+            " elementInstanceKey",
+            integer="decisionVersion",
+            opaque="variables",
+        ),
+        "evaluatedDecisions": {"properties": _EVALUATED_DECISION},
+    },
+    ValueType.RESOURCE_DELETION: _fields(keyword="tenantId", long="resourceKey"),
     ValueType.PROCESS_INSTANCE_CREATION: {
         **_fields(
             keyword="bpmnProcessId tenantId tags",

@@ -66,6 +66,9 @@ class IndexArguments(Arguments, frozen=True):
     event: bool = True
     rejection: bool = False
 
+    decision: bool = True
+    decision_evaluation: bool = True
+    decision_requirements: bool = True
     deployment: bool = True
     error: bool = True
     incident: bool = True
@@ -82,6 +85,7 @@ class IndexArguments(Arguments, frozen=True):
     process_instance_creation: bool = True
     process_instance_result: bool = True
     process_message_subscription: bool = True
+    resource_deletion: bool = True
     signal: bool = True
     timer: bool = True
     variable: bool = True
