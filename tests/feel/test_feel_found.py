@@ -27,6 +27,11 @@ CUSTOMER = {"name": "Ada", "age": 36, "since": "2025-12-01", "vip": False, "city
         ('(@"2026-01-31" - @"2026-01-01") / @"P7D"', 4),
         ('duration("PT3H") / duration("PT0S")', None),
         ('@"P3M" / @"P0M"', None),
+        # Durations are divided in milliseconds.
+        ('duration("PT1.0019S") / duration("PT0.0019S")', 1001),
+        ('duration("-PT0.0025S") / duration("PT0.001S")', -2),
+        ('duration("PT0.005S") / 2 = duration("PT0.002S")', True),
+        ('duration("-PT0.0025S") / 1 = duration("-PT0.002S")', True),
         # What is left of a second is dropped downwards.
         ('string(duration("-PT1.5S"))', "-PT2S"),
         ('duration("-PT0.5S")', "-PT1S"),

@@ -53,11 +53,11 @@ def test_what_json_lacks_becomes_text_or_null(evaluate: Evaluate, text: str, jso
     assert to_json(evaluate(text).value).decode() == json
 
 
-def test_numbers_are_read_exactly() -> None:
-    value = from_json(b"[1, 1.50, 0.1, 12345678901234567890123, 1e5, -0.0]")
+def test_whole_numbers_are_read_exactly_and_others_as_doubles() -> None:
+    value = from_json(b"[1, 1.50, 0.1, 12345678901234567890123, 1e5, 1e21, 0.00001, -0.0]")
     assert isinstance(value, list)
     assert [str(number) for number in value] == [
-        "1", "1.50", "0.1", "12345678901234567890123", "100000.0", "-0.0",
+        "1", "1.5", "0.1", "12345678901234567890123", "100000.0", "1.0E+21", "0.000010", "0.0",
     ]  # fmt: skip
     assert type(value[0]) is int
 

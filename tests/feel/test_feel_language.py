@@ -283,3 +283,45 @@ def test_an_expression_can_be_evaluated_again_and_again() -> None:
     assert expression.evaluate({"a": b"1"}.get, 0).value == 2
     assert expression.evaluate({"a": b"2"}.get, 0).value == 3
     assert expression.evaluate(NO_VARIABLES.get, 0).value is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "outcome"),
+    [
+        ("true", False, False),
+        ("false", False, True),
+        ("not(true)", False, False),
+        ("not(false)", True, True),
+        ("true, 1", False, True),
+        ("1, true", False, None),
+        ("1, true", True, True),
+    ],
+)
+def test_a_boolean_is_compared_only_where_it_ends_the_text(
+    test_input: Evaluate, text: str, value: object, outcome: bool | None
+) -> None:
+    assert test_input(text, value).value is outcome
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("false in true", False),
+        ("[false in true]", [True]),
+        ("2 in [[1..2[]", False),
+        ("[1 in [1..2[]", [True]),
+        ("1 in [1..2[", True),
+        ("string({a: 1, f: function(x) x})", "{a:1}"),
+        ('string(duration("-PT1.5S"))', "-PT2S"),
+        ('duration("PT10S") / duration("PT3S")', 3),
+        ('duration("P1Y") / duration("-P5M")', -2),
+        ('duration("pt1,5s") > duration("PT1S")', True),
+        ('string(@"1700-01-01T10:10:10@Australia/Melbourne".time offset)', "PT9H39M52S"),
+        ('string(@"-2021-01-01T10:10:10@Australia/Melbourne".time offset)', "PT9H39M52S"),
+        ('string(@"9999-01-01T10:10:10@Australia/Melbourne".time offset)', "PT11H"),
+        ("{r: ]1..5], s: r.start included}.s", False),
+        ("string(sqrt(10 ** 30))", "1.0E+15"),
+    ],
+)
+def test_what_zeebe_means_by(evaluate: Evaluate, text: str, value: Value) -> None:
+    assert evaluate(text).value == value

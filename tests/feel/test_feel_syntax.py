@@ -99,3 +99,27 @@ def test_long_chains_are_flat() -> None:
 def test_unary_tests_have_errors_too(text: str) -> None:
     with pytest.raises(FeelSyntaxError):
         parse_unary_tests(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "excerpt"),
+    [
+        ("1 + * 2", "1 + * 2\n    ^"),
+        ("1 +", "1 +\n   ^"),
+        ("a +\n\tb c\n+ 1", "\tb c\n\t  ^"),
+        ("", "\n^"),
+        ("1 +\r\n* 2\r\n", "* 2\n^"),
+    ],
+)
+def test_the_excerpt_shows_the_place(text: str, excerpt: str) -> None:
+    with pytest.raises(FeelSyntaxError) as caught:
+        parse_expression(text)
+    assert caught.value.excerpt == excerpt
+
+
+def test_the_excerpt_of_a_long_line_is_cut() -> None:
+    with pytest.raises(FeelSyntaxError) as caught:
+        parse_expression("1 + " * 1_000 + "* 2" + " + 1" * 1_000)
+    line, caret = caught.value.excerpt.split("\n")
+    assert len(line) < 80
+    assert line[len(caret) - 1] == "*"

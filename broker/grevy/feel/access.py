@@ -48,9 +48,10 @@ def entry(run: Run, base: Value, key: str, depth: int = 0) -> Value:
     """`base.key`: an entry, a property, or for a list those of its items. What is not there is
     null, with a warning.
     """
+    if isinstance(base, dict) and key in base:
+        return base[key]
     if isinstance(base, dict):
-        if key in base:
-            return base[key]
+        run.charge(_MISS_STEPS)
         keys = ", ".join(f"'{key}'" for key in list(base)[:_KEYS_SHOWN])
         what = f"Available keys: {keys}" if keys else "The context is empty"
         run.warn("NO_CONTEXT_ENTRY_FOUND", f"No context entry found with key '{key}'. {what}")
@@ -61,6 +62,7 @@ def entry(run: Run, base: Value, key: str, depth: int = 0) -> Value:
         run.charge(len(base))
         return [entry(run, item, key, depth + 1) for item in base]
     if base is None:
+        run.charge(_MISS_STEPS)
         run.warn(
             "NO_CONTEXT_ENTRY_FOUND",
             f"No context entry found with key '{key}'. The context is null",
@@ -68,6 +70,7 @@ def entry(run: Run, base: Value, key: str, depth: int = 0) -> Value:
         return None
     available = _PROPERTIES.get(type(base), ())
     if key not in available:
+        run.charge(_MISS_STEPS)
         names = ", ".join(f"'{name}'" for name in available)
         run.warn(
             "NO_PROPERTY_FOUND",
@@ -79,6 +82,8 @@ def entry(run: Run, base: Value, key: str, depth: int = 0) -> Value:
 
 
 _KEYS_SHOWN: Final = 20
+_MISS_STEPS: Final = 10
+"""What it costs to say that something is not there."""
 
 
 def _property(base: Value, key: str) -> Value:
@@ -109,6 +114,10 @@ def item(items: list[Value], position: Number) -> Value:
     """The item at a position that counts from 1, or from the end for negative ones; null when
     there is none.
     """
+    if position < 0 and not isinstance(position, int):
+        # As in Zeebe the fraction is dropped of the place, not of the distance from the end.
+        place = decimals.to_index(decimals.add(len(items), position))
+        return items[place] if len(items) + position >= 0 else None
     index = decimals.to_index(position)
     if not index or not -len(items) <= index <= len(items):
         return None

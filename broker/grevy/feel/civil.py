@@ -140,7 +140,7 @@ def _datetime_of(seconds: int) -> datetime:
     day, second = divmod(seconds, DAY_SECONDS)
     year, month, day_of_month = date_of(day)
     if not 2 <= year <= 9998:
-        year = 2000 + year % 400
+        year = (2000 if year > 9998 else 1200) + year % 400
     hour, minute = second // 3600, second // 60 % 60
     return datetime(year, month, day_of_month, hour, minute, second % 60, tzinfo=UTC)
 

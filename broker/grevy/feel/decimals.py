@@ -53,11 +53,13 @@ def parse_number(text: str) -> Number:
     return Decimal(text)
 
 
-def from_float(number: float) -> Number:
-    """The shortest decimal that is that float; raises `FeelFormatError` when it is none."""
+def from_float(number: float) -> Decimal:
+    """The shortest decimal that is that float, with the digits that the Java platform gives it;
+    raises `FeelFormatError` when it is none.
+    """
     if not math.isfinite(number):
         raise FeelFormatError("the result is no number")
-    return Decimal(repr(number))
+    return Decimal(double_text(number or 0.0))
 
 
 def _result(number: Decimal) -> Decimal:

@@ -16,10 +16,13 @@ from typing import Final
 FOUND_CHARS_MAX: Final = 20
 """How much of the offending text a syntax error quotes."""
 
+EXCERPT_CHARS_MAX: Final = 70
+"""How much of a line is shown around the place of a syntax error."""
+
 
 class FeelSyntaxError(ValueError):
     """The text is not a FEEL expression. The message is complete by itself; `line` and `column`
-    count from 1.
+    count from 1. `excerpt` is the line, or the part of it around the place, with a caret below.
     """
 
     def __init__(self, text: str, offset: int, expected: str) -> None:
@@ -27,12 +30,31 @@ class FeelSyntaxError(ValueError):
         self.line = text.count("\n", 0, offset) + 1
         self.column = offset - (text.rfind("\n", 0, offset) + 1) + 1
         self.expected = expected
-        rest = text[offset : offset + FOUND_CHARS_MAX + 1].split("\n", 1)[0].rstrip("\r")
-        found = f"'{rest[:FOUND_CHARS_MAX]}'" if rest.strip() else "the end"
+        self.excerpt = _excerpt(text, offset)
+        self.found = _found(text, offset)
         super().__init__(
             f"failed to parse expression '{quote(text)}': expected {expected} "
-            f"at line {self.line}, column {self.column}, but found {found}"
+            f"at line {self.line}, column {self.column}, but found {self.found}"
         )
+
+
+def _found(text: str, offset: int) -> str:
+    rest = text[offset : offset + FOUND_CHARS_MAX + 1].split("\n", 1)[0].rstrip("\r")
+    return f"'{rest[:FOUND_CHARS_MAX]}'" if rest.strip() else "the end"
+
+
+def _excerpt(text: str, offset: int) -> str:
+    start = text.rfind("\n", 0, offset) + 1
+    end = text.find("\n", offset)
+    line = text[start : len(text) if end < 0 else end].rstrip("\r")
+    at = offset - start
+    cut = max(at - EXCERPT_CHARS_MAX // 2, 0)
+    before = "…" if cut else ""
+    shown = f"{before}{line[cut : cut + EXCERPT_CHARS_MAX]}"
+    after = "…" if len(line) > cut + EXCERPT_CHARS_MAX else ""
+    # Tabs stay tabs, so that the caret stands below its place wherever tabs end.
+    blanks = "".join("\t" if char == "\t" else " " for char in f"{before}{line[cut:at]}")
+    return f"{shown}{after}\n{blanks}^"
 
 
 class FeelFormatError(ValueError):

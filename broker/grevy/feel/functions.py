@@ -8,8 +8,9 @@ from typing import Final, TypeAlias
 
 from grevy.feel import ast
 from grevy.feel.builtins import Builtin, CallFailed, builtins_of
-from grevy.feel.errors import FeelFormatError
+from grevy.feel.errors import EvaluationStopped, FeelFormatError
 from grevy.feel.scope import Code, Run, Scope
+from grevy.feel.text import shown
 from grevy.feel.values import FeelFunction, Value
 
 Build: TypeAlias = Callable[[ast.Node], Code]
@@ -82,10 +83,12 @@ def _call_in(
     name, names, missing = node.name, node.names, _not_found(node)
 
     def call(scope: Scope) -> Value:
-        function = _function_in(base(scope), name, fits)
+        function = _function_in(scope.run, base(scope), name, fits)
         if function is not None:
             return function.invoke(_in_order(scope, function.parameters, arguments, names))
         scope.run.warn("NO_FUNCTION_FOUND", missing)
+        if name:
+            raise EvaluationStopped(missing)
         return None
 
     return call
@@ -174,8 +177,15 @@ def _fit(count: int, names: tuple[str, ...]) -> Callable[[FeelFunction], bool]:
 
 
 def _function_in(
-    base: Value, name: str, fits: Callable[[FeelFunction], bool]
+    run: Run, base: Value, name: str, fits: Callable[[FeelFunction], bool]
 ) -> FeelFunction | None:
+    """A function of a context, or the base itself. As in Zeebe, there is no null for a function of
+    something else, but a failure.
+    """
+    if name and not isinstance(base, dict):
+        problem = f"Expected context but found '{shown(base)}'"
+        run.warn("INVALID_TYPE", problem)
+        raise EvaluationStopped(problem)
     found = base.get(name) if isinstance(base, dict) and name else base
     return found if isinstance(found, FeelFunction) and fits(found) else None
 

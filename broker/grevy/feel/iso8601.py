@@ -32,8 +32,9 @@ _DATE_TIME_TEXT: Final = re.compile(rf"{_DATE}T{_CLOCK}{_PLACE}(?:\[(.+)\])?")
 _COUNT: Final = "([-+]?[0-9]{1,18})"
 _PERIOD_TEXT: Final = re.compile(f"(-?)P(?=.)(?:{_COUNT}Y)?(?:{_COUNT}M)?")
 _DURATION_TEXT: Final = re.compile(
-    f"(-?)P(?=.)(?:{_COUNT}D)?"
-    rf"(?:T(?=.)(?:{_COUNT}H)?(?:{_COUNT}M)?(?:{_COUNT}(?:\.([0-9]{{0,9}}))?S)?)?"
+    f"([-+]?)P(?=.)(?:{_COUNT}D)?"
+    rf"(?:T(?=.)(?:{_COUNT}H)?(?:{_COUNT}M)?(?:{_COUNT}(?:[.,]([0-9]{{0,9}}))?S)?)?",
+    re.IGNORECASE | re.ASCII,
 )
 
 Place = tuple[int | None, str | None]
@@ -94,7 +95,7 @@ def parse_duration(text: str) -> Duration:
         raise FeelFormatError(f"'{quote(text)}' is no days and time duration")
     days, hours, minutes = (int(match[group] or 0) for group in (2, 3, 4))
     nanos = days * DAY + hours * 3600 * SECOND + minutes * 60 * SECOND + seconds_of(match, 5)
-    return Duration(-nanos if match[1] else nanos)
+    return Duration(-nanos if match[1] == "-" else nanos)
 
 
 def parse_any_duration(text: str) -> Period | Duration:

@@ -18,9 +18,8 @@ from grevy.feel.values import FeelFunction, FeelRange, Value, check_result
 
 
 def _read_float(text: str) -> Decimal:
-    if "e" in text or "E" in text:
-        return Decimal(from_float(float(text)))
-    return Decimal(text)
+    """Variables are doubles, as in Zeebe: 1.50 is 1.5."""
+    return from_float(float(text))
 
 
 _DECODER: Final = msgspec.json.Decoder(float_hook=_read_float)

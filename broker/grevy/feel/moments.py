@@ -56,8 +56,8 @@ class Period(Struct, frozen=True):
 
 
 class Duration(Struct, frozen=True):
-    """A days and time duration. Its text has whole seconds only, as Zeebe's has; the arithmetic
-    keeps the rest.
+    """A days and time duration. Its text and its parts have whole seconds only, the next below, as
+    Zeebe's have; the arithmetic keeps the rest.
     """
 
     nanos: int

@@ -29,6 +29,8 @@ NUMBER_TYPES: Final = (int, Decimal)
 _DURATIONS: Final = (Duration, Period)
 _DATES: Final = (FeelDate, FeelDateTime)
 _MILLI: Final = 1_000_000
+_POWER_STEPS: Final = 20
+"""The worst powers take some 20 µs."""
 
 
 class _Impossible(Exception):
@@ -122,31 +124,39 @@ def _divide(left: Value, right: Value) -> Value:
         if isinstance(left, Period):
             return Period(decimals.to_index(decimals.divide(left.months, right)))
         if isinstance(left, Duration):
-            return Duration(int(decimals.divide(left.nanos // _MILLI, right)) * _MILLI)
+            return Duration(int(decimals.divide(_millis(left), right)) * _MILLI)
     if isinstance(left, Period) and isinstance(right, Period):
-        return _times(left.months, right.months)
+        return _whole_quotient(left.months, right.months)
     if isinstance(left, Duration) and isinstance(right, Duration):
-        return _times(left.nanos // _MILLI, right.nanos // _MILLI)
+        return _whole_quotient(_millis(left), _millis(right))
     raise _Impossible
 
 
-def _times(left: int, right: int) -> int:
-    """How often one duration goes into another: a whole number, as in Zeebe."""
+def _millis(duration: Duration) -> int:
+    """What Zeebe divides; the rest is dropped towards zero."""
+    millis = abs(duration.nanos) // _MILLI
+    return -millis if duration.nanos < 0 else millis
+
+
+def _whole_quotient(left: int, right: int) -> int:
+    """How often a duration goes into another, towards zero, as in Zeebe."""
     if not right:
         raise _Impossible
-    times = abs(left) // abs(right)
-    return times if (left < 0) == (right < 0) else -times
+    quotient = abs(left) // abs(right)
+    return quotient if (left < 0) is (right < 0) else -quotient
 
 
-def _power(base: Number, exponent: Number) -> Number:
+def _power(run: Run, left: Value, right: Value) -> Value:
+    for operand in (left, right):
+        if not is_number(operand):
+            run.warn("INVALID_TYPE", f"Expected number but found '{shown(operand)}'")
+            return None
+    run.charge(_POWER_STEPS)
     try:
-        return decimals.power(base, exponent)
+        return decimals.power(left, right)  # type: ignore[arg-type]
     except DecimalException:  # as in Zeebe: no null here, but a failure
-        raise EvaluationStopped(f"{shown(base)} ** {shown(exponent)} is no number") from None
-
-
-def _impossible(_left: Value, _right: Value) -> Value:
-    raise _Impossible
+        reason = f"{shown(left)} ** {shown(right)} is no number"
+        raise EvaluationStopped(reason) from None
 
 
 ARITHMETIC: Final[dict[str, Operation]] = {
@@ -154,7 +164,7 @@ ARITHMETIC: Final[dict[str, Operation]] = {
     "-": _arithmetic(decimals.subtract, _subtract, "Can't subtract '{1}' from '{0}'"),
     "*": _arithmetic(decimals.multiply, _multiply, "Can't multiply '{0}' by '{1}'"),
     "/": _arithmetic(decimals.divide, _divide, "Can't divide '{0}' by '{1}'"),
-    "**": _arithmetic(_power, _impossible, "Can't raise '{0}' to the power of '{1}'"),
+    "**": _power,
 }
 
 

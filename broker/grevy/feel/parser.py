@@ -245,7 +245,7 @@ class _Parser(Cursor):
             if self.is_symbol("."):
                 self.advance()
                 node = ast.Path(_as_value(node), self._key())
-            elif self.is_symbol("[") and self.starts_expression(1):
+            elif self._is_filter():
                 if isinstance(node, ast.InputInRange):
                     return node
                 self.advance()
@@ -258,9 +258,14 @@ class _Parser(Cursor):
             else:
                 return node
 
+    def _is_filter(self) -> bool:
+        """Whether a filter begins here; `[1..2[` and `[[1..2[]` end ranges instead."""
+        return self.is_symbol("[") and not self.is_symbol("]", 1) and self.starts_expression(1)
+
     def _key(self) -> str:
-        if self.is_word("time") and self.is_word("offset", 1):
-            return self.take_words(2)
+        for words in _SPACED_KEYS:
+            if all(map(self.is_word, words, range(len(words)))):
+                return self.take_words(len(words))
         if self.peek().kind not in (Kind.NAME, Kind.QUOTED_NAME):
             raise self.error("a key")
         return self.advance().text
@@ -460,9 +465,9 @@ class _Parser(Cursor):
 
     def _tests_after_in(self) -> ast.Node:
         if not self.is_symbol("("):
-            equality = self._equality_test()
-            if equality is not None:
-                return equality
+            comparison = self._boolean_test() or self._equality_test()
+            if comparison is not None:
+                return comparison
             inputs = self._inputs
             test = self._operation(Level.COMPARISON)
             if self._inputs > inputs:
@@ -476,6 +481,8 @@ class _Parser(Cursor):
             raise self.error("',' or ')'")
         return tests
 
+
+_SPACED_KEYS: Final = (("time", "offset"), ("start", "included"), ("end", "included"))
 
 _SPACED_TYPES: Final = (
     ("date", "and", "time"),

@@ -1,5 +1,5 @@
 """Values as text: what `string()` makes of lists and contexts, and what warnings show. Without
-recursion, and to a limit.
+recursion, and to a limit. Functions in a context are left out, as they are of its JSON.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ def _parts(
         for item in value[: chars_max + 1]:
             parts += [(True, ", "), (False, item)]
         return [(True, "["), *parts[1:], (True, "]")]
-    keys = key_order(value)
-    for key in keys[: chars_max + 1]:
-        parts += [(True, f", {key}:"), (False, value[key])]
-    if parts:
-        parts[0] = (True, f"{keys[0]}:")
+    for key in key_order(value):
+        if len(parts) > 2 * chars_max:
+            break
+        if not isinstance(value[key], FeelFunction):
+            parts += [(True, f"{', ' if parts else ''}{key}:"), (False, value[key])]
     return [(True, "{"), *parts, (True, "}")]

@@ -141,6 +141,10 @@ def sort_key(value: Value) -> SortKey:
     return value.utc
 
 
+_PAIR_STEPS: Final = 5
+"""What a list or a context costs to be compared, besides its items: many are nearly empty."""
+
+
 def less(left: Value, right: Value) -> bool:
     """Whether `left` comes before `right`, which is of the same order class."""
     low, high = sort_key(left), sort_key(right)
@@ -159,13 +163,13 @@ def equal(left: Value, right: Value, budget: Budget, depth: int = 0) -> bool | N
         return left == right if is_number else None
     if isinstance(left, list) and isinstance(right, list):
         _check_depth(depth)
-        budget.charge(min(len(left), len(right)))
+        budget.charge(min(len(left), len(right)) + _PAIR_STEPS)
         return len(left) == len(right) and all(
             equal(a, b, budget, depth + 1) for a, b in zip(left, right, strict=True)
         )
     if isinstance(left, dict) and isinstance(right, dict):
         _check_depth(depth)
-        budget.charge(min(len(left), len(right)))
+        budget.charge(min(len(left), len(right)) + _PAIR_STEPS)
         return left.keys() == right.keys() and all(
             equal(left[key], right[key], budget, depth + 1) for key in left
         )
@@ -184,12 +188,12 @@ def identity(value: Value, budget: Budget, depth: int = 0) -> Hashable:
     if kind is list:
         assert isinstance(value, list)
         _check_depth(depth)
-        budget.charge(len(value))
+        budget.charge(len(value) + _PAIR_STEPS)
         return list, tuple(identity(item, budget, depth + 1) for item in value)
     if kind is dict:
         assert isinstance(value, dict)
         _check_depth(depth)
-        budget.charge(len(value))
+        budget.charge(len(value) + _PAIR_STEPS)
         return dict, frozenset(
             (key, identity(item, budget, depth + 1)) for key, item in value.items()
         )

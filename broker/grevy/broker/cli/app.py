@@ -231,6 +231,21 @@ def worker(
 
 
 @app.command()
+def feel(
+    expression: Annotated[str, typer.Argument(help="With or without the = that models write.")],
+    context: Annotated[
+        Path | None, typer.Option("--context", "-c", help="A JSON file of variables, or -.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Evaluate a FEEL expression, without a broker."""
+    from grevy.broker.cli.feel import show_value
+
+    show_value(expression, context, Output(as_json=as_json))
+
+
+@app.command()
 def status(address: Address = DEFAULT_ADDRESS, *, as_json: Json = False) -> None:
     """Show how a broker is: its partition, its log, its workers and exporters."""
     from grevy.broker.cli.figures import draw_status

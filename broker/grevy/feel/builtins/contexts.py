@@ -14,12 +14,20 @@ from grevy.protocol import limits
 LIBRARY: Final = Library()
 Context = dict[str, Value]
 
+_KEY_STEPS: Final = 20
+"""What it costs to find the place of a key among many."""
+
+
+def _arranged(run: Run, context: Context) -> Context:
+    run.check_list(len(context))
+    run.charge(_KEY_STEPS * (len(context) - 1))
+    return arranged(context)
+
 
 @LIBRARY.define("get entries", "context: context")
 @LIBRARY.define("get entries", "m: context")
 def _get_entries(run: Run, context: Context) -> Value:
-    run.check_list(len(context))
-    return [{"key": key, "value": value} for key, value in arranged(context).items()]
+    return [{"key": key, "value": value} for key, value in _arranged(run, context).items()]
 
 
 @LIBRARY.define("get value", "m: context", "key: string|list")
@@ -41,8 +49,7 @@ def _get_value(_run: Run, context: Context, key: str | list[Value]) -> Value:
 @LIBRARY.define("put", "context: context", "key: string|list", "value")
 def _context_put(run: Run, context: Context, key: str | list[Value], value: Value) -> Value:
     if isinstance(key, str):
-        run.charge(len(context))
-        return arranged({**context, key: value})
+        return _arranged(run, {**context, key: value})
     if not key:
         return None
     keys = [step for step in key if isinstance(step, str)]
@@ -55,8 +62,7 @@ def _context_put(run: Run, context: Context, key: str | list[Value], value: Valu
         inner = contexts[-1].get(step)
         contexts.append(inner if isinstance(inner, dict) else {})
     for inside, step in zip(reversed(contexts), reversed(keys), strict=True):
-        run.charge(len(inside))
-        value = arranged({**inside, step: value})
+        value = _arranged(run, {**inside, step: value})
     return value
 
 
@@ -69,7 +75,7 @@ def _context_merge(run: Run, contexts: list[Value] | Context) -> Value:
             return None
         run.charge(len(context))
         merged.update(context)
-    return arranged(merged)
+    return _arranged(run, merged)
 
 
 @LIBRARY.define("context", "entries")
@@ -87,4 +93,4 @@ def _context(run: Run, entries: Value) -> Value:
         if not isinstance(key, str):
             return None
         made[key] = entry["value"]
-    return arranged(made)
+    return _arranged(run, made)

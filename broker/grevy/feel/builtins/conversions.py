@@ -11,7 +11,7 @@ from grevy.feel import decimals, iso8601
 from grevy.feel.builtins.library import CallFailed, Library
 from grevy.feel.civil import checked_day_of, date_of
 from grevy.feel.decimals import Number
-from grevy.feel.errors import FeelFormatError, quote
+from grevy.feel.errors import EvaluationStopped, FeelFormatError, quote
 from grevy.feel.json_codec import from_json, to_json_text
 from grevy.feel.moments import (
     DAY,
@@ -75,16 +75,20 @@ def _time_of(
     hours, minutes = decimals.to_index(hour), decimals.to_index(minute)
     nanos = decimals.to_index(decimals.multiply(second, SECOND))
     if not (0 <= hours < 24 and 0 <= minutes < 60 and 0 <= nanos < 60 * SECOND):
-        raise CallFailed(
-            f"Failed to parse time from: hour={shown(hour)}, minute={shown(minute)}, "
-            f"second={shown(second)}"
-        )
+        raise CallFailed(_no_time(hour, minute, second, offset))
     nanos += (hours * 3600 + minutes * 60) * SECOND
     if offset is None:
         return FeelTime(nanos)
     if abs(offset.nanos) > 18 * 3600 * SECOND:
-        raise CallFailed(f"'{shown(offset)}' is no offset from UTC")
+        raise CallFailed(_no_time(hour, minute, second, offset))
     return FeelTime(nanos, offset.nanos // SECOND)
+
+
+def _no_time(hour: Number, minute: Number, second: Number, offset: Duration | None) -> str:
+    parts = f"hour={shown(hour)}, minute={shown(minute)}, second={shown(second)}"
+    if offset is None:
+        return f"Failed to parse local-time from: {parts}"
+    return f"Failed to parse time from: {parts}, offset={offset}"
 
 
 @LIBRARY.define("date and time", "from: string|date and time")
@@ -115,7 +119,8 @@ def _in_zone(moment: FeelDateTime, text: str) -> Value:
     try:
         offset, zone = iso8601.parse_zone(text)
     except FeelFormatError:
-        raise CallFailed(f"'{quote(text)}' is no time zone") from None
+        # As in Zeebe: no null here, but a failure.
+        raise EvaluationStopped(f"'{quote(text)}' is no time zone") from None
     if zone is None:
         local = moment.local if moment.offset is None else moment.utc + (offset or 0) * SECOND
         return FeelDateTime(local, offset)
@@ -171,13 +176,14 @@ def _number(_run: Run, source: str) -> Value:
 def _number_with_separators(
     _run: Run, source: str, grouping: str | None, point: str | None = None
 ) -> Value:
-    if grouping not in (None, " ", ",", ".") or point not in (None, ",", "."):
+    if grouping not in (None, " ", ",", ".") and point is None:
+        raise CallFailed("illegal argument for grouping. Must be one of ' ', ',' or '.'")
+    is_good = grouping in (None, " ", ",", ".") and point in (None, ",", ".")
+    if not is_good or (grouping is not None and grouping == point):
         raise CallFailed(
             "illegal arguments for grouping or decimal. "
             "Must be one of ' ' (grouping only), ',' or '.'"
         )
-    if grouping is not None and grouping == point:
-        raise CallFailed("grouping and decimal separator must not be the same")
     text = source if grouping is None else source.replace(grouping, "")
     return _number_of(text if point is None else text.replace(point, "."))
 

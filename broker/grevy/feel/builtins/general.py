@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from grevy.feel.builtins.library import Library
+from grevy.feel.builtins.library import Library, all_shown
 from grevy.feel.errors import EvaluationStopped
 from grevy.feel.moments import FeelDateTime
 from grevy.feel.scope import Run
@@ -31,11 +31,13 @@ def _get_or_else(_run: Run, value: Value, default: Value) -> Value:
 
 
 @LIBRARY.define("assert", "value", "condition")
-@LIBRARY.define("assert", "value", "condition", "cause: string")
+@LIBRARY.define("assert", "value", "condition", "cause")
 def _assert(
-    run: Run, value: Value, condition: Value, cause: str = "The condition is not fulfilled"
+    run: Run, value: Value, condition: Value, cause: Value = "The condition is not fulfilled"
 ) -> Value:
-    if condition is True:
+    if not isinstance(cause, str):
+        cause = f"Illegal arguments: {all_shown((value, condition, cause))}"
+    elif condition is True:
         return value
     run.warn("ASSERT_FAILURE", cause)
     raise EvaluationStopped(cause, is_assertion=True)

@@ -10,7 +10,7 @@ from typing import Final
 from grevy.feel import decimals
 from grevy.feel.builtins.library import CallFailed, Library
 from grevy.feel.decimals import Number
-from grevy.feel.errors import EvaluationStopped, FeelFormatError
+from grevy.feel.errors import EvaluationStopped, FeelFormatError, quote
 from grevy.feel.moments import Duration, Period
 from grevy.feel.scope import Run
 from grevy.feel.text import shown
@@ -51,7 +51,7 @@ def _decimal_by_mode(_run: Run, number: Number, scale: Number, mode: str) -> Val
     rounding = _MODES.get(mode.upper())
     if rounding is None:
         raise CallFailed(
-            f"Illegal argument '{shown(mode)}' for rounding mode. Must be one of: "
+            f"Illegal argument '{quote(mode)}' for rounding mode. Must be one of: "
             + ", ".join((*_MODES, "UNNECESSARY"))
         )
     return _round(number, scale, rounding)

@@ -10,8 +10,8 @@ import uuid
 from typing import Final
 
 from grevy.feel import decimals
-from grevy.feel.builtins import patterns
 from grevy.feel.builtins.library import CallFailed, Library
+from grevy.feel.builtins.patterns import patterns, replacer
 from grevy.feel.decimals import Number
 from grevy.feel.errors import EvaluationStopped
 from grevy.feel.scope import Run
@@ -106,8 +106,8 @@ def _from_base64(run: Run, value: str) -> Value:
 @LIBRARY.define("matches", "input: string", "pattern: string")
 @LIBRARY.define("matches", "input: string", "pattern: string", "flags: string|null")
 def _matches(run: Run, text: str, pattern: str, flags: str | None = None) -> Value:
-    compiled = patterns.compile_pattern(pattern, flags or "")
-    return compiled.over(run, text).search(text) is not None
+    with patterns(pattern, flags or "") as compiled:
+        return compiled.is_in(text, run)
 
 
 @LIBRARY.define("replace", "input: string", "pattern: string", "replacement: string")
@@ -117,27 +117,32 @@ def _matches(run: Run, text: str, pattern: str, flags: str | None = None) -> Val
 def _replace(
     run: Run, text: str, pattern: str, replacement: str, flags: str | None = None
 ) -> Value:
-    compiled = patterns.compile_pattern(pattern, flags or "")
-    regex = compiled.over(run, text)
-    count = sum(1 for _ in regex.finditer(text))
-    if not count:
-        return text  # whatever the replacement is
-    expand = patterns.replacer(compiled, replacement)
-    longest = len(text) + count * (len(replacement) + len(text) * replacement.count("$"))
-    run.charge(count + longest // 4096)
-    return run.check_text(regex.sub(expand, text))
+    with patterns(pattern, flags or "") as compiled:
+        found = list(compiled.find_all(text, run))
+        if not found:
+            return text  # whatever the replacement is
+        run.check_list(len(found))
+        expand = replacer(compiled, replacement)
+    parts: list[str] = []
+    start = length = 0
+    for match in found:
+        parts += [text[start : match.start], expand(match)]
+        length += len(parts[-1])
+        run.check_length(length)
+        start = match.end
+    return run.check_text("".join([*parts, text[start:]]))
 
 
 @LIBRARY.define("split", "string: string", "delimiter: string")
 def _split(run: Run, text: str, delimiter: str) -> Value:
-    regex = patterns.compile_pattern(delimiter, "", "pattern for delimiter").over(run, text)
     parts: list[Value] = []
     start = 0
-    for match in regex.finditer(text):
-        # As in Java: a match of nothing at the very start does not split off an empty string.
-        if match.end() > 0:
-            parts.append(text[start : match.start()])
-            start = match.end()
+    with patterns(delimiter, what="pattern for delimiter") as compiled:
+        for match in compiled.find_all(text, run):
+            # As in Java: a match of nothing at the very start does not split off an empty string.
+            if match.end > 0:
+                parts.append(text[start : match.start])
+                start = match.end
     parts.append(text[start:])
     run.check_list(len(parts))
     return parts
@@ -145,7 +150,7 @@ def _split(run: Run, text: str, delimiter: str) -> Value:
 
 @LIBRARY.define("extract", "input: string", "pattern: string")
 def _extract(run: Run, text: str, pattern: str) -> Value:
-    regex = patterns.compile_pattern(pattern, "").over(run, text)
-    found: list[Value] = [match[0] for match in regex.finditer(text)]
+    with patterns(pattern) as compiled:
+        found: list[Value] = [match.group(0) for match in compiled.find_all(text, run)]
     run.check_list(len(found))
     return found
