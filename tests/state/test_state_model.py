@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from grevy.state import (
     I64,
@@ -52,7 +53,12 @@ DUE: TableSpec[tuple[int, int], int] = TableSpec(
     2, "due", key=KeyOf(I64, U64), value=int, ordered=True
 )
 TEXTS: TableSpec[int, str] = TableSpec(200, "texts", key=U64, value=str)
-SPECS = (GROUPS, DUE, TEXTS)
+GUESTS: TableSpec[int, Item] = TableSpec(
+    201, "guests", key=U64, value=Item, ordered=True, editable=True
+)
+"""Its keys rise, and most rows are gone before anything is stored."""
+
+SPECS = (GROUPS, DUE, TEXTS, GUESTS)
 NAMES = ("", "a", "b", "ab", "a" * 200, "a" * 200 + "b", "\0", "é")
 
 Contents = dict[int, dict[object, object]]
@@ -72,6 +78,8 @@ class Life:
         self.groups: Table[Pair, Item] = self.state.table(GROUPS)
         self.due: Table[tuple[int, int], int] = self.state.table(DUE)
         self.texts: Table[int, str] = self.state.table(TEXTS)
+        self.guests = self.state.editable_table(GUESTS)
+        self.newest_guest = 0
         self.committed: Contents = {spec.number: {} for spec in SPECS}
         self.sealed: list[tuple[WriteSet, Contents]] = []
         self.index = 0
@@ -87,7 +95,7 @@ class Life:
         model = {number: dict(rows) for number, rows in before.items()}
         self.state.begin()
         for _ in range(self.rng.randrange(8)):
-            self._write(model)
+            self.rng.choice((self._write, self._serve))(model)
             if self.rng.random() < 0.3:
                 self._look(model)
         self._look(model)
@@ -107,6 +115,12 @@ class Life:
         self.state.commit([write_set for write_set, _ in steps], self.index, 10 * self.index)
         self.committed = steps[-1][1]
         self._look(self.now)
+
+    def unseal(self) -> None:
+        """Take the newest sealed step back."""
+        if self.sealed:
+            self.state.unseal(self.sealed.pop()[0])
+            self._look(self.now)
 
     def discard(self) -> None:
         """Step down."""
@@ -143,6 +157,28 @@ class Life:
                 self.texts.put(number, text)
                 model[TEXTS.number][number] = text
 
+    def _serve(self, model: Contents) -> None:
+        """A guest comes, is changed in place, or goes."""
+        guests = model[GUESTS.number]
+        match self.rng.randrange(4):
+            case 0:
+                self.newest_guest += 1
+                self.guests.put(self.newest_guest, Item("new", {}))
+                guests[self.newest_guest] = Item("new", {})
+            case 1 | 2:
+                key = self.rng.randrange(self.newest_guest + 2)
+                name = str(self.rng.random())
+                own = self.guests.edit(key)
+                assert (own is not None) == (key in guests)
+                if own is not None:
+                    assert self.guests.edit(key) is own, "it is the step's own by now"
+                    force_setattr(own, "name", name)
+                    guests[key] = Item(name, {})
+            case _:
+                for key in range(self.newest_guest, max(0, self.newest_guest - 3), -1):
+                    self.guests.delete(key)
+                    guests.pop(key, None)
+
     def _look(self, model: Contents) -> None:
         """Gets and scans of everything, against the model."""
         groups: dict[Pair, Item] = model[GROUPS.number]  # type: ignore[assignment]
@@ -150,6 +186,10 @@ class Life:
         for number in self.rng.sample(range(30), 5):
             assert self.texts.get(number) == model[TEXTS.number].get(number)
             assert self.texts.has(number) == (number in model[TEXTS.number])
+        guests = model[GUESTS.number]
+        for key in range(max(0, self.newest_guest - 12), self.newest_guest + 2):
+            assert self.guests.get(key) == guests.get(key)
+            assert self.guests.scan(key) == ([guests[key]] if key in guests else [])
         for group in range(4):
             keys = sorted((key for key in groups if key[0] == group), key=in_order_of_rows)
             assert self.groups.scan(group) == [groups[key] for key in keys]
@@ -196,8 +236,8 @@ def test_tables_are_dicts_on_both_backends(number: int, make: Callable[[str], Ba
     lives = [Life(make(kind), SEED * 1_000 + number) for kind in ("memory", "lmdb")]
     for life in lives:
         for _ in range(STEPS):
-            doings = (life.step, life.commit, life.discard, life.store)
-            life.rng.choices(doings, weights=(10, 5, 1, 1))[0]()
+            doings = (life.step, life.commit, life.unseal, life.discard, life.store)
+            life.rng.choices(doings, weights=(20, 10, 3, 2, 2))[0]()
     one, other = lives
     assert one.committed == other.committed
     assert one.state.hash == one.state.recompute_hash() == other.state.hash
