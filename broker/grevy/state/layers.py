@@ -16,10 +16,10 @@ The two uppermost layers are lists of `Write`s, which all tables share: a write 
 visible before it, so that dropping a layer means undoing its writes, newest first, and committing
 one means handing each of its writes to its table.
 
-Committed writes stay in memory for some thousand writes and are then stored together: most
+Committed rows stay in memory until there are some thousand, and are then stored together: most
 elements, jobs and variables come, change and go within milliseconds, and so never reach the
-backend. That is safe because the backend is made again from checkpoint and log after a crash; and
-what it holds is always the state at some committed entry.
+backend, nor leave anything in memory. That is safe because the backend is made again from
+checkpoint and log after a crash; and what it holds is always the state at some committed entry.
 """
 
 from __future__ import annotations
@@ -206,9 +206,7 @@ class Layers(Generic[K, V]):
         """A deletion is committed. What came and went between two stores is as if it had never
         been.
         """
-        ceiling = self._ceiling_number
-        first: Any = key[0] if self._is_tuple else key  # type: ignore[index]
-        if ceiling is None or first <= ceiling or self._look(key, MISSING) is not None:
+        if self._look(key, MISSING) is not None or not self._is_above(key):
             self._unstored[key] = None
             return
         del self._live[key]

@@ -19,13 +19,13 @@ class LayerOrder(Generic[K]):
     one key or few.
 
     Keys of writes that were dropped may stay: whoever scans looks at the values anyway. Most keys
-    come and go before anybody scans, so what is written is only put on a list until then.
+    come and go before anybody scans, so what is written is only noted until then.
     """
 
     __slots__ = ("_firsts", "_groups", "_is_tuple", "_sorted", "_to_row", "noted")
 
     noted: dict[K, None]
-    """The list: every key that is written is put here."""
+    """Keys that were written and have no place yet. Who writes one puts it here."""
 
     def __init__(self, to_row: Callable[[K], bytes], *, is_tuple: bool) -> None:
         """`is_tuple`: keys have several parts, and their order is the order of their rows."""
