@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grevy.feel import Evaluation, FeelFormatError, Value, from_json, to_json
+from grevy.feel.decimals import from_float
 
 Evaluate = Callable[..., Evaluation]
 
@@ -60,6 +61,11 @@ def test_whole_numbers_are_read_exactly_and_others_as_doubles() -> None:
         "1", "1.5", "0.1", "12345678901234567890123", "100000.0", "1.0E+21", "0.000010", "0.0",
     ]  # fmt: skip
     assert type(value[0]) is int
+
+
+@given(st.from_regex(r"-?(0|[1-9][0-9]{0,8})\.[0-9]{1,9}", fullmatch=True))
+def test_a_number_that_is_read_as_it_is_written_is_that_of_its_double(text: str) -> None:
+    assert str(from_json(text)) == str(from_float(float(text)))
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[1,]", b"nul", b'"\xff"', b"1e999", b"{1:2}"])

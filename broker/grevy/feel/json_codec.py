@@ -1,4 +1,4 @@
-"""JSON into values and back, as Zeebe does it: floats become exact decimals, temporal values
+"""JSON into values and back, as Zeebe does it: floats become decimals, temporal values
 become ISO texts.
 """
 
@@ -19,7 +19,13 @@ from grevy.feel.values import FeelFunction, FeelRange, Value, check_result
 
 def _read_float(text: str) -> Decimal:
     """Variables are doubles, as in Zeebe: 1.50 is 1.5."""
-    return from_float(float(text))
+    return Decimal(text) if _is_as_written(text) else from_float(float(text))
+
+
+# Of texts with so few digits no two are one double, so that each is the shortest text of its own.
+_is_as_written: Final = re.compile(
+    r"-?(?:[1-9][0-9]{0,6}|0(?=\.0{0,2}[1-9]))\.(?:0|[0-9]{0,7}[1-9])"
+).fullmatch
 
 
 _DECODER: Final = msgspec.json.Decoder(float_hook=_read_float)
