@@ -10,7 +10,7 @@ from grevy.feel import ast
 from grevy.feel.compiler import compile_node
 from grevy.feel.errors import EvaluationStopped, quote
 from grevy.feel.parser import parse
-from grevy.feel.scope import Code, FeelWarning, Lookup, Run, Scope
+from grevy.feel.scope import FeelWarning, Lookup, Run, Scope
 from grevy.feel.values import Value, check_result
 from grevy.feel.variables import free_names
 from grevy.ports import Entropy
@@ -31,16 +31,19 @@ class Evaluation(Struct):
 
 
 class Expression:
-    """A compiled expression; immutable, so it may be cached and shared."""
+    """A compiled expression; immutable, so it may be cached and shared.
 
-    __slots__ = ("_code", "_depth", "text", "variables")
+    `code` is the closure, for whoever brings a scope (`Session`); it raises `EvaluationStopped`.
+    """
+
+    __slots__ = ("_depth", "code", "text", "variables")
 
     def __init__(self, text: str, node: ast.Node) -> None:
         """Use `parse_expression` or `parse_unary_tests`."""
         self.text = text
         self.variables = free_names(node)
         self._depth = limits.FEEL_CALL_DEPTH_MAX - ast.measure(node)[0]
-        self._code = compile_node(node)
+        self.code = compile_node(node)
 
     def evaluate(
         self,
@@ -59,25 +62,13 @@ class Expression:
         """
         run = Run(lookup=lookup, now_ms=now_ms, entropy=entropy, depth=self._depth)
         try:
-            value = self._code(Scope({} if bindings is None else dict(bindings), None, run))
+            value = self.code(Scope({} if bindings is None else dict(bindings), None, run))
             if type(value) is list or type(value) is dict:
                 check_result(value)
         except EvaluationStopped as stop:
-            return Evaluation(None, tuple(run.warnings), self._failure(stop))
+            return Evaluation(None, tuple(run.warnings), self.failure_text(stop))
         warnings = run.warnings
         return Evaluation(value, tuple(warnings) if warnings else (), None)
-
-    def _failure(self, stop: EvaluationStopped) -> str:
-        if stop.is_assertion:
-            return (
-                f"Assertion failure on evaluate the expression '{quote(self.text)}': {stop.reason}"
-            )
-        return f"failed to evaluate expression '{quote(self.text)}': {stop.reason}"
-
-    @property
-    def code(self) -> Code:
-        """The closure, for whoever brings a scope; it raises `EvaluationStopped`."""
-        return self._code
 
     @property
     def height(self) -> int:
@@ -86,7 +77,11 @@ class Expression:
 
     def failure_text(self, stop: EvaluationStopped) -> str:
         """Why there is no value."""
-        return self._failure(stop)
+        if stop.is_assertion:
+            return (
+                f"Assertion failure on evaluate the expression '{quote(self.text)}': {stop.reason}"
+            )
+        return f"failed to evaluate expression '{quote(self.text)}': {stop.reason}"
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
