@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grevy.engine.behaviors.base import Here
 from grevy.engine.behaviors.documents import join
-from grevy.engine.behaviors.events import subscribe, unsubscribe
+from grevy.engine.behaviors.events import give_result, subscribe, unsubscribe
 from grevy.engine.behaviors.expressions import evaluate
 from grevy.engine.behaviors.jobs import cancel_job, create_job, new_job
 from grevy.engine.behaviors.termination import end_activity
@@ -12,8 +12,7 @@ from grevy.engine.behaviors.transitions import activated, complete, completed
 from grevy.engine.behaviors.variables import apply_inputs, apply_outputs
 from grevy.engine.step import Step
 from grevy.feel import to_json
-from grevy.protocol.intents import ErrorType, ProcessEventIntent
-from grevy.protocol.values import ProcessEventValue
+from grevy.protocol.intents import ErrorType
 
 
 class JobTask:
@@ -76,15 +75,8 @@ class ScriptTask(PassThroughTask):
         apply_inputs(step, here)
         value = evaluate(step, script.expression, here.key, ErrorType.EXTRACT_VALUE_ERROR)
         document = join([(script.result_variable, to_json(value))])
-        result = ProcessEventValue(
-            scope_key=here.key,
-            target_element_id=here.element.id,
-            variables=document,
-            process_definition_key=here.value.process_definition_key,
-            process_instance_key=here.value.process_instance_key,
-        )
         activated(step, here)
-        step.event(ProcessEventIntent.TRIGGERING, step.next_key(), result)
+        give_result(step, here, document)
         complete(step, here)
 
 

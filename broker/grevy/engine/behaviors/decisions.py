@@ -9,6 +9,7 @@ from grevy.dmn import results
 from grevy.engine.behaviors.activities import PassThroughTask
 from grevy.engine.behaviors.base import Here, Stuck
 from grevy.engine.behaviors.documents import join
+from grevy.engine.behaviors.events import give_result
 from grevy.engine.behaviors.expressions import evaluate_text
 from grevy.engine.behaviors.transitions import activated, complete
 from grevy.engine.behaviors.variables import apply_inputs
@@ -16,7 +17,7 @@ from grevy.engine.decision_order import in_table_order
 from grevy.engine.models import DeployedGraph
 from grevy.engine.step import Step
 from grevy.feel import Lookup
-from grevy.protocol.intents import DecisionEvaluationIntent, ErrorType, ProcessEventIntent
+from grevy.protocol.intents import DecisionEvaluationIntent, ErrorType
 from grevy.protocol.values import (
     DecisionEvaluationValue,
     DecisionValue,
@@ -24,7 +25,6 @@ from grevy.protocol.values import (
     EvaluatedInput,
     EvaluatedOutput,
     MatchedRule,
-    ProcessEventValue,
 )
 
 
@@ -50,14 +50,7 @@ class BusinessRuleTask(PassThroughTask):
         failure = evaluation.evaluation_failure_message
         if failure:
             raise Stuck(ErrorType.DECISION_EVALUATION_ERROR, failure, scope_key=here.key)
-        result = ProcessEventValue(
-            scope_key=here.key,
-            target_element_id=here.element.id,
-            variables=join([(called.result_variable, evaluation.decision_output)]),
-            process_definition_key=here.value.process_definition_key,
-            process_instance_key=here.value.process_instance_key,
-        )
-        step.event(ProcessEventIntent.TRIGGERING, step.next_key(), result)
+        give_result(step, here, join([(called.result_variable, evaluation.decision_output)]))
         activated(step, here)
         complete(step, here)
 

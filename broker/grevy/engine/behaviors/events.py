@@ -169,15 +169,7 @@ def trigger(step: Step, host: ElementInstance, event: Element, variables: Docume
     """Something has happened that an instance waits for: it completes, ends for its boundary event,
     or gains a path.
     """
-    value = ProcessEventValue(
-        scope_key=host.key,
-        target_element_id=event.id,
-        variables=variables,
-        process_definition_key=host.value.process_definition_key,
-        process_instance_key=host.value.process_instance_key,
-    )
-    key = step.next_key()
-    step.event(ProcessEventIntent.TRIGGERING, key, value)
+    key = _happen(step, host.key, host.value, event.id, variables)
     if event.element_type is not BpmnElementType.BOUNDARY_EVENT:
         step.follow_up(ProcessInstanceIntent.COMPLETE_ELEMENT, host.key, host.value)
     elif event.interrupting:
@@ -185,6 +177,29 @@ def trigger(step: Step, host: ElementInstance, event: Element, variables: Docume
     else:
         taken = EventTrigger(key, event.id, variables)
         activate_triggered(step, host.value, host.key, event, taken)
+
+
+def give_result(step: Step, here: Here, variables: Document) -> None:
+    """The element's own work has given variables; they are its event, as those of a job would
+    be.
+    """
+    _happen(step, here.key, here.value, here.element.id, variables)
+
+
+def _happen(
+    step: Step, scope_key: int, owner: ProcessInstanceValue, target_id: str, variables: Document
+) -> int:
+    """Records an event for an element to take up; its key."""
+    value = ProcessEventValue(
+        scope_key=scope_key,
+        target_element_id=target_id,
+        variables=variables,
+        process_definition_key=owner.process_definition_key,
+        process_instance_key=owner.process_instance_key,
+    )
+    key = step.next_key()
+    step.event(ProcessEventIntent.TRIGGERING, key, value)
+    return key
 
 
 def activate_triggered(
