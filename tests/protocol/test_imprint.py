@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from grevy.protocol import codec
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
 from grevy.protocol.intents import JobIntent, MessageIntent, ProcessInstanceCreationIntent
+from grevy.protocol.limits import CODEC_IMPRINTS_ALIKE_MAX
 from grevy.protocol.message_codec import CLIENT_MESSAGES
 from grevy.protocol.messages import (
     AcknowledgeRecords,
@@ -89,13 +90,31 @@ def test_what_came_some_times_is_known(name: str) -> None:
         assert codec.decode_client_message(frame) == make(number)
 
 
+def creations(count: int, process: str) -> ClientMessage:
+    """So many of a process. What is known stays known: so each test has a count of its own."""
+    return message(*[creation(number, process) for number in range(count)])
+
+
 def test_other_names_are_told_apart() -> None:
-    names = ("order", "orbit")  # the same heads
+    contents = [creations(6, f"order-{i}") for i in range(CODEC_IMPRINTS_ALIKE_MAX)]
     for _ in range(5):
-        for name in names:
-            frame = codec.encode_client_message(message(creation(1, name)))
-            assert codec.decode_client_message(frame) == message(creation(1, name))
-    assert all(is_known(codec.encode_client_message(message(creation(2, n)))) for n in names)
+        for content in contents:  # the same heads
+            assert codec.decode_client_message(codec.encode_client_message(content)) == content
+    assert all(is_known(codec.encode_client_message(content)) for content in contents)
+
+
+def test_names_beyond_those_that_are_known_take_a_place_now_and_then() -> None:
+    for _ in range(5):
+        for i in range(CODEC_IMPRINTS_ALIKE_MAX):
+            codec.decode_client_message(codec.encode_client_message(creations(7, f"old-{i}")))
+    new = creations(7, "new")
+    frame = codec.encode_client_message(new)
+    decoded = 0
+    while not is_known(frame):
+        assert codec.decode_client_message(frame) == new
+        decoded += 1
+        assert decoded < 40
+    assert decoded > 16
 
 
 @settings(max_examples=200)
