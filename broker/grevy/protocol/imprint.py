@@ -179,7 +179,8 @@ class ListReader(Generic[S]):
         if not self._known.is_worth(split) or not splitter.is_kept(names):
             return
         _, draft = self._writer.draft(split, structs)
-        if draft.mask.startswith(heads):
+        # Heads that a refused frame has left here may be cut short: these are nobody's.
+        if heads == draft.mask[: wire.WORD * (1 + wire.UNION_WORDS * len(structs))]:
             self._known.keep((heads, place), Imprint(draft, split, structs))
 
     def _place(self, heads: bytes) -> int | None:
