@@ -134,7 +134,7 @@ CODEC_WHOLE_ITEMS_MAX: Final = 4
 """
 
 CODEC_IMPRINTS_CACHED: Final = 256
-"""Lists that the codec has read and knows again, for each kind of list: some 2 KiB each, 100 at the
+"""Lists that the codec has read and knows again, for each kind of list: some 2 KiB each, 150 at the
 very most. When there are more, all are read by pycapnp again, and learned anew.
 """
 
