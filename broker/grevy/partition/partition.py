@@ -18,11 +18,8 @@ from typing import Final, Protocol
 from grevy.engine import CLIENT_COMMANDS, Command
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
-from grevy.partition.requests import (
-    fault_of_acknowledgement,
-    fault_of_jobs,
-    fault_of_records,
-)
+from grevy.partition.record_subscriptions import RecordSubscriptions
+from grevy.partition.requests import fault_of_jobs, fault_of_records
 from grevy.partition.storage import PartitionStorage
 from grevy.ports import Clock, Entropy
 from grevy.protocol.intents import JobBatchIntent, JobIntent
@@ -38,15 +35,13 @@ from grevy.protocol.messages import (
     JobPush,
     OpenJobSubscription,
     OpenRecordSubscription,
-    RecordPush,
     Request,
     ServerItem,
     SubscriptionClosed,
-    SubscriptionOpened,
 )
 from grevy.protocol.record import Answer, RequestId
 from grevy.protocol.values import JobBatchValue
-from grevy.stream import JobSubscription, Leases, RecordFeed, StreamProcessor, Topics, joined
+from grevy.stream import JobSubscription, Leases, StreamProcessor, Topics, joined
 from grevy.stream.processor import Effects
 from grevy.transport import Peer
 
@@ -92,7 +87,7 @@ class Partition:
         self._leases = Leases()
         self._engine = storage.make_engine(partition_id, self._topics, entropy)
         self._stream = StreamProcessor(self._engine, storage.state)
-        self._feed = RecordFeed(storage.log)
+        self._records = RecordSubscriptions(storage, self._send)
         self._peers: dict[bytes, Peer] = {}
         self._outbox: Outbox | None = None
         self._last_ms = storage.log.last_timestamp()
@@ -189,7 +184,7 @@ class Partition:
                 self._take_back(subscription)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
-        self._feed.close_all(peer)
+        self._records.close_all(peer)
         if self._peers.get(peer.client_id) is peer:
             del self._peers[peer.client_id]
         self.on_drained()
@@ -273,10 +268,8 @@ class Partition:
             self._topics.add_credit(jobs, request.credit)
             self._push_existing(jobs)
             return
-        records = self._feed.find(peer, request.subscription)
-        if records is not None and request.credit > 0:
-            records.credit += request.credit
-            self._pump()
+        if self._records.add_credit(peer, request):
+            self._records.push(self._pipeline.commit_index)
 
     def _push_existing(self, subscription: JobSubscription) -> None:
         """Jobs that were there before the credit: no polling beside the subscription."""
@@ -297,31 +290,12 @@ class Partition:
     def _open_records(self, peer: Peer, request: OpenRecordSubscription) -> None:
         if self._is_at_fault(peer, request.subscription, fault_of_records(request)):
             return
-        exporter = None
-        if request.exporter_id:
-            self._storage.exporters.register(request.exporter_id)
-            exporter = self._storage.exporters.get(request.exporter_id)
-        start = request.from_position
-        if start < 0:
-            start = exporter.position + 1 if exporter is not None else 0
-        subscription = self._feed.open(
-            peer, request.subscription, start, request.value_types, request.exporter_id
-        )
-        subscription.credit = request.credit
-        metadata = exporter.metadata if exporter is not None else b""
-        opened = SubscriptionOpened(request.subscription, subscription.seen, metadata)
-        self._send(peer, opened)
-        self._pump()
+        self._records.open(peer, request)
+        self._records.push(self._pipeline.commit_index)
 
     def _acknowledge(self, peer: Peer, request: AcknowledgeRecords) -> None:
-        subscription = self._feed.find(peer, request.subscription)
-        if subscription is None or not subscription.exporter_id:
-            return
-        fault = fault_of_acknowledgement(request, self._storage.state.applied_position)
-        if not self._is_at_fault(peer, request.subscription, fault):
-            self._storage.exporters.acknowledge(
-                subscription.exporter_id, request.position, request.metadata
-            )
+        fault = self._records.acknowledge(peer, request)
+        self._is_at_fault(peer, request.subscription, fault)
 
     def _is_at_fault(self, peer: Peer, subscription: int, fault: str) -> bool:
         """Ends a subscription that asks for what cannot be, and says so."""
@@ -334,7 +308,7 @@ class Partition:
         subscription = self._topics.close(peer, number)
         if subscription is not None:
             self._take_back(subscription)
-        self._feed.close(peer, number)
+        self._records.close(peer, number)
 
     def _take_back(self, subscription: JobSubscription) -> None:
         for command in self._leases.take_back(subscription):
@@ -352,8 +326,7 @@ class Partition:
             self._stream.begin()
             self._is_serving = True
             self._settled.set()
-        if not self._feed.is_empty:
-            self._pump()
+        self._records.push(self._pipeline.commit_index)
 
     def _give_out(self, effects: Effects) -> None:
         assert not effects.sends, "there is one partition, and nothing for others"
@@ -379,19 +352,6 @@ class Partition:
                 self._send(peer, CommandReply(reply.request.number, reply.answer))
         if effects.replies or effects.pushes:
             self._outbox.flush()
-
-    def _pump(self) -> None:
-        for lost in self._feed.drop_overtaken():
-            assert isinstance(lost.owner, Peer), lost.owner
-            text = f"the log no longer has what follows position {lost.seen}"
-            closed = SubscriptionClosed(lost.number, ErrorCode.UNAVAILABLE, text)
-            self._send(lost.owner, closed)
-        while fed := self._feed.pump(self._pipeline.commit_index):
-            for item in fed:
-                owner = item.subscription.owner
-                assert isinstance(owner, Peer), owner
-                push = RecordPush(item.subscription.number, item.entries, item.up_to)
-                self._send(owner, push)
 
     def _send(self, peer: Peer, item: ServerItem) -> None:
         assert self._outbox is not None, "nothing is sent before the start"

@@ -67,8 +67,8 @@ _RECORDS_MAX: Final = 2 * CODEC_PIECE_ITEMS_MAX
 
 class EntryWriter(FrameWriter[Entry | EntryDraft]):
     """Writes entries. Nearly all have the same course as many before: which record types, intents
-    and places of values follow each other is part of their shape. Those with rejections are long
-    ones, which hardly anybody sends many of.
+    and places of values follow each other is part of their shape. Those with rejections are written
+    as long ones are: hardly anybody causes many of them.
     """
 
     NUMBERS = (
@@ -104,12 +104,13 @@ class EntryWriter(FrameWriter[Entry | EntryDraft]):
             0,
             *keys,
         )
-        course = (types, intents, tuple(tables.places(values)))
-        return course, _REPLIES_WRITER.split(content.replies, tables, numbers, contents)
+        columns = (types, intents, tuple(tables.places(values)))
+        return columns, _REPLIES_WRITER.split(content.replies, tables, numbers, contents)
 
     def _draft(self, content: Entry | EntryDraft, course: Course) -> Drafts:
-        columns = _columns(content.records, TableWriter())
-        drafts: Drafts = {"valueTypes": _mask(content.records)}
+        records = content.records
+        columns = _columns(records, TableWriter())
+        drafts: Drafts = {"valueTypes": _mask(records)}
         for name in ("recordTypes", "intents", "valueIndexes"):
             pointer, block = columns[name]
             drafts[name] = pointer, Draft(block)
@@ -121,10 +122,11 @@ class EntryWriter(FrameWriter[Entry | EntryDraft]):
         return drafts
 
     def _fields(self, content: Entry | EntryDraft, tables: TableWriter) -> Fields:
-        check_count(content.records)
+        records = content.records
+        check_count(records)
         rejections = [
             Rejection(place, record.rejection_type, record.rejection_reason)
-            for place, record in enumerate(content.records)
+            for place, record in enumerate(records)
             if record.rejection_type is not None
         ]
         return {
@@ -134,8 +136,8 @@ class EntryWriter(FrameWriter[Entry | EntryDraft]):
             "commandPosition": content.command_position,
             "keyCounter": content.key_counter,
             "activations": content.activations,
-            "valueTypes": _mask(content.records),
-            **_columns(content.records, tables),
+            "valueTypes": _mask(records),
+            **_columns(records, tables),
             "rejections": _REJECTIONS_WRITER.write(rejections, tables),
             "replies": _REPLIES_WRITER.write(content.replies, tables),
         }

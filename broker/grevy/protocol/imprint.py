@@ -21,7 +21,11 @@ from msgspec.structs import astuple
 from grevy.protocol import wire
 from grevy.protocol.cache import Cache
 from grevy.protocol.forms import Role
-from grevy.protocol.limits import CODEC_IMPRINT_ITEMS_MAX, CODEC_IMPRINTS_CACHED
+from grevy.protocol.limits import (
+    CODEC_IMPRINT_ITEMS_MAX,
+    CODEC_IMPRINTS_ALIKE_MAX,
+    CODEC_IMPRINTS_CACHED,
+)
 from grevy.protocol.list_writer import Split, UnionListWriter
 from grevy.protocol.mold import Draft, Mold
 from grevy.protocol.source import Source, Unusual
@@ -32,8 +36,10 @@ __all__ = ["Imprint", "ListReader"]
 
 S = TypeVar("S", bound=Struct)
 
-_ALIKE_MAX: Final = 2
-"""Lists with the same heads and other names that are known at a time."""
+_ALIKE_PAUSE: Final = 16
+"""When all places for lists with the same heads are taken, one list in so many takes another's: to
+learn one costs some ten readings.
+"""
 
 
 class Imprint(Mold, Generic[S]):
@@ -132,23 +138,28 @@ class ListReader(Generic[S]):
     """Reads lists of unions that are like others before.
 
     A list that is not known is `Unusual`: pycapnp reads it, and when its heads, and then its names,
-    have come twice, its structs are the example for others.
+    have come twice, its structs are the example for others. Lists with the same heads and other
+    names are known by heads and place, from 0.
     """
 
-    __slots__ = ("_known", "_wanted", "_writer")
+    __slots__ = ("_known", "_unplaced", "_wanted", "_writer")
 
     def __init__(self, writer: UnionListWriter[S]) -> None:
         """`writer`: writes such lists."""
         self._writer: Final = writer
-        self._known: Final[Cache[bytes, tuple[Imprint[S], ...]]] = Cache(CODEC_IMPRINTS_CACHED)
+        self._known: Final[Cache[tuple[bytes, int], Imprint[S]]] = Cache(CODEC_IMPRINTS_CACHED)
         self._wanted = b""
+        self._unplaced = 0
 
     def read(self, source: Source, at: int, pointer: int, tables: TableReader) -> tuple[S, ...]:
         """The structs of the list that the pointer at a byte points at."""
         if not pointer:
             return ()
         start, heads = source.heads(at, pointer)
-        for imprint in self._known.get(heads, ()):
+        for place in range(CODEC_IMPRINTS_ALIKE_MAX):
+            imprint = self._known.get((heads, place))
+            if imprint is None:
+                break
             structs = imprint.read(source, start, tables)
             if structs is not None:
                 return structs
@@ -160,11 +171,23 @@ class ListReader(Generic[S]):
         heads, self._wanted = self._wanted, b""
         if not heads or not 0 < len(structs) <= CODEC_IMPRINT_ITEMS_MAX:
             return
+        place = self._place(heads)
+        if place is None:
+            return
         split = self._writer.split(structs, TableWriter(), [], [])
-        if not self._known.is_worth(split):
+        splitter, names = split
+        if not self._known.is_worth(split) or not splitter.is_kept(names):
             return
         _, draft = self._writer.draft(split, structs)
-        splitter, names = split
-        if draft.mask.startswith(heads) and splitter.is_kept(names):
-            others = self._known.get(heads, ())[: _ALIKE_MAX - 1]
-            self._known.keep(heads, (Imprint(draft, split, structs), *others))
+        # Heads that a refused frame has left here may be cut short: these are nobody's.
+        if heads == draft.mask[: wire.WORD * (1 + wire.UNION_WORDS * len(structs))]:
+            self._known.keep((heads, place), Imprint(draft, split, structs))
+
+    def _place(self, heads: bytes) -> int | None:
+        """Where the next list with these heads belongs; None: there is no place for it."""
+        for place in range(CODEC_IMPRINTS_ALIKE_MAX):
+            if (heads, place) not in self._known:
+                return place
+        self._unplaced += 1
+        turn, rest = divmod(self._unplaced, _ALIKE_PAUSE)
+        return None if rest else turn % CODEC_IMPRINTS_ALIKE_MAX

@@ -134,8 +134,13 @@ CODEC_WHOLE_ITEMS_MAX: Final = 4
 """
 
 CODEC_IMPRINTS_CACHED: Final = 256
-"""Lists that the codec has read and knows again, for each kind of list: some 5 KiB each, 50 at the
+"""Lists that the codec has read and knows again, for each kind of list: some 2 KiB each, 150 at the
 very most. When there are more, all are read by pycapnp again, and learned anew.
+"""
+
+CODEC_IMPRINTS_ALIKE_MAX: Final = 8
+"""Of these, lists of the same kinds of structs with other names; trying one in vain costs 1 µs, or
+5 when it is long.
 """
 
 CODEC_IMPRINT_ITEMS_MAX: Final = 32

@@ -12,13 +12,14 @@ from typing import Final
 
 from grevy.protocol import wire
 from grevy.protocol.errors import GrevyError
-from grevy.protocol.limits import LIST_ITEMS_MAX
+from grevy.protocol.limits import CODEC_IMPRINT_ITEMS_MAX, LIST_ITEMS_MAX
 
 __all__ = ["UNUSUAL", "Source", "Unusual"]
 
 _OFFSET: Final = 0xFFFF_FFFC
 _LIST_KIND: Final = 0x7_0000_0003  # of a pointer to a list: all but offset and count
 _COUNT_SHIFT: Final = 35
+_HEADS_WORDS_MAX: Final = wire.UNION_WORDS * CODEC_IMPRINT_ITEMS_MAX
 
 
 class Unusual(Exception):
@@ -69,12 +70,13 @@ class Source:
 
     def heads(self, at: int, pointer: int) -> tuple[int, bytes]:
         """Of the list of unions that the pointer at a byte points at: where it begins, and its
-        heads, or what there is of them.
+        heads, or what there is of them. A list that is too long to be known is `Unusual`.
         """
-        if pointer & _LIST_KIND != wire.STRUCTS_TAG:
+        words = pointer >> _COUNT_SHIFT
+        if pointer & _LIST_KIND != wire.STRUCTS_TAG or words > _HEADS_WORDS_MAX:
             raise Unusual
         start = at + wire.WORD + ((pointer & _OFFSET) << 1)
-        return start, self.frame[start : start + wire.WORD * (1 + (pointer >> _COUNT_SHIFT))]
+        return start, self.frame[start : start + wire.WORD * (1 + words)]
 
     def _target(self, at: int, pointer: int, words: int) -> int:
         """Where the words begin, so many, that the pointer at a byte points at. An offset back is

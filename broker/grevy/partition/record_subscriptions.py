@@ -1,0 +1,94 @@
+"""Who has subscribed to a partition's records: what they are sent, and how far exporters are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from grevy.partition.requests import fault_of_acknowledgement
+from grevy.partition.storage import PartitionStorage
+from grevy.protocol.messages import (
+    AcknowledgeRecords,
+    AddCredit,
+    ErrorCode,
+    OpenRecordSubscription,
+    RecordPush,
+    ServerItem,
+    SubscriptionClosed,
+    SubscriptionOpened,
+)
+from grevy.stream import RecordFeed
+from grevy.transport import Peer
+
+Send: TypeAlias = Callable[[Peer, ServerItem], None]
+"""Queues an item for a client."""
+
+
+class RecordSubscriptions:
+    """The record feed of a partition, with clients at its end."""
+
+    def __init__(self, storage: PartitionStorage, send: Send) -> None:
+        self._storage = storage
+        self._send = send
+        self._feed = RecordFeed(storage.log)
+
+    def open(self, peer: Peer, request: OpenRecordSubscription) -> None:
+        """Opens a subscription: from a position, or where its exporter has come to."""
+        exporter = None
+        if request.exporter_id:
+            self._storage.exporters.register(request.exporter_id)
+            exporter = self._storage.exporters.get(request.exporter_id)
+        start = request.from_position
+        if start < 0:
+            start = exporter.position + 1 if exporter is not None else 0
+        subscription = self._feed.open(
+            peer, request.subscription, start, request.value_types, request.exporter_id
+        )
+        subscription.credit = request.credit
+        metadata = exporter.metadata if exporter is not None else b""
+        opened = SubscriptionOpened(request.subscription, subscription.seen, metadata)
+        self._send(peer, opened)
+
+    def add_credit(self, peer: Peer, request: AddCredit) -> bool:
+        """Lets a subscriber have more entries; False when there is none to have them."""
+        subscription = self._feed.find(peer, request.subscription)
+        if subscription is None or request.credit <= 0:
+            return False
+        subscription.credit += request.credit
+        return True
+
+    def acknowledge(self, peer: Peer, request: AcknowledgeRecords) -> str:
+        """Notes how far an exporter is; what is wrong with the request, or nothing."""
+        subscription = self._feed.find(peer, request.subscription)
+        if subscription is None or not subscription.exporter_id:
+            return ""
+        fault = fault_of_acknowledgement(request, self._storage.state.applied_position)
+        if not fault:
+            self._storage.exporters.acknowledge(
+                subscription.exporter_id, request.position, request.metadata
+            )
+        return fault
+
+    def close(self, peer: Peer, number: int) -> None:
+        """Ends a subscription, if there is one."""
+        self._feed.close(peer, number)
+
+    def close_all(self, peer: Peer) -> None:
+        """Ends all subscriptions of a client."""
+        self._feed.close_all(peer)
+
+    def push(self, commit_index: int) -> None:
+        """Sends what is committed to whoever has credit for it."""
+        if self._feed.is_empty:
+            return
+        for lost in self._feed.drop_overtaken():
+            assert isinstance(lost.owner, Peer), lost.owner
+            text = f"the log no longer has what follows position {lost.seen}"
+            closed = SubscriptionClosed(lost.number, ErrorCode.UNAVAILABLE, text)
+            self._send(lost.owner, closed)
+        while fed := self._feed.pump(commit_index):
+            for item in fed:
+                owner = item.subscription.owner
+                assert isinstance(owner, Peer), owner
+                push = RecordPush(item.subscription.number, item.entries, item.up_to)
+                self._send(owner, push)
