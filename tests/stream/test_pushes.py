@@ -7,7 +7,7 @@ import pytest
 from grevy.engine import PushedJobs
 from grevy.protocol.limits import JOB_PUSH_BYTES_AIM
 from grevy.protocol.messages import ActivatedJob
-from grevy.stream import JobSubscription, joined
+from grevy.stream import JobSubscription, joined_pushes
 
 
 def worker(number: int) -> JobSubscription:
@@ -46,7 +46,7 @@ def test_each_worker_gets_its_jobs_in_one_push_and_in_order() -> None:
         PushedJobs(other, (job(5),)),
     ]
 
-    together = list(joined(pushes))
+    together = list(joined_pushes(pushes))
 
     assert [(push.taker, keys(push)) for push in together] == [(one, [1, 4]), (other, [2, 3, 5])]
 
@@ -64,4 +64,4 @@ def test_large_documents_go_in_several_pushes(sizes: list[int], lots: list[list[
     taker = worker(1)
     pushes = [PushedJobs(taker, (job(key, size),)) for key, size in enumerate(sizes)]
 
-    assert [keys(push) for push in joined(pushes)] == lots
+    assert [keys(push) for push in joined_pushes(pushes)] == lots

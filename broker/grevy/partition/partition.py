@@ -41,7 +41,7 @@ from grevy.protocol.messages import (
 )
 from grevy.protocol.record import Answer, RequestId
 from grevy.protocol.values import JobBatchValue
-from grevy.stream import JobSubscription, Leases, StreamProcessor, Topics, joined
+from grevy.stream import JobSubscription, Leases, StreamProcessor, Topics, joined_pushes
 from grevy.stream.processor import Effects
 from grevy.transport import Peer
 
@@ -331,7 +331,7 @@ class Partition:
     def _give_out(self, effects: Effects) -> None:
         assert not effects.sends, "there is one partition, and nothing for others"
         assert self._outbox is not None, "nothing is sent before the start"
-        for push in joined(effects.pushes):
+        for push in joined_pushes(effects.pushes):
             taker = push.taker
             if isinstance(taker, RequestId):
                 peer = self._peers.get(taker.client_id)

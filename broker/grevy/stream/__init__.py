@@ -7,7 +7,7 @@ from __future__ import annotations
 from grevy.stream.feed import RecordFeed, RecordSubscription
 from grevy.stream.leases import Leases
 from grevy.stream.processor import Effects, StreamProcessor
-from grevy.stream.pushes import joined
+from grevy.stream.pushes import joined_pushes
 from grevy.stream.topics import JobSubscription, Topics
 
 __all__ = [
@@ -18,5 +18,5 @@ __all__ = [
     "RecordSubscription",
     "StreamProcessor",
     "Topics",
-    "joined",
+    "joined_pushes",
 ]

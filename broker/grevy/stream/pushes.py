@@ -10,7 +10,7 @@ from grevy.protocol.messages import ActivatedJob
 from grevy.protocol.record import RequestId
 
 
-def joined(pushes: Sequence[PushedJobs]) -> Iterator[PushedJobs]:
+def joined_pushes(pushes: Sequence[PushedJobs]) -> Iterator[PushedJobs]:
     """Pushes with the jobs of each taker in as few of them as their variables allow; a taker's jobs
     keep their order.
 
