@@ -20,7 +20,7 @@ from grevy.protocol.intents import (
     RecordType,
     RejectionType,
 )
-from grevy.protocol.record import Entry, RequestId
+from grevy.protocol.record import Answer, Entry, RequestId
 from grevy.protocol.values import DeploymentValue, ProcessInstanceCreationValue, ResourceFile
 from grevy.state import Backend, LmdbBackend, MemoryBackend, State
 from grevy.stream import JobSubscription, StreamProcessor, Topics
@@ -89,6 +89,24 @@ def test_a_repeated_request_has_its_first_answer(replicas: tuple[Replica, Replic
     assert one.commit(payload) == 2
     other.commit(payload)
     assert one.stream.recall(request) == other.stream.recall(request) is not None
+    for replica in replicas:
+        replica.state.close()
+
+
+def test_all_that_is_repeated_to_a_new_leader_has_its_first_answer(
+    replicas: tuple[Replica, Replica],
+) -> None:
+    one, other = replicas
+    numbers = range(1, 5)
+    for number in numbers:
+        payload = one.lead(number)
+        assert (one.commit(payload), other.commit(payload)) == (1, 0)
+
+    other.stream.begin()
+
+    answers = [other.stream.recall(RequestId(bytes(16), number)) for number in numbers]
+    assert all(isinstance(answer, Answer) for answer in answers), answers
+    assert other.stream.recall(RequestId(bytes(16), 5)) is None
     for replica in replicas:
         replica.state.close()
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 from grevy.engine import Command, Engine, JobTaker, Outcome, PushedJobs, SentCommand
 from grevy.engine.appliers.requests import is_awaited, recalled
 from grevy.protocol.codec import decode_entry
-from grevy.protocol.limits import CLIENTS_REMEMBERED, DUE_COMMANDS_MAX, PENDING_ENTRIES_MAX
+from grevy.protocol.limits import DUE_COMMANDS_MAX, PENDING_ENTRIES_MAX
 from grevy.protocol.record import Answer, Reply, RequestId
 from grevy.state import State, WriteSet
 
@@ -74,7 +74,6 @@ class StreamProcessor:
         self._in_flight: deque[_InFlight] = deque()
         self._made: list[_Made] = []
         self._unstored: _Unstored | None = None
-        self._newest_requests: dict[bytes, int] = {}
         self._next_position = state.applied_position + 1
         self._has_pending = engine.has_pending
         self.commands_processed = 0
@@ -98,7 +97,6 @@ class StreamProcessor:
     def begin(self) -> None:
         """All that the log holds is replayed: from now on this replica leads."""
         self._has_pending = self._engine.has_pending
-        self._newest_requests.clear()  # another leader may have answered newer ones
 
     def submit(
         self,
@@ -137,14 +135,6 @@ class StreamProcessor:
 
         An answer that is not committed yet is kept back with its entry, and True is returned.
         """
-        client_id, number = request.client_id, request.number
-        newest = self._newest_requests.get(client_id)
-        if newest is None or number > newest:
-            if len(self._newest_requests) >= CLIENTS_REMEMBERED:
-                self._newest_requests.clear()
-            self._newest_requests[client_id] = number
-            if newest is not None:
-                return None  # clients count upwards: no need to look
         remembered = self._engine.views.requests.remembered(request)
         if remembered is None:
             return None
