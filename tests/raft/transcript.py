@@ -30,8 +30,8 @@ from typing import Final
 from tests.sim.disk import SimDisk
 
 from grevy.journal import FlushHandle, Journal, JournalEntry, JournalOptions
+from grevy.protocol.raft_messages import VoteResponse
 from grevy.raft import HardState, RaftConfig, RaftStorage, RawNode, Ready
-from grevy.raft.messages import VoteResponse
 
 RULE: Final = "----"
 OPTIONS: Final = JournalOptions(segment_bytes=4096)

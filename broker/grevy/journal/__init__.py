@@ -9,11 +9,11 @@ from grevy.journal.errors import (
     SlotsCorrupted,
 )
 from grevy.journal.flush import FlushHandle
-from grevy.journal.frame import JournalEntry
 from grevy.journal.inspection import JournalDamaged, JournalInspection, Tail
 from grevy.journal.journal import Journal, JournalOptions, JournalStatistics
 from grevy.journal.reader import JournalReader
 from grevy.journal.slots import SlotFile, SlotOwner
+from grevy.protocol.journal_entry import JournalEntry
 
 __all__ = [
     "FlushHandle",

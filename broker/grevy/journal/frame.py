@@ -27,6 +27,7 @@ from typing import Final, NamedTuple
 import msgspec
 from crc32c import crc32c
 
+from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.limits import ENTRY_BYTES_MAX
 
 MAGIC: Final = b"GJ"
@@ -41,16 +42,6 @@ _HEADER: Final = struct.Struct("<I2sBBIIIIIQQ")
 FRAME_HEADER_BYTES: Final = _HEADER.size
 
 assert _CHECKSUM.size + _BODY.size == _HEADER.size == 44
-
-
-class JournalEntry(msgspec.Struct, frozen=True, gc=False):
-    """One entry of the log: its Raft index, the term of the leader that made it, and bytes the
-    journal doesn't read.
-    """
-
-    index: int
-    term: int
-    payload: bytes
 
 
 class Stamp(NamedTuple):

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, Self
 
 from grevy.journal.errors import JournalCorrupted, SlotsCorrupted
-from grevy.journal.frame import JournalEntry, ReadLimits
+from grevy.journal.frame import ReadLimits
 from grevy.journal.journal import JournalOptions
 from grevy.journal.promise import PROMISE_KIND, PROMISE_NAME, Promise
 from grevy.journal.recovery import LogFiles
 from grevy.journal.segment import Segment, segment_path
 from grevy.journal.slots import SlotOwner, read_slots
 from grevy.ports import Disk, File
+from grevy.protocol.journal_entry import JournalEntry
 
 _BATCH_BYTES: Final = 1024 * 1024
 

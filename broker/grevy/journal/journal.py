@@ -16,7 +16,7 @@ from typing import Self
 
 from grevy.journal.errors import JournalBusy, JournalCompacted
 from grevy.journal.flush import FlushHandle, Health
-from grevy.journal.frame import JournalEntry, Link
+from grevy.journal.frame import Link
 from grevy.journal.promise import Promise
 from grevy.journal.reader import JournalReader
 from grevy.journal.recovery import LogFiles, open_promise, recover
@@ -24,6 +24,7 @@ from grevy.journal.segment import Segment
 from grevy.journal.slots import SlotFile
 from grevy.ports import Disk
 from grevy.protocol.errors import LimitExceeded
+from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.limits import ENTRY_BYTES_MAX, SEGMENT_BYTES
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grevy.journal.frame import JournalEntry, ReadLimits
+from grevy.journal.frame import ReadLimits
+from grevy.protocol.journal_entry import JournalEntry
 
 if TYPE_CHECKING:
     from grevy.journal.journal import Journal

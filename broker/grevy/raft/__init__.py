@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from grevy.raft.messages import Message
+from grevy.protocol.raft_messages import RaftMessage
 from grevy.raft.node import HardState, RaftConfig, RawNode, Ready
 from grevy.raft.roles import Role
 from grevy.raft.storage import RaftStorage
 
-__all__ = ["HardState", "Message", "RaftConfig", "RaftStorage", "RawNode", "Ready", "Role"]
+__all__ = ["HardState", "RaftConfig", "RaftMessage", "RaftStorage", "RawNode", "Ready", "Role"]

@@ -21,7 +21,7 @@ from typing import Final
 from msgspec import Struct
 
 from grevy.journal import JournalEntry
-from grevy.raft.messages import Message
+from grevy.protocol.raft_messages import RaftMessage
 from grevy.raft.roles import Role, check_role
 
 NO_LEADER: Final = 0
@@ -58,7 +58,7 @@ class Ready(Struct, frozen=True):
 
     hard_state: HardState | None
     entries: tuple[JournalEntry, ...]
-    messages: tuple[Message, ...]
+    messages: tuple[RaftMessage, ...]
     committed_index: int
 
 
@@ -125,7 +125,7 @@ class RawNode:
         self._hard_state = HardState(self._hard_state.term + 1, self._config.node_id)
         self._is_hard_state_due = True
 
-    def step(self, message: Message) -> None:
+    def step(self, message: RaftMessage) -> None:
         """Takes a message of another replica; there is none in a group of one."""
         assert message.sender in self._config.voters, (
             f"replica {message.sender} is not of this group"
