@@ -16,7 +16,6 @@ from grevy.journal.errors import JournalCorrupted
 from grevy.journal.frame import (
     FRAME_HEADER_BYTES,
     UNLIMITED,
-    JournalEntry,
     Link,
     ReadLimits,
     Scan,
@@ -27,6 +26,7 @@ from grevy.journal.frame import (
     scan_entries,
 )
 from grevy.ports import Disk, File
+from grevy.protocol.journal_entry import JournalEntry
 
 SPARSE_BYTES: Final = 64 * 1024
 """Distance of remembered places; also how much is read at once, so that a look-up costs one read.
