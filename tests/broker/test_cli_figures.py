@@ -54,8 +54,8 @@ FIGURES: dict[str, object] = {
     ],
     "exporters": [
         {"id": "es", "partition": 1, "process": "running", "pid": 9, "starts": 1,
-         "phase": "exporting", "position": 900, "lag": 100, "lost_records": 0, "attempts": 3, "error": "503 [busy]",
-         "last_error": "503 [busy]", "last_error_at": 1},
+         "phase": "exporting", "position": 900, "lag": 100, "lost_records": 0, "attempts": 3,
+         "error": "503 [busy]", "last_error": "503 [busy]", "last_error_at": 1},
         {"id": "old", "partition": 1, "process": "not configured", "pid": 0, "starts": 0,
          "phase": "", "position": 5, "lag": 995, "lost_records": 0, "attempts": 0, "error": "",
          "last_error": "", "last_error_at": 0},
