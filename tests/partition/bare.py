@@ -10,8 +10,9 @@ from typing import Final
 
 from grevy.engine import Command
 from grevy.engine.step import NoTopics
+from grevy.partition.checkpoint_folder import CHECKPOINTS
 from grevy.partition.checkpoints import checkpoint_writer, drop_what_is_superfluous
-from grevy.partition.storage import CHECKPOINTS, PartitionStorage, StorageOptions
+from grevy.partition.storage import PartitionStorage, StorageOptions
 from grevy.ports import Disk
 from grevy.protocol.intents import MessageIntent
 from grevy.protocol.values import MessageValue

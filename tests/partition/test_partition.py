@@ -19,8 +19,8 @@ from tests.sim.disk import SimDisk
 
 from grevy.journal import JournalFailed
 from grevy.partition import Partition, PartitionStorage
+from grevy.partition.checkpoint_folder import checkpoint_directories
 from grevy.partition.checkpoints import Checkpoints
-from grevy.partition.storage import checkpoint_directories
 from grevy.protocol.codec import decode_entry
 from grevy.protocol.messages import CommandReply, CommandRequest, ErrorCode, ErrorReply, ServerItem
 from grevy.testing.clock import START_MS, VirtualClock

@@ -53,8 +53,10 @@ class Replicated(Protocol):
     def store_snapshot(self, chunk: SnapshotChunk) -> int:
         """Stores a part of a leader's snapshot durably; how many of its bytes are stored."""
 
-    def install_snapshot(self, chunk: SnapshotChunk) -> bool:
-        """All parts are stored, this was the last: makes it the state; False if it is damaged."""
+    def install_snapshot(self, chunk: SnapshotChunk) -> None:
+        """All parts are stored, this was the last: makes it the state, and says `installed` then,
+        or that it is damaged.
+        """
 
 
 class CommitPipeline:
@@ -138,12 +140,24 @@ class CommitPipeline:
         """Hands a message of another replica to raft; `advance` does what follows."""
         if not self._has_failed:
             self._node.step(message)
+            self._note_role()
 
     def transfer_to(self, node_id: int) -> bool:
         """Hands the lead over to another voter; False where that cannot be."""
         is_begun = self._node.transfer_to(node_id)
         self.advance()
         return is_begun
+
+    def installed(self, index: int, *, is_whole: bool) -> None:
+        """A snapshot is the state now, or is damaged."""
+        if self._has_failed:
+            return
+        if is_whole:
+            self._applied_index = index
+            self._node.snapshot_installed(index)
+        else:
+            self._node.snapshot_refused(index)
+        self.advance()
 
     def advance(self) -> None:
         """Does what raft asks for: writes, sends, and gives out what is committed; begins a flush
@@ -218,9 +232,7 @@ class CommitPipeline:
             self._applied_index += len(payloads)
             if not self._node.is_settled:
                 room -= len(payloads)
-            is_settled = (
-                self._node.is_settled and self._applied_index >= self._node.commit_index
-            )
+            is_settled = self._node.is_settled and self._applied_index >= self._node.commit_index
             self._partition.on_committed(payloads, self._applied_index, is_settled=is_settled)
 
     def _apply_later(self) -> None:
@@ -271,11 +283,7 @@ class CommitPipeline:
         self._node.snapshot_stored(chunk.index, stored)
         if stored < chunk.total_bytes:
             return
-        if self._partition.install_snapshot(chunk):
-            self._applied_index = chunk.index
-            self._node.snapshot_installed(chunk.index)
-        else:
-            self._node.snapshot_refused(chunk.index)
+        self._partition.install_snapshot(chunk)
 
     # ── flushing ──────────────────────────────────────────────────────────────────────────────────
 

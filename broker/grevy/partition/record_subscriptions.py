@@ -77,6 +77,12 @@ class RecordSubscriptions:
         """Ends all subscriptions of a client."""
         self._feed.close_all(peer)
 
+    def end_all(self, code: ErrorCode, why: str) -> None:
+        """Ends all subscriptions, and tells their clients."""
+        for ended in self._feed.end_all():
+            assert isinstance(ended.owner, Peer), ended.owner
+            self._send(ended.owner, SubscriptionClosed(ended.number, code, why))
+
     def push(self, commit_index: int) -> None:
         """Sends what is committed to whoever has credit for it."""
         if self._feed.is_empty:

@@ -15,6 +15,7 @@ refused: the state would be another.
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -24,13 +25,18 @@ from msgspec import Struct
 from grevy.engine import Engine, JobTopics
 from grevy.journal import Journal, JournalOptions
 from grevy.logstream import LogStream
+from grevy.partition.checkpoint_folder import (
+    CHECKPOINTS,
+    Received,
+    checkpoint_directories,
+    read_received,
+)
 from grevy.partition.errors import StorageFailed
 from grevy.partition.exporter_positions import ExporterPositions
 from grevy.ports import Disk, Entropy
 from grevy.protocol.limits import SEGMENT_BYTES
-from grevy.raft import RaftStorage
+from grevy.raft import LogStart, Membership, RaftStorage
 from grevy.state import (
-    MANIFEST_FILE,
     CheckpointCorrupted,
     LmdbBackend,
     State,
@@ -41,7 +47,6 @@ from grevy.state import (
 _log = logging.getLogger(__name__)
 
 JOURNAL: Final = "journal"
-CHECKPOINTS: Final = "checkpoints"
 EXPORTERS: Final = "exporters"
 RAFT: Final = "raft"
 RUNTIME: Final = "runtime"
@@ -63,12 +68,14 @@ class PartitionStorage:
     def __init__(
         self,
         disk: Disk,
+        folder: Path,
         raft: RaftStorage,
         exporters: ExporterPositions,
         state: State,
         options: StorageOptions,
     ) -> None:
         self.disk = disk
+        self._folder = folder
         self.raft = raft
         self.exporters = exporters
         self.journal = journal = raft.journal
@@ -91,8 +98,27 @@ class PartitionStorage:
         journal = Journal.open(disk, partition_id, journal_options)
         raft = RaftStorage.open(disk, journal, partition_id)
         exporters = ExporterPositions.open(disk, EXPORTERS, is_new=journal.last_index == 0)
+        _finish_snapshot(disk, raft)
+        for runtime in folder.glob(f"{RUNTIME}*"):
+            shutil.rmtree(runtime)
         state = _open_state(disk, folder / RUNTIME, journal)
-        return cls(disk, raft, exporters, state, options)
+        return cls(disk, folder, raft, exporters, state, options)
+
+    def load(self, index: int) -> State:
+        """The state of a checkpoint that came from a leader, beside the one that works; it may be
+        called in another thread. Raises `CheckpointCorrupted`.
+        """
+        backend = LmdbBackend(self._folder / f"{RUNTIME}-{index}")
+        try:
+            return open_checkpoint(self.disk, f"{CHECKPOINTS}/{index}", backend)
+        except CheckpointCorrupted:
+            backend.close()
+            raise
+
+    def replace_state(self, state: State) -> None:
+        """This is the state from now on; the one before is closed."""
+        self.state.close()
+        self.state = state
 
     def make_engine(
         self, partition_id: int, topics: JobTopics, entropy: Entropy, *, partition_count: int = 1
@@ -125,19 +151,6 @@ class PartitionStorage:
         }
 
 
-def checkpoint_directories(disk: Disk) -> list[tuple[int, str]]:
-    """The checkpoints that were finished, by index, oldest first."""
-    return [item for item in all_checkpoints(disk) if disk.exists(f"{item[1]}/{MANIFEST_FILE}")]
-
-
-def all_checkpoints(disk: Disk) -> list[tuple[int, str]]:
-    """The same with those that were not finished."""
-    if not disk.exists(CHECKPOINTS):
-        return []
-    names = [name for name in disk.list(CHECKPOINTS) if name.isdigit()]
-    return sorted((int(name), f"{CHECKPOINTS}/{name}") for name in names)
-
-
 def origin_of(journal: Journal, index: int) -> str:
     """What tells this log from others that have an entry at `index` too; empty where the entry is
     compacted.
@@ -146,6 +159,24 @@ def origin_of(journal: Journal, index: int) -> str:
         return ""
     entry = journal.read(index, 1)[0]
     return f"entry {index} of term {entry.term}, {crc32c(entry.payload):08x}"
+
+
+def _finish_snapshot(disk: Disk, raft: RaftStorage) -> None:
+    """A crash came between the end of a snapshot from a leader and the log's new beginning."""
+    newest = checkpoint_directories(disk)[-1:]
+    received = read_received(disk, newest[0][1]) if newest else None
+    if received is None or _is_in_log(raft.journal, received):
+        return
+    membership = Membership(received.index, received.term, received.members)
+    raft.begin_after(LogStart(received.index, received.term), membership)
+
+
+def _is_in_log(journal: Journal, received: Received) -> bool:
+    """Whether a log leads over the end of a snapshot, or begins after it."""
+    index = received.index
+    if index < journal.first_index - 1:
+        return True
+    return index <= journal.last_index and journal.term_at(index) == received.term
 
 
 def _open_state(disk: Disk, runtime: Path, journal: Journal) -> State:

@@ -6,7 +6,7 @@ from grevy.protocol.raft_messages import GroupMembers, RaftMessage
 from grevy.raft.config import RaftConfig
 from grevy.raft.errors import MembersRefused
 from grevy.raft.log import LogReader
-from grevy.raft.membership import is_of_engine
+from grevy.raft.membership import NOT_OF_ENGINE, is_of_engine
 from grevy.raft.node import RawNode
 from grevy.raft.ready import (
     ConfirmedRead,
@@ -22,6 +22,7 @@ from grevy.raft.roles import Role
 from grevy.raft.storage import RaftStorage
 
 __all__ = [
+    "NOT_OF_ENGINE",
     "ConfirmedRead",
     "Envelope",
     "GroupMembers",

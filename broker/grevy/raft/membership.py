@@ -16,15 +16,16 @@ from typing import Final
 
 from grevy.protocol.raft_messages import GroupMembers
 
-MAGIC: Final = b"\xff\xff\xff\xffGRFM"
+NOT_OF_ENGINE: Final = b"\xff\xff\xff\xff"
+MAGIC: Final = NOT_OF_ENGINE + b"GRFM"
 _COUNTS: Final = struct.Struct("<BBB")
 
 
 def is_of_engine(payload: bytes) -> bool:
-    """Whether an entry's payload is the engine's; otherwise it is Raft's own (empty, or members)
-    and means nothing to a state.
+    """Whether an entry's payload is the engine's; otherwise it is Raft's own (empty, or members),
+    or its embedder's, and means nothing to a state.
     """
-    return bool(payload) and not payload.startswith(MAGIC)
+    return bool(payload) and not payload.startswith(NOT_OF_ENGINE)
 
 
 def encode_members(members: GroupMembers) -> bytes:
