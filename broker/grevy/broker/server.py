@@ -11,21 +11,26 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
+from grevy.broker.cluster import Cluster
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
 from grevy.broker.router import Router
 from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
+from grevy.cluster import SETTINGS_EPOCH, distribute
 from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
 from grevy.partition import Partition, PartitionStorage, StorageOptions
 from grevy.protocol.errors import GrevyError
-from grevy.protocol.messages import PartitionInfo, TopologyReply
+from grevy.protocol.gossip_messages import ClusterPlan, PartitionPlacement
+from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo, TopologyReply
+from grevy.raft import RaftConfig
 from grevy.transport import Server
 
 _log = logging.getLogger(__name__)
@@ -58,6 +63,7 @@ class Broker:
         self._config = config
         self._loop = loop
         self._stopped = asyncio.Event()
+        self._is_stopping = False
         self._failure: BaseException | None = None
         loop.set_exception_handler(self._on_unhandled)
         self._clock = clock = SystemClock()
@@ -66,12 +72,16 @@ class Broker:
             check_exporter(exporter, clock)
         self._router = Router(config.partitions, self._topology, self.status)
         self._server = self._listen()
+        nodes = range(1, config.cluster_size + 1)
+        self._placements = distribute(nodes, config.partitions, config.replication_factor)
         try:
+            self._cluster = self._join() if config.contacts else None
             self._partitions = self._open_partitions()
         except (GrevyError, OSError):
-            self._server.close()
+            self._close_sockets()
             raise
         self._exporters = Exporters(config.exporters, self.endpoint, clock)
+        self._changes: set[asyncio.Task[None]] = set()
 
     @property
     def endpoint(self) -> str:
@@ -84,11 +94,11 @@ class Broker:
         try:
             await asyncio.gather(*(one.start(self._server) for one in self._partitions.values()))
         except Exception:
-            self._server.close()
+            self._close_sockets()
             raise
+        if self._cluster is not None:
+            self._cluster.start(self._partitions)
         self._server.start()
-        for partition_id in self._partitions:
-            self._exporters.start(partition_id)
 
     async def run_until_stopped(self) -> int:
         """Serves until a signal or a failure; the process's exit code."""
@@ -100,11 +110,12 @@ class Broker:
 
     async def stop(self) -> None:
         """Stops taking requests, lets what is in flight commit and be answered, closes the logs."""
+        self._is_stopping = True
         await self._exporters.stop_all()
         self._router.close()
         if self._failure is None:
             await asyncio.gather(*(one.stop() for one in self._partitions.values()))
-        self._server.close()
+        self._close_sockets()
 
     def status(self) -> dict[str, object]:
         """The figures of `grevy status`: those of the partitions in all, then each."""
@@ -130,13 +141,22 @@ class Broker:
     def _open_partitions(self) -> dict[int, Partition]:
         config = self._config
         root = config.data / "partitions"
-        check_partition_folders(root, config.partitions)
+        placed = [
+            each.partition_id
+            for each in self._placements.partitions
+            if any(one.node_id == config.node_id for one in each.replicas)
+        ]
+        check_partition_folders(root, placed)
         options = StorageOptions(
             checkpoint_period_s=config.checkpoint_period_s,
             exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
         )
         partitions: dict[int, Partition] = {}
-        for partition_id in range(1, config.partitions + 1):
+        for placement in self._placements.partitions:
+            group = group_of(placement, config.node_id)
+            if group is None:
+                continue
+            partition_id = placement.partition_id
             folder = root / str(partition_id)
             storage = PartitionStorage.open(OsDisk(folder), folder, partition_id, options)
             partitions[partition_id] = Partition(
@@ -144,15 +164,52 @@ class Broker:
                 entropy=OsEntropy(),
                 on_failed=self._on_failed,
                 partition_count=config.partitions,
-                post=self._post,
+                group=group,
+                post=partial(self._post, partition_id),
+                send=None if self._cluster is None else partial(self._cluster.send, partition_id),
+                on_lead=self._on_lead,
             )
         return partitions
 
-    def _post(self, sent: SentCommand) -> None:
-        """A command of one partition to another; the other takes it in a turn of its own."""
-        partition = self._partitions[sent.partition_id]
-        partition.on_remote_command(sent.command)
-        self._loop.call_soon(partition.on_drained)
+    def _join(self) -> Cluster:
+        """This broker's part in the cluster, all of whose brokers begin with the same plan."""
+        plan = ClusterPlan(SETTINGS_EPOCH, 0, 0, self._placements, self._placements)
+        return Cluster(
+            *(self._loop, self._clock, OsEntropy(), self._config, plan),
+            client_endpoint=self.endpoint,
+            software=version("grevy"),
+            on_failed=self._on_failed,
+        )
+
+    def _post(self, source_partition_id: int, sent: SentCommand) -> None:
+        """A command of one partition to another; one that is led here takes it in a turn of its
+        own.
+        """
+        partition = self._partitions.get(sent.partition_id)
+        if partition is not None and partition.is_serving:
+            partition.on_remote_command(sent.command)
+            self._loop.call_soon(partition.on_drained)
+        elif self._cluster is not None:
+            self._cluster.post(source_partition_id, sent)
+
+    def _on_lead(self, partition_id: int, is_leading: bool) -> None:
+        """A replica takes requests from now on, or no longer: so do its exporters."""
+        if self._cluster is not None:
+            self._cluster.on_lead()
+        change = self._loop.create_task(self._move_exporters(partition_id))
+        self._changes.add(change)
+        change.add_done_callback(self._changes.discard)
+
+    async def _move_exporters(self, partition_id: int) -> None:
+        """They run where the leader is, as of now."""
+        await self._exporters.stop(partition_id)
+        if self._partitions[partition_id].is_serving and not self._is_stopping:
+            self._exporters.start(partition_id)
+
+    def _close_sockets(self) -> None:
+        if self._cluster is not None:
+            self._cluster.close()
+        self._server.close()
 
     def _listen(self) -> Server:
         endpoint = f"{self._config.host}:{self._config.port}"
@@ -165,11 +222,23 @@ class Broker:
             ) from error
 
     def _topology(self, number: int) -> TopologyReply:
-        leaders = tuple(
-            PartitionInfo(one.partition_id, self._server.endpoint, one.term)
-            for one in self._partitions.values()
+        if self._cluster is not None:
+            partitions, brokers = self._cluster.partitions(), self._cluster.brokers()
+        else:
+            endpoint = self._server.endpoint
+            partitions = tuple(
+                PartitionInfo(one.partition_id, endpoint, one.term)
+                for one in self._partitions.values()
+            )
+            replicas = tuple(
+                ReplicaInfo(one.partition_id, one.role.value, one.term, one.last_position)
+                for one in self._partitions.values()
+            )
+            brokers = (BrokerInfo(1, endpoint, version("grevy"), True, replicas),)
+        return TopologyReply(
+            *(number, self._config.cluster_id, version("grevy"), partitions, brokers),
+            replication_factor=self._config.replication_factor,
         )
-        return TopologyReply(number, self._config.cluster_id, version("grevy"), leaders)
 
     def _on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """A broken invariant ends the broker: what it would do next cannot be relied on."""
@@ -183,15 +252,29 @@ class Broker:
         self._stopped.set()
 
 
-def check_partition_folders(root: Path, count: int) -> None:
-    """Raises `WrongPartitions` where a folder has another number of partitions: messages lie in
-    the partition that their key and this number say.
+def group_of(placement: PartitionPlacement, node_id: int) -> RaftConfig | None:
+    """A broker's replica of a partition and the others; None where it has none."""
+    ranks = {each.node_id: each.priority for each in placement.replicas}
+    if node_id not in ranks:
+        return None
+    return RaftConfig(
+        node_id,
+        voters=tuple(each.node_id for each in placement.replicas if not each.is_learner),
+        learners=tuple(each.node_id for each in placement.replicas if each.is_learner),
+        priority=ranks[node_id],
+        priority_max=max(ranks.values()),
+    )
+
+
+def check_partition_folders(root: Path, expected: Sequence[int]) -> None:
+    """Raises `WrongPartitions` where a folder has other partitions: messages lie in the partition
+    that their key and the number of partitions say.
     """
     found = sorted(int(path.name) for path in root.glob("*") if path.name.isdigit())
-    if found and found != list(range(1, count + 1)):
+    if found and found != list(expected):
         raise WrongPartitions(
-            f"{root} has partitions {', '.join(map(str, found))}, but the setting is {count}: "
-            "the number of partitions stays as it was at the first start"
+            f"{root} has partitions {', '.join(map(str, found))}, but by the settings it has "
+            f"{', '.join(map(str, expected))}: they stay as they were at the first start"
         )
 
 

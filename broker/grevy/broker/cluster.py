@@ -1,0 +1,214 @@
+"""This broker's part in a cluster: what its replicas say to others, gossip, and who leads what.
+
+    partition ──send──▶ links ──▶ other brokers ──▶ links ──on_items──▶ partition
+    gossiper ──letters──▶ links            topology ◀── gossiper
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from grevy.broker.config import BrokerConfig
+from grevy.cluster import Gossiper, GossipSettings, Letter, Liveness, primary_of
+from grevy.engine import Command, SentCommand
+from grevy.partition import Partition
+from grevy.ports import Clock, Entropy
+from grevy.protocol.broker_messages import BrokerItem, GroupMessage, RemoteCommand
+from grevy.protocol.gossip_messages import ClusterPlan, Gossip, MemberState, ReplicaState
+from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo
+from grevy.protocol.raft_messages import RaftMessage
+from grevy.raft import Role
+from grevy.transport import ClusterLinks
+
+_log = logging.getLogger(__name__)
+
+TICK_S: Final = 0.05
+"""How soon a change of leaders is noticed and told; gossip has rounds of its own."""
+
+
+class Cluster:
+    """Everything between this broker and the others. `plan` says who holds which partition."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        entropy: Entropy,
+        config: BrokerConfig,
+        plan: ClusterPlan,
+        *,
+        client_endpoint: str,
+        software: str,
+        on_failed: Callable[[BaseException], None],
+    ) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._config = config
+        self._plan = plan
+        self._on_failed = on_failed
+        self._partitions: Mapping[int, Partition] = {}
+        self._touched: dict[int, Partition] = {}
+        self._endpoints: dict[int, str] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        endpoint = f"{config.cluster_host}:{config.cluster_port}"
+        self._links = ClusterLinks(loop, f"tcp://{endpoint}", config.cluster_id, config.node_id, self)
+        settings = GossipSettings(
+            cluster_id=config.cluster_id,
+            node_id=config.node_id,
+            cluster_endpoint=endpoint,
+            client_endpoint=client_endpoint,
+            software=software,
+            contacts=config.contacts,
+        )
+        self._gossiper = Gossiper(settings, entropy, clock.now_ms(), plan)
+
+    def start(self, partitions: Mapping[int, Partition]) -> None:
+        """Begins to speak and to listen."""
+        self._partitions = partitions
+        self._links.start()
+        self._tick()
+
+    def close(self) -> None:
+        """Says farewell, and is gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._send_letters(self._gossiper.leave(self._now_ms()))
+        self._links.close()
+
+    def send(self, partition_id: int, receiver: int, message: RaftMessage) -> None:
+        """A replica speaks to another; what cannot be sent is lost, as raft expects."""
+        endpoint = self._endpoints.get(receiver)
+        if endpoint is not None:
+            self._links.send(endpoint, GroupMessage(partition_id, message))
+
+    def post(self, source_partition_id: int, sent: SentCommand) -> None:
+        """A partition's command for another one, to whoever leads that; lost if nobody does."""
+        node_id = self._leader_of(sent.partition_id)
+        endpoint = self._endpoints.get(node_id)
+        if endpoint is not None:
+            command = sent.command
+            item = RemoteCommand(
+                sent.partition_id, source_partition_id, command.intent, command.key, command.value
+            )
+            self._links.send(endpoint, item)
+
+    def partitions(self) -> tuple[PartitionInfo, ...]:
+        """Who leads which partition, as far as this broker knows."""
+        leaders = {each.partition_id: ("", 0) for each in self._plan.current.partitions}
+        for state in self._alive():
+            for replica in state.replicas:
+                known = leaders.get(replica.partition_id)
+                if known is not None and replica.role == Role.LEADER.value and replica.term > known[1]:
+                    endpoint = f"tcp://{state.client_endpoint}"
+                    leaders[replica.partition_id] = (endpoint, replica.term)
+        return tuple(PartitionInfo(each, *leaders[each]) for each in sorted(leaders))
+
+    def brokers(self) -> tuple[BrokerInfo, ...]:
+        """All brokers, as far as this one knows."""
+        return tuple(
+            BrokerInfo(
+                each.state.node_id,
+                f"tcp://{each.state.client_endpoint}",
+                each.state.software,
+                each.liveness in (Liveness.ALIVE, Liveness.SUSPECTED),
+                tuple(
+                    ReplicaInfo(one.partition_id, one.role, one.term, one.position, one.is_healthy)
+                    for one in each.state.replicas
+                ),
+            )
+            for each in self._gossiper.brokers(self._now_ms())
+        )
+
+    def on_lead(self) -> None:
+        """A replica of this broker leads now, or no longer: everybody is told at once."""
+        self._send_letters(self._gossiper.set_replicas(self._replicas(), self._now_ms()))
+
+    # ── what the links ask for ────────────────────────────────────────────────────────────────────
+
+    def on_items(self, sender: int, items: Sequence[BrokerItem], sent_at_ms: int) -> None:
+        """What another broker says."""
+        del sent_at_ms  # terms and versions say what is news, not clocks
+        for item in items:
+            match item:
+                case GroupMessage():
+                    partition = self._partitions.get(item.partition_id)
+                    if partition is not None and item.message.sender == sender:
+                        self._touched[item.partition_id] = partition
+                        partition.on_message(item.message)
+                case RemoteCommand():
+                    partition = self._partitions.get(item.partition_id)
+                    if partition is not None:
+                        self._touched[item.partition_id] = partition
+                        partition.on_remote_command(Command(item.intent, item.key, item.value))
+                case Gossip():
+                    self._hear(item)
+
+    def on_drained(self) -> None:
+        """The messages of this turn are there."""
+        touched, self._touched = self._touched, {}
+        for partition in touched.values():
+            partition.on_drained()
+
+    # ── gossip ────────────────────────────────────────────────────────────────────────────────────
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+        now_ms = self._now_ms()
+        self._send_letters(self._gossiper.set_replicas(self._replicas(), now_ms))
+        self._send_letters(self._gossiper.tick(now_ms))
+
+    def _hear(self, gossip: Gossip) -> None:
+        cluster_id, now_ms = self._config.cluster_id, self._now_ms()
+        self._send_letters(self._gossiper.receive(cluster_id, gossip, now_ms))
+        for state in self._alive():
+            node_id, endpoint = state.node_id, state.cluster_endpoint
+            if node_id != self._config.node_id and self._endpoints.get(node_id) != endpoint:
+                self._endpoints[node_id] = endpoint
+                _log.info("broker %d is at %s", node_id, endpoint)
+                self._stand_where_first()
+
+    def _stand_where_first(self) -> None:
+        """Somebody new is there: partitions that this broker should lead need not wait for the
+        time-out that says that nobody leads them.
+        """
+        for placement in self._plan.current.partitions:
+            partition = self._partitions.get(placement.partition_id)
+            if partition is not None and primary_of(placement) == self._config.node_id:
+                partition.stand()
+
+    def _replicas(self) -> tuple[ReplicaState, ...]:
+        return tuple(
+            ReplicaState(
+                each.partition_id,
+                each.term,
+                each.leader,
+                (Role.LEADER if each.is_serving else Role.FOLLOWER).value,
+                each.last_position,
+            )
+            for each in self._partitions.values()
+        )
+
+    def _alive(self) -> list[MemberState]:
+        return [
+            each.state
+            for each in self._gossiper.brokers(self._now_ms())
+            if each.liveness in (Liveness.ALIVE, Liveness.SUSPECTED)
+        ]
+
+    def _leader_of(self, partition_id: int) -> int:
+        best = (0, 0)
+        for state in self._alive():
+            for replica in state.replicas:
+                if replica.partition_id == partition_id and replica.role == Role.LEADER.value:
+                    best = max(best, (replica.term, state.node_id))
+        return best[1]
+
+    def _send_letters(self, letters: Sequence[Letter]) -> None:
+        for letter in letters:
+            self._links.send(letter.endpoint, letter.gossip)
+
+    def _now_ms(self) -> int:
+        return self._clock.monotonic_ns() // 1_000_000
