@@ -82,6 +82,7 @@ class Broker:
             raise
         self._exporters = Exporters(config.exporters, self.endpoint, clock)
         self._changes: set[asyncio.Task[None]] = set()
+        self._moving = asyncio.Lock()
 
     @property
     def endpoint(self) -> str:
@@ -202,9 +203,10 @@ class Broker:
 
     async def _move_exporters(self, partition_id: int) -> None:
         """They run where the leader is, as of now."""
-        await self._exporters.stop(partition_id)
-        if self._partitions[partition_id].is_serving and not self._is_stopping:
-            self._exporters.start(partition_id)
+        async with self._moving:
+            await self._exporters.stop(partition_id)
+            if self._partitions[partition_id].is_serving and not self._is_stopping:
+                self._exporters.start(partition_id)
 
     def _close_sockets(self) -> None:
         if self._cluster is not None:
