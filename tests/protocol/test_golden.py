@@ -12,9 +12,11 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.protocol.golden_broker import BROKER_MESSAGE
 from tests.protocol.golden_decisions import DECISION_ENTRY, DECISION_RECORDS
 
 from grevy.protocol import codec
+from grevy.protocol.broker_codec import decode_broker_message, encode_broker_message
 from grevy.protocol.intents import (
     BpmnElementType,
     BpmnEventType,
@@ -355,6 +357,11 @@ def test_golden_client_message() -> None:
 def test_golden_server_message() -> None:
     frame = golden("server-message-1.bin", codec.encode_server_message(SERVER_MESSAGE))
     assert codec.decode_server_message(frame) == SERVER_MESSAGE
+
+
+def test_golden_broker_message() -> None:
+    frame = golden("broker-message-1.bin", encode_broker_message(BROKER_MESSAGE))
+    assert decode_broker_message(frame) == BROKER_MESSAGE
 
 
 def test_a_golden_file_is_not_made_unasked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,11 @@ allocates no more.
 SERVER_MESSAGE_BYTES_MAX: Final = ENTRY_BYTES_MAX + MESSAGE_BYTES_MAX
 """A message from a broker: a record push carries an entry whole, however large it is."""
 
+BROKER_MESSAGE_BYTES_MAX: Final = ENTRY_BYTES_MAX + MESSAGE_BYTES_MAX
+"""A message between brokers: an entry of the greatest size is replicated whole, with what else
+there is to say.
+"""
+
 LIST_ITEMS_MAX: Final = 65_536
 """Items in any list of an entry or a message; far more than a batch makes. Empty items cost a
 sender nothing.
