@@ -38,7 +38,7 @@ from grevy.protocol.messages import (
     TopologyReply,
     TopologyRequest,
 )
-from grevy.transport import Peer, Server
+from grevy.transport import Peer, Server, ServerOptions
 
 _log = logging.getLogger(__name__)
 
@@ -173,7 +173,8 @@ class Broker:
     def _listen(self) -> Server:
         endpoint = f"{self._config.host}:{self._config.port}"
         try:
-            return Server(self._loop, f"tcp://{endpoint}", self)
+            options = ServerOptions(is_insecure=self._config.insecure)
+            return Server(self._loop, f"tcp://{endpoint}", self, options)
         except OSError as error:
             raise CannotListen(
                 f"cannot listen at {endpoint}: {error.strerror}; "

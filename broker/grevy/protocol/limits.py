@@ -32,6 +32,9 @@ LIST_ITEMS_MAX: Final = 65_536
 sender nothing.
 """
 
+KEY_FILE_BYTES_MAX: Final = 1024 * 1024
+"""A file of CURVE keys: a list of some ten thousand clients."""
+
 SEGMENT_BYTES: Final = 128 * 1024 * 1024
 """A file of the log: large, so that there are few; small enough that compaction gives space back in
 pieces. Zeebe: 128 MiB.
