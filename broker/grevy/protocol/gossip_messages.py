@@ -24,7 +24,7 @@ class MemberState(Struct, frozen=True):
     least: of two states of one broker the greater (incarnation, version) is the newer. `instance`
     is a number from 1 to 2**63 - 1 that is drawn at a broker's start: of two instances with one
     node id, one has ended, or should not be. (`plan_epoch`, `plan_step`) is the newest plan that it
-    has on its disk.
+    has on its disk (0: none), and `plan_digest` tells such plans apart.
     """
 
     node_id: int
@@ -38,6 +38,7 @@ class MemberState(Struct, frozen=True):
     instance: int = 0
     plan_epoch: int = 0
     plan_step: int = 0
+    plan_digest: int = 0
 
 
 class ReplicaPlacement(Struct, frozen=True):
@@ -67,9 +68,9 @@ class ClusterConfiguration(Struct, frozen=True):
 class ClusterPlan(Struct, frozen=True):
     """What the cluster is, and what it is to become; no change is under way where both are equal.
 
-    `epoch` counts the changes that were decided, each by its `author` (a node id, 0 for what
-    brokers are started with), and `step` what has been done of this one: the greatest (epoch, step)
-    is what holds.
+    `epoch` counts the changes that were decided, from 1, each by its `author` (a node id, 0 for
+    what brokers are started with), and `step` what has been done of this one: the greatest
+    (epoch, step) is what holds.
     """
 
     epoch: int
