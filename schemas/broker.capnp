@@ -43,30 +43,35 @@ struct GroupMessage {
       terms @12 :List(Int64);     # of the entries after previousIndex
       sizes @13 :List(UInt32);    # of their payloads, bytes
       payloads @14 :Data;         # one behind the other
+      repairId @15 :Int64;
+      repairIndex @16 :Int64;
     }
     appendResponse :group {
-      matchIndex @15 :Int64;
-      hintTerm @16 :Int64;
-      isRejected @17 :Bool;
+      matchIndex @17 :Int64;
+      hintTerm @18 :Int64;
+      isRejected @19 :Bool;
+      repairId @20 :Int64;
     }
     heartbeat :group {
-      commitIndex @18 :Int64;
+      commitIndex @21 :Int64;
     }
-    heartbeatResponse @19 :Void;
+    heartbeatResponse :group {
+      repairId @22 :Int64;
+    }
     snapshotChunk :group {
-      index @20 :Int64;
-      indexTerm @21 :Int64;
-      offset @22 :Int64;          # bytes
-      totalBytes @23 :Int64;
-      members @24 :GroupMembers;
-      data @25 :Data;
+      index @23 :Int64;
+      indexTerm @24 :Int64;
+      offset @25 :Int64;          # bytes
+      totalBytes @26 :Int64;
+      members @27 :GroupMembers;
+      data @28 :Data;
     }
     snapshotResponse :group {
-      index @26 :Int64;
-      offset @27 :Int64;          # bytes
-      isInstalled @28 :Bool;
+      index @29 :Int64;
+      offset @30 :Int64;          # bytes
+      isInstalled @31 :Bool;
     }
-    takeOver @29 :Void;
+    takeOver @32 :Void;
   }
 }
 
@@ -95,6 +100,8 @@ struct Gossip {
   sender @0 :Int64;
   members @1 :List(MemberState);
   isQuestion @2 :Bool;
+  contact @3 :Text;
+  plans @4 :List(ClusterPlan);
 }
 
 struct MemberState {
@@ -106,6 +113,10 @@ struct MemberState {
   software @5 :Text;
   isLeaving @6 :Bool;
   replicas @7 :List(ReplicaState);
+  instance @8 :Int64;
+  planEpoch @9 :Int64;
+  planStep @10 :Int64;
+  planDigest @11 :Int64;
 }
 
 struct ReplicaState {
@@ -114,4 +125,29 @@ struct ReplicaState {
   leader @2 :Int64;
   role @3 :Text;
   position @4 :Int64;
+  isHealthy @5 :Bool = true;
+}
+
+struct ReplicaPlacement {
+  nodeId @0 :Int64;
+  priority @1 :Int64;
+  isLearner @2 :Bool;
+}
+
+struct PartitionPlacement {
+  partitionId @0 :Int64;
+  replicas @1 :List(ReplicaPlacement);
+}
+
+struct ClusterConfiguration {
+  brokers @0 :List(Int64);
+  partitions @1 :List(PartitionPlacement);
+}
+
+struct ClusterPlan {
+  epoch @0 :Int64;
+  step @1 :Int64;
+  author @2 :Int64;
+  current @3 :ClusterConfiguration;
+  target @4 :ClusterConfiguration;
 }

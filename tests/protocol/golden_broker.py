@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from grevy.protocol.broker_messages import BrokerMessage, GroupMessage, RemoteCommand
-from grevy.protocol.gossip_messages import Gossip, MemberState, ReplicaState
+from grevy.protocol.gossip_messages import (
+    ClusterConfiguration,
+    ClusterPlan,
+    Gossip,
+    MemberState,
+    PartitionPlacement,
+    ReplicaPlacement,
+    ReplicaState,
+)
 from grevy.protocol.intents import MessageSubscriptionIntent
 from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.raft_messages import (
@@ -33,10 +41,12 @@ RAFT_MESSAGES: tuple[RaftMessage, ...] = (
         SENDER, TERM, 120, 6, 119, 42, (JournalEntry(121, 6, b"first"), JournalEntry(122, 7, b""))
     ),
     AppendRequest(SENDER, TERM, 122, 7, 121, 43),
+    AppendRequest(SENDER, TERM, 122, 7, 121, 43, repair_id=1 << 62, repair_index=121),
     AppendResponse(SENDER, TERM, 122, 42),
-    AppendResponse(SENDER, TERM, 100, 42, is_rejected=True, hint_term=5),
+    AppendResponse(SENDER, TERM, 100, 42, is_rejected=True, hint_term=5, repair_id=9),
     Heartbeat(SENDER, TERM, 119, 44),
     HeartbeatResponse(SENDER, TERM, 44),
+    HeartbeatResponse(SENDER, TERM, 44, repair_id=9),
     SnapshotChunk(
         SENDER, TERM, 90, 5, GroupMembers((1, 2, 3), (1, 2), (4,)), 4096, 1 << 40, b"piece", 45
     ),
@@ -56,9 +66,26 @@ MEMBERS = (
         "tcp://10.0.0.1:26602",
         "tcp://10.0.0.1:26600",
         "0.1.0",
-        replicas=(ReplicaState(1, TERM, 3, "follower", 4711), ReplicaState(2, 4, 1, "leader", 12)),
+        replicas=(
+            ReplicaState(1, TERM, 3, "follower", 4711),
+            ReplicaState(2, 4, 1, "leader", 12, False),
+        ),
+        instance=(1 << 63) - 1,
+        plan_epoch=2,
+        plan_step=3,
+        plan_digest=-4,
     ),
     MemberState(2, 1, 1, "tcp://b:1", "tcp://b:2", "0.1.0", is_leaving=True),
+)
+PLAN = ClusterPlan(
+    2,
+    3,
+    1,
+    ClusterConfiguration(
+        (1, 2),
+        (PartitionPlacement(1, (ReplicaPlacement(1, 2), ReplicaPlacement(2, 1, is_learner=True))),),
+    ),
+    ClusterConfiguration((1,), ()),
 )
 BROKER_MESSAGE = BrokerMessage(
     "grevy",
@@ -68,6 +95,6 @@ BROKER_MESSAGE = BrokerMessage(
         *(GroupMessage(place, message) for place, message in enumerate(RAFT_MESSAGES, 1)),
         RemoteCommand(2, 1, MessageSubscriptionIntent.CREATE, -1, SUBSCRIPTION),
         Gossip(SENDER, MEMBERS, is_question=True),
-        Gossip(SENDER, ()),
+        Gossip(SENDER, (), contact="tcp://c:1", plans=(PLAN,)),
     ),
 )

@@ -240,7 +240,7 @@ def test_columns_that_contradict_each_other_are_refused(
 def test_a_list_of_nothing_does_not_make_millions_of_structs() -> None:
     body = bytearray(encode_broker_message(message_of(TakeOver(SENDER, 7)))[: -TRAILER.size])
     # The head of the list of one body: count << 2, then the size of a body, set to none.
-    at = body.index((1 << 2).to_bytes(4, "little") + b"\x08\x00\x03\x00")
+    at = body.index((1 << 2).to_bytes(4, "little") + b"\x09\x00\x03\x00")
     body[at : at + 8] = (100_000 << 2).to_bytes(4, "little") + bytes(4)
     body += bytes(400_000)
     body[4:8] = (len(body) // 8 - 1).to_bytes(4, "little")

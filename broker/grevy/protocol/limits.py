@@ -289,3 +289,6 @@ half a second.
 
 MODELS_CACHED: Final = 1_000
 """Compiled processes kept at hand; more are compiled again. Zeebe caches as many."""
+
+BROKERS_MAX: Final = 100
+"""Brokers of a cluster; gossip is made for 3 to 30."""
