@@ -51,6 +51,8 @@ class Port(Generic[V]):
                 f"{endpoint} is not loopback and would not be encrypted: "
                 "keys are needed, or it has to be allowed as insecure"
             )
+        self.when_keys_change: Callable[[], None] = lambda: None
+        """Called when the allowed keys have changed, after the visitors were looked at."""
         self.context: Final = Context()
         self.guard: Final = None if options.security is None else self._post(loop, options)
         self.socket: Final[Socket] = router(self.context, options.limits)
@@ -67,9 +69,12 @@ class Port(Generic[V]):
 
     def _post(self, loop: asyncio.AbstractEventLoop, options: PortOptions) -> Guard:
         assert options.security is not None
-        return Guard(
-            loop, self.context, options.domain, options.security, lambda: self.admission.review()
-        )
+        security = options.security
+        return Guard(loop, self.context, options.domain, security, self._on_keys_changed)
+
+    def _on_keys_changed(self) -> None:
+        self.admission.review()
+        self.when_keys_change()
 
     def close(self) -> None:
         """Be gone, with what is queued; all other sockets of the context are closed before."""
