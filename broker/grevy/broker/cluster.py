@@ -21,7 +21,7 @@ from grevy.protocol.gossip_messages import ClusterPlan, Gossip, MemberState, Rep
 from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo
 from grevy.protocol.raft_messages import RaftMessage
 from grevy.raft import Role
-from grevy.transport import ClusterLinks
+from grevy.transport import ClusterLinks, ClusterOptions
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,13 @@ class Cluster:
         self._endpoints: dict[int, str] = {}
         self._timer: asyncio.TimerHandle | None = None
         endpoint = f"{config.cluster_host}:{config.cluster_port}"
-        self._links = ClusterLinks(loop, f"tcp://{endpoint}", config.cluster_id, config.node_id, self)
+        self._links = ClusterLinks(
+            *(loop, f"tcp://{endpoint}", self),
+            node_id=config.node_id,
+            cluster_id=config.cluster_id,
+            clock=clock,
+            options=ClusterOptions(is_insecure=config.insecure),
+        )
         settings = GossipSettings(
             cluster_id=config.cluster_id,
             node_id=config.node_id,
@@ -80,20 +86,15 @@ class Cluster:
 
     def send(self, partition_id: int, receiver: int, message: RaftMessage) -> None:
         """A replica speaks to another; what cannot be sent is lost, as raft expects."""
-        endpoint = self._endpoints.get(receiver)
-        if endpoint is not None:
-            self._links.send(endpoint, GroupMessage(partition_id, message))
+        self._links.send(receiver, GroupMessage(partition_id, message))
 
     def post(self, source_partition_id: int, sent: SentCommand) -> None:
         """A partition's command for another one, to whoever leads that; lost if nobody does."""
-        node_id = self._leader_of(sent.partition_id)
-        endpoint = self._endpoints.get(node_id)
-        if endpoint is not None:
-            command = sent.command
-            item = RemoteCommand(
-                sent.partition_id, source_partition_id, command.intent, command.key, command.value
-            )
-            self._links.send(endpoint, item)
+        leader, command = self._leader_of(sent.partition_id), sent.command
+        item = RemoteCommand(
+            sent.partition_id, source_partition_id, command.intent, command.key, command.value
+        )
+        self._links.send(leader, item)
 
     def partitions(self) -> tuple[PartitionInfo, ...]:
         """Who leads which partition, as far as this broker knows."""
@@ -128,9 +129,11 @@ class Cluster:
 
     # ── what the links ask for ────────────────────────────────────────────────────────────────────
 
-    def on_items(self, sender: int, items: Sequence[BrokerItem], sent_at_ms: int) -> None:
+    def on_items(
+        self, sender: int, items: tuple[BrokerItem, ...], sent_at_ms: int, late_ms: int
+    ) -> None:
         """What another broker says."""
-        del sent_at_ms  # terms and versions say what is news, not clocks
+        del sent_at_ms, late_ms  # terms and versions say what is news, not clocks
         for item in items:
             match item:
                 case GroupMessage():
@@ -167,6 +170,7 @@ class Cluster:
             node_id, endpoint = state.node_id, state.cluster_endpoint
             if node_id != self._config.node_id and self._endpoints.get(node_id) != endpoint:
                 self._endpoints[node_id] = endpoint
+                self._links.connect(node_id, f"tcp://{endpoint}")
                 _log.info("broker %d is at %s", node_id, endpoint)
                 self._stand_where_first()
 
@@ -208,7 +212,7 @@ class Cluster:
 
     def _send_letters(self, letters: Sequence[Letter]) -> None:
         for letter in letters:
-            self._links.send(letter.endpoint, letter.gossip)
+            self._links.send_to(f"tcp://{letter.endpoint}", letter.gossip)
 
     def _now_ms(self) -> int:
         return self._clock.monotonic_ns() // 1_000_000

@@ -31,7 +31,7 @@ from grevy.protocol.errors import GrevyError
 from grevy.protocol.gossip_messages import ClusterPlan, PartitionPlacement
 from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo, TopologyReply
 from grevy.raft import RaftConfig
-from grevy.transport import Server
+from grevy.transport import Server, ServerOptions
 
 _log = logging.getLogger(__name__)
 
@@ -216,7 +216,8 @@ class Broker:
     def _listen(self) -> Server:
         endpoint = f"{self._config.host}:{self._config.port}"
         try:
-            return Server(self._loop, f"tcp://{endpoint}", self._router)
+            options = ServerOptions(is_insecure=self._config.insecure)
+            return Server(self._loop, f"tcp://{endpoint}", self._router, options)
         except OSError as error:
             raise CannotListen(
                 f"cannot listen at {endpoint}: {error.strerror}; "
