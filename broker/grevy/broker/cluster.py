@@ -12,13 +12,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from grevy.broker.config import BrokerConfig
-from grevy.cluster import Gossiper, GossipSettings, Letter, Liveness, primary_of
+from grevy.cluster import (
+    Broker,
+    Gossiper,
+    GossipSettings,
+    Letter,
+    living_leaders,
+    primary_of,
+    topology_of,
+)
 from grevy.engine import Command, SentCommand
 from grevy.partition import Partition
 from grevy.ports import Clock, Entropy
 from grevy.protocol.broker_messages import BrokerItem, GroupMessage, RemoteCommand
-from grevy.protocol.gossip_messages import ClusterPlan, Gossip, MemberState, ReplicaState
-from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo
+from grevy.protocol.gossip_messages import ClusterPlan, Gossip, ReplicaState
+from grevy.protocol.messages import TopologyReply
 from grevy.protocol.raft_messages import RaftMessage
 from grevy.raft import Role
 from grevy.transport import ClusterLinks, ClusterOptions
@@ -48,6 +56,7 @@ class Cluster:
         self._clock = clock
         self._config = config
         self._plan = plan
+        self._software = software
         self._on_failed = on_failed
         self._partitions: Mapping[int, Partition] = {}
         self._touched: dict[int, Partition] = {}
@@ -90,37 +99,23 @@ class Cluster:
 
     def post(self, source_partition_id: int, sent: SentCommand) -> None:
         """A partition's command for another one, to whoever leads that; lost if nobody does."""
-        leader, command = self._leader_of(sent.partition_id), sent.command
+        leader = living_leaders(self._brokers()).get(sent.partition_id, 0)
+        command = sent.command
         item = RemoteCommand(
             sent.partition_id, source_partition_id, command.intent, command.key, command.value
         )
         self._links.send(leader, item)
 
-    def partitions(self) -> tuple[PartitionInfo, ...]:
-        """Who leads which partition, as far as this broker knows."""
-        leaders = {each.partition_id: ("", 0) for each in self._plan.current.partitions}
-        for state in self._alive():
-            for replica in state.replicas:
-                known = leaders.get(replica.partition_id)
-                if known is not None and replica.role == Role.LEADER.value and replica.term > known[1]:
-                    endpoint = f"tcp://{state.client_endpoint}"
-                    leaders[replica.partition_id] = (endpoint, replica.term)
-        return tuple(PartitionInfo(each, *leaders[each]) for each in sorted(leaders))
-
-    def brokers(self) -> tuple[BrokerInfo, ...]:
-        """All brokers, as far as this one knows."""
-        return tuple(
-            BrokerInfo(
-                each.state.node_id,
-                f"tcp://{each.state.client_endpoint}",
-                each.state.software,
-                each.liveness in (Liveness.ALIVE, Liveness.SUSPECTED),
-                tuple(
-                    ReplicaInfo(one.partition_id, one.role, one.term, one.position, one.is_healthy)
-                    for one in each.state.replicas
-                ),
-            )
-            for each in self._gossiper.brokers(self._now_ms())
+    def topology(self, number: int) -> TopologyReply:
+        """The answer to a client's request: who leads what, and how the brokers are, as far as
+        this one knows.
+        """
+        return topology_of(
+            self._plan,
+            self._brokers(),
+            number=number,
+            cluster_id=self._config.cluster_id,
+            version=self._software,
         )
 
     def on_lead(self) -> None:
@@ -166,8 +161,8 @@ class Cluster:
     def _hear(self, gossip: Gossip) -> None:
         cluster_id, now_ms = self._config.cluster_id, self._now_ms()
         self._send_letters(self._gossiper.receive(cluster_id, gossip, now_ms))
-        for state in self._alive():
-            node_id, endpoint = state.node_id, state.cluster_endpoint
+        for broker in self._brokers():
+            node_id, endpoint = broker.state.node_id, broker.state.cluster_endpoint
             if node_id != self._config.node_id and self._endpoints.get(node_id) != endpoint:
                 self._endpoints[node_id] = endpoint
                 self._links.connect(node_id, f"tcp://{endpoint}")
@@ -195,20 +190,8 @@ class Cluster:
             for each in self._partitions.values()
         )
 
-    def _alive(self) -> list[MemberState]:
-        return [
-            each.state
-            for each in self._gossiper.brokers(self._now_ms())
-            if each.liveness in (Liveness.ALIVE, Liveness.SUSPECTED)
-        ]
-
-    def _leader_of(self, partition_id: int) -> int:
-        best = (0, 0)
-        for state in self._alive():
-            for replica in state.replicas:
-                if replica.partition_id == partition_id and replica.role == Role.LEADER.value:
-                    best = max(best, (replica.term, state.node_id))
-        return best[1]
+    def _brokers(self) -> tuple[Broker, ...]:
+        return self._gossiper.brokers(self._now_ms())
 
     def _send_letters(self, letters: Sequence[Letter]) -> None:
         for letter in letters:

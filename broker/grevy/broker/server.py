@@ -23,12 +23,12 @@ from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
 from grevy.broker.router import Router
 from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
-from grevy.cluster import SETTINGS_EPOCH, distribute
+from grevy.cluster import distribute, first_plan
 from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
 from grevy.partition import Partition, PartitionStorage, StorageOptions
 from grevy.protocol.errors import GrevyError
-from grevy.protocol.gossip_messages import ClusterPlan, PartitionPlacement
+from grevy.protocol.gossip_messages import PartitionPlacement
 from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo, TopologyReply
 from grevy.raft import RaftConfig
 from grevy.transport import Server, ServerOptions
@@ -174,10 +174,9 @@ class Broker:
 
     def _join(self) -> Cluster:
         """This broker's part in the cluster, all of whose brokers begin with the same plan."""
-        plan = ClusterPlan(SETTINGS_EPOCH, 0, 0, self._placements, self._placements)
         return Cluster(
-            *(self._loop, self._clock, OsEntropy(), self._config, plan),
-            client_endpoint=self.endpoint,
+            *(self._loop, self._clock, OsEntropy(), self._config, first_plan(self._placements)),
+            client_endpoint=self._server.endpoint,
             software=version("grevy"),
             on_failed=self._on_failed,
         )
@@ -226,22 +225,16 @@ class Broker:
 
     def _topology(self, number: int) -> TopologyReply:
         if self._cluster is not None:
-            partitions, brokers = self._cluster.partitions(), self._cluster.brokers()
-        else:
-            endpoint = self._server.endpoint
-            partitions = tuple(
-                PartitionInfo(one.partition_id, endpoint, one.term)
-                for one in self._partitions.values()
-            )
-            replicas = tuple(
-                ReplicaInfo(one.partition_id, one.role.value, one.term, one.last_position)
-                for one in self._partitions.values()
-            )
-            brokers = (BrokerInfo(1, endpoint, version("grevy"), True, replicas),)
-        return TopologyReply(
-            *(number, self._config.cluster_id, version("grevy"), partitions, brokers),
-            replication_factor=self._config.replication_factor,
+            return self._cluster.topology(number)
+        endpoint, release = self._server.endpoint, version("grevy")
+        mine = self._partitions.values()
+        leaders = tuple(PartitionInfo(one.partition_id, endpoint, one.term) for one in mine)
+        replicas = tuple(
+            ReplicaInfo(one.partition_id, one.role.value, one.term, one.last_position)
+            for one in mine
         )
+        brokers = (BrokerInfo(1, endpoint, release, True, replicas),)
+        return TopologyReply(number, self._config.cluster_id, release, leaders, brokers)
 
     def _on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """A broken invariant ends the broker: what it would do next cannot be relied on."""
