@@ -25,7 +25,9 @@ async def _started(folder: Path, partitions: int = PARTITIONS) -> Broker:
 def test_another_number_of_partitions_is_refused(tmp_path: Path) -> None:
     async def act() -> None:
         await (await _started(tmp_path)).stop()
-        with pytest.raises(WrongPartitions, match="has partitions 1, 2, 3, but by the settings it has 1, 2"):
+        with pytest.raises(
+            WrongPartitions, match="has partitions 1, 2, 3, but by the settings it has 1, 2"
+        ):
             await _started(tmp_path, 2)
         await (await _started(tmp_path)).stop()
 

@@ -1,7 +1,7 @@
 """This broker's part in a cluster: what its replicas say to others, gossip, and who leads what.
 
-    partition ──send──▶ links ──▶ other brokers ──▶ links ──on_items──▶ partition
-    gossiper ──letters──▶ links            topology ◀── gossiper
+partition ──send──▶ links ──▶ other brokers ──▶ links ──on_items──▶ partition
+gossiper ──letters──▶ links            topology ◀── gossiper
 """
 
 from __future__ import annotations

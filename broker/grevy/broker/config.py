@@ -27,9 +27,9 @@ class BrokerConfig:
     `data`: the folder of logs and checkpoints. `host` and `port`: where clients connect; port 0
     takes a free one. `partitions`: into how many logs the work is divided, once and for all.
     `node_id`: which of the cluster's brokers this is, from 1 to `cluster_size`.
-    `replication_factor`: on how many brokers each partition lies. `cluster_host` and `cluster_port`:
-    where the other brokers connect. `contact_points`: such addresses of some brokers, with commas
-    between them; a broker without is a cluster of its own.
+    `replication_factor`: on how many brokers each partition lies. `cluster_host` and
+    `cluster_port`: where the other brokers connect. `contact_points`: such addresses of some
+    brokers, with commas between them; a broker without is a cluster of its own.
     `checkpoint_period_s`: how often the state is copied, after which older log goes.
     `exporter_log_max_mb`: how much log an exporter that does not acknowledge may hold back.
     `insecure`: listening beyond loopback needs it to be said, since nothing is encrypted yet.
