@@ -85,9 +85,16 @@ class PartitionStorage:
 
     @classmethod
     def open(
-        cls, disk: Disk, folder: Path, partition_id: int, options: StorageOptions
+        cls,
+        disk: Disk,
+        folder: Path,
+        partition_id: int,
+        options: StorageOptions,
+        *,
+        has_lost_data: bool = False,
     ) -> PartitionStorage:
-        """Opens the folder, or begins one.
+        """Opens the folder, or begins one. `has_lost_data` says that it lacks something that was
+        there: then this replica gives no vote until its leader has repaired it.
 
         Raises `JournalError` or `StorageFailed` when it lacks something that was there: a folder
         that is not empty never begins anew.
@@ -96,7 +103,7 @@ class PartitionStorage:
             raise StorageFailed(f"{JOURNAL} is missing, but there is a partition around it")
         journal_options = JournalOptions(JOURNAL, segment_bytes=options.segment_bytes)
         journal = Journal.open(disk, partition_id, journal_options)
-        raft = RaftStorage.open(disk, journal, partition_id)
+        raft = RaftStorage.open(disk, journal, partition_id, has_lost_data=has_lost_data)
         exporters = ExporterPositions.open(disk, EXPORTERS, is_new=journal.last_index == 0)
         _finish_snapshot(disk, raft)
         for runtime in folder.glob(f"{RUNTIME}*"):
