@@ -126,8 +126,7 @@ class Group:
 
     async def agree(self) -> None:
         """All have applied the same, and it is the same."""
-        positions = lambda: {one.last_position for one in self.replicas.values()}  # noqa: E731
-        await self.until(lambda: len(positions()) == 1)
+        await self.until(lambda: len({one.last_position for one in self.replicas.values()}) == 1)
         assert len({storage.state.hash for storage in self.storages.values()}) == 1
 
     def _deliver(self, sender: int, receiver: int, message: RaftMessage) -> None:

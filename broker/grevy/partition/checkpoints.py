@@ -59,8 +59,13 @@ class Checkpoints:
         if self._storage.state.applied_index > self._storage.journal.last_flushed_index:
             return
         self._last_ns = now_ns
-        if self._storage.state.applied_index > self._last_index:
+        index = self._storage.state.applied_index
+        if index > self._last_index and not self._has(index):
             self.begin()
+
+    def _has(self, index: int) -> bool:
+        """Whether there is one already: it came from a leader."""
+        return self._storage.disk.exists(f"{CHECKPOINTS}/{index}/{MANIFEST_FILE}")
 
     def begin(self) -> asyncio.Future[None]:
         """Begins a checkpoint; the future is done when it is on disk and the log is compacted.

@@ -49,16 +49,17 @@ class Snapshots:
         self._incoming = Incoming(storage.disk)
 
     def read(self, index: int, offset: int, bytes_max: int) -> SnapshotPart | None:
-        """A part of a checkpoint for another replica; None where there is none that the log leads
-        on from.
+        """A part of a checkpoint for another replica: of the one at `index`, if the log still leads
+        on from it, otherwise of the newest, from its beginning. None where there is none.
         """
+        journal = self._storage.journal
+        if index < journal.first_index - 1:
+            index = 0
         found = self._outgoing.read(index, offset, bytes_max)
-        if found is None:
+        if found is None or found[0] < journal.first_index - 1:
             return None
         index, offset, total_bytes, data = found
-        if index < self._storage.journal.first_index - 1:
-            return None
-        term = self._storage.journal.term_at(index)
+        term = journal.term_at(index)
         return SnapshotPart(index, term, offset, total_bytes, data)
 
     def store(self, chunk: SnapshotChunk) -> int:
