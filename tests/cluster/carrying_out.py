@@ -4,6 +4,7 @@ groups that change their members as Raft's do. Chance, or a test, decides who ac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from tests.sim.disk import SimDisk
@@ -157,15 +158,18 @@ class Carrying:
         for _ in range(TURNS_MAX):
             if self.is_done():
                 return
-            node_id, other = (self.rng.choice(sorted(self.alive)) for _ in range(2))
-            if self.rng.random() < crash_chance:
-                self.crash(node_id)
-            self.hear(node_id, other)
-            action = self.action_of(node_id)
-            self.carry_out(node_id, action)
-            if self.rng.random() < crash_chance:
-                self.crash(node_id)
+            self.turn(sorted(self.alive), crash_chance)
         raise AssertionError(f"not done after {TURNS_MAX} turns: {self.newest()}")
+
+    def turn(self, brokers: Sequence[int], crash_chance: float = 0.0) -> None:
+        """One of these brokers hears another one, and does what it has to."""
+        node_id, other = self.rng.choice(brokers), self.rng.choice(brokers)
+        if self.rng.random() < crash_chance:
+            self.crash(node_id)
+        self.hear(node_id, other)
+        self.carry_out(node_id, self.action_of(node_id))
+        if self.rng.random() < crash_chance:
+            self.crash(node_id)
 
     def check_groups(self, target: ClusterConfiguration) -> None:
         """The groups are what the plan wants."""

@@ -288,3 +288,33 @@ def test_who_should_lead_is_told_to() -> None:
         "broker 1 hands partition 2 over to broker 2"
     ]
     assert transfers_due(configuration, {1: 1, 2: 2}, {1, 2, 3}) == ()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_two_that_decide_at_once_come_to_the_same(seed: int) -> None:
+    """Two halves each think that they may; what was done of one plan, the other takes back."""
+    before = distribute([1, 2, 3, 4], 3, 3)
+    first = first_plan(before)
+    everybody = {1, 2, 3, 4, 5, 6}
+    one = begin(first, redistribute(before, [1, 2, 3, 4, 5], 3), author=1, alive=everybody)
+    two = begin(first, redistribute(before, [1, 2, 4, 6], 3), author=2, alive=everybody)
+    cluster = Carrying(first, everybody, seed)
+    cluster.start(one)
+    for _ in range(seed * 2):
+        cluster.turn([1, 3, 4, 5])
+    cluster.start(two)
+    cluster.run(crash_chance=0.02)
+    assert cluster.newest().target in (one.target, two.target)
+    cluster.check_groups(cluster.newest().target)
+
+
+def test_a_leader_writes_down_what_its_group_is() -> None:
+    """Whatever the plan says of it: then the steps bring it to what it should be."""
+    before = distribute([1, 2, 3, 4], 1, 3)
+    cluster = Carrying(first_plan(before), {1, 2, 3, 4})
+    cluster.groups[1] = GroupMembers((2, 3, 4), learners=(1,))
+    cluster.leaders[1] = 4
+    for _ in range(100):
+        cluster.turn([1, 2, 3, 4])
+    cluster.run()
+    cluster.check_groups(before)

@@ -214,7 +214,8 @@ class Gossiper:
         speaker = next((s for s in gossip.members if s.node_id == gossip.sender), None)
         if speaker is None:
             return []
-        if speaker.instance == self._own.instance:
+        if (speaker.node_id, speaker.instance) == (self._own.node_id, self._own.instance):
+            # A contact point that is this broker.
             self._answered_by[gossip.contact] = self._own.node_id
             return []
         conflict = self._conflict_with(cluster_id, speaker, gossip.plans)
