@@ -4,7 +4,8 @@
 | --- | --- |
 | `distribution.py` | which brokers hold which partition, and who should lead it |
 | `members.py`, `gossip.py` | who is there, and what each says of itself |
-| `topology.py` | the same, as clients see it |
+| `topology.py`, `report.py` | the same, as clients see it, and those who run the cluster |
+| `requests.py` | what those who run the cluster can ask for |
 | `plan.py`, `conductor.py`, `storage.py` | changes: their steps, who does what, what is kept |
 """
 
@@ -49,6 +50,15 @@ from grevy.cluster.plan import (
     steps_of,
     voters_of,
 )
+from grevy.cluster.report import ClusterStatus, status_of
+from grevy.cluster.requests import (
+    ChangeReply,
+    ChangeRequest,
+    decide,
+    decider_of,
+    rebalance,
+    reply_to,
+)
 from grevy.cluster.storage import PlanFile
 from grevy.cluster.topology import leaders_of, living_leaders, topology_of
 
@@ -57,7 +67,10 @@ __all__ = [
     "Broker",
     "ChangeMembers",
     "ChangeRefused",
+    "ChangeReply",
+    "ChangeRequest",
     "ClusterError",
+    "ClusterStatus",
     "DistributionError",
     "GossipSettings",
     "Gossiper",
@@ -80,6 +93,8 @@ __all__ = [
     "apply_step",
     "begin",
     "cancel",
+    "decide",
+    "decider_of",
     "distribute",
     "first_plan",
     "fixed",
@@ -92,8 +107,11 @@ __all__ = [
     "next_action",
     "placement_of",
     "primary_of",
+    "rebalance",
     "redistribute",
     "replicas_wanted",
+    "reply_to",
+    "status_of",
     "steps_of",
     "topology_of",
     "transfers_due",

@@ -214,7 +214,8 @@ class Gossiper:
         speaker = next((s for s in gossip.members if s.node_id == gossip.sender), None)
         if speaker is None:
             return []
-        if speaker.instance == self._own.instance:
+        if (speaker.node_id, speaker.instance) == (self._own.node_id, self._own.instance):
+            # A contact point that is this broker.
             self._answered_by[gossip.contact] = self._own.node_id
             return []
         conflict = self._conflict_with(cluster_id, speaker, gossip.plans)
@@ -292,7 +293,10 @@ class Gossiper:
         return Letter(to.cluster_endpoint, gossip)
 
     def _ask_contact(self, contact: str) -> Letter:
-        return Letter(contact, Gossip(self._own.node_id, self._all(), True, contact))
+        """A plan from settings goes with it, so that a stranger can see whether it has the same."""
+        is_from_settings = self._own.plan_epoch == SETTINGS_EPOCH
+        plans = self._plans() if is_from_settings else ()
+        return Letter(contact, Gossip(self._own.node_id, self._all(), True, contact, plans))
 
     def _answer(self, question: Gossip, asker: MemberState) -> Letter:
         """What is newer here than what the asker has said; also of the asker itself, whose clock
