@@ -81,9 +81,7 @@ _HIDDEN: Final[dict[ValueType, frozenset[str]]] = {
     ValueType.PROCESS_INSTANCE: frozenset({"joining_gateway_id"}),
     ValueType.PROCESS_INSTANCE_CREATION: frozenset({"fetch_variables", "start_scopes"}),
     ValueType.MESSAGE_SUBSCRIPTION: frozenset({"correlation"}),
-    ValueType.PROCESS_MESSAGE_SUBSCRIPTION: frozenset(
-        {"subscription_partition_id", "correlation"}
-    ),
+    ValueType.PROCESS_MESSAGE_SUBSCRIPTION: frozenset({"subscription_partition_id", "correlation"}),
 }
 """Fields that are ours alone."""
 
