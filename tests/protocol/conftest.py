@@ -19,7 +19,7 @@ from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.messages import ClientMessage, CommandRequest, Request, ServerMessage
 from grevy.protocol.raft_messages import AppendRequest, GroupMembers, RaftMessage
 from grevy.protocol.record import Answer, Entry, Record, Reply, RequestId
-from grevy.protocol.values import VALUES, Value
+from grevy.protocol.values import VALUES, CommandDistributionValue, Value
 
 Strategy = st.SearchStrategy[Any]
 
@@ -53,7 +53,10 @@ def _of_hint(hint: Any) -> Strategy:
 def structs(kind: type[Struct]) -> Strategy:
     """Structs of a kind, each field drawn on its own."""
     hints = get_type_hints(kind)
-    return st.builds(kind, **{name: _of_hint(hints[name]) for name in kind.__struct_fields__})
+    fields = {name: _of_hint(hints[name]) for name in kind.__struct_fields__}
+    if kind is CommandDistributionValue:
+        fields["intent"] = _INTENT_NUMBERS
+    return st.builds(kind, **fields)
 
 
 @st.composite

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.protocol.golden_broker import BROKER_MESSAGE
 from tests.protocol.golden_decisions import DECISION_ENTRY, DECISION_RECORDS
+from tests.protocol.golden_distribution import DISTRIBUTION_ENTRY, DISTRIBUTION_RECORDS
 
 from grevy.protocol import codec
 from grevy.protocol.broker_codec import decode_broker_message, encode_broker_message
@@ -359,7 +360,7 @@ def golden(name: str, now: bytes) -> bytes:
 
 
 def test_the_golden_entries_have_every_value_type() -> None:
-    records = RECORDS + DECISION_RECORDS
+    records = RECORDS + DECISION_RECORDS + DISTRIBUTION_RECORDS
     assert {record.value_type for record in records} == set(VALUES)
 
 
@@ -370,6 +371,11 @@ def test_golden_entry() -> None:
 def test_golden_entry_of_decisions() -> None:
     frame = golden("entry-2.bin", codec.encode_entry(DECISION_ENTRY))
     assert codec.decode_entry(frame) == DECISION_ENTRY
+
+
+def test_golden_entry_of_distributions() -> None:
+    frame = golden("entry-3.bin", codec.encode_entry(DISTRIBUTION_ENTRY))
+    assert codec.decode_entry(frame) == DISTRIBUTION_ENTRY
 
 
 def test_golden_client_message() -> None:
@@ -398,7 +404,10 @@ def test_a_golden_file_is_not_made_unasked(monkeypatch: pytest.MonkeyPatch) -> N
         golden("no-such-file.bin", b"")
 
 
-@pytest.mark.parametrize(("name", "written"), [("entry-1", ENTRY), ("entry-2", DECISION_ENTRY)])
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("entry-1", ENTRY), ("entry-2", DECISION_ENTRY), ("entry-3", DISTRIBUTION_ENTRY)],
+)
 def test_exported_json_of_the_golden_entries(name: str, written: Entry) -> None:
     entry = codec.decode_entry(codec.encode_entry(written))
     lines = [record_json(entry, index) for index in range(len(entry.records))]

@@ -20,6 +20,7 @@ from grevy.engine.models import Models
 from grevy.engine.ordering import VariableOrder
 from grevy.engine.processors import PROCESSORS
 from grevy.engine.processors.failures import park
+from grevy.engine.resends import Resends
 from grevy.engine.schedule import Schedule
 from grevy.engine.step import (
     Command,
@@ -73,6 +74,7 @@ class _Order(Struct, frozen=True, gc=False):
     taker: JobTaker | None = None
     activations: int = 0
     is_checked: bool = False
+    source_partition_id: int = 0
 
     @property
     def is_own(self) -> bool:
@@ -81,7 +83,8 @@ class _Order(Struct, frozen=True, gc=False):
 
 
 class Engine:
-    """Processes and replays one partition.
+    """Processes and replays one of the cluster's partitions, which are numbered from 1 to
+    `partition_count`.
 
     `entropy` is what expressions draw from. The effect is in the entry, so a replay needs none.
     """
@@ -98,7 +101,8 @@ class Engine:
         self.views = Views(state)
         self.schedule = Schedule(self.views)
         self._state = state
-        self._stores = Stores(state)
+        self._stores = Stores(state, partition_id)
+        self._resends = Resends(self.views, partition_id)
         self._models = Models(self.views)
         self._topics = topics if topics is not None else NoTopics()
         self._entropy = entropy
@@ -116,14 +120,25 @@ class Engine:
         request: RequestId | None = None,
         taker: JobTaker | None = None,
         is_checked: bool = False,
+        source_partition_id: int = 0,
     ) -> Outcome:
-        """Runs a command of a client or of the schedule; its entry begins at `position`.
+        """Runs a command of a client, of the schedule or of the partition `source_partition_id`
+        (one of `PARTITION_COMMANDS`; nobody is answered); its entry begins at `position`.
 
         A command that fails unexpectedly is rejected and leaves an ERROR record; one of the
         engine's own that follows from it and fails is left for later, so that what went well before
         it stays. With `is_checked` that includes an entry that the log cannot take (`encode`).
         """
-        order = _Order(command, now, position, position, request, taker, is_checked=is_checked)
+        order = _Order(
+            command,
+            now,
+            position,
+            position,
+            request,
+            taker,
+            is_checked=is_checked,
+            source_partition_id=source_partition_id,
+        )
         return self._run(order)
 
     def process_pending(
@@ -170,9 +185,16 @@ class Engine:
         """Commands of the schedule whose time has come: timers, time-outs, back-offs, expiries."""
         return self.schedule.due(now, limit)
 
+    def resends(self, now: int, limit: int) -> list[SentCommand]:
+        """At most `limit` commands that other partitions have not answered in time, to be sent
+        again. They may speak of what is not committed: they are to wait for all entries in flight.
+        """
+        return self._resends.due(now, limit)
+
     def apply(self, entry: Entry) -> WriteSet:
         """Replays an entry; no processor runs."""
         self._state.begin()
+        self._stores.now = entry.timestamp
         for place, record in enumerate(entry.records):
             if record.record_type is _EVENT:
                 applier = APPLIERS.get(record.intent)
@@ -225,6 +247,7 @@ class Engine:
 
     def _begin(self, order: _Order) -> Step:
         self._state.begin()
+        self._stores.now = order.now
         step = Step(
             views=self.views,
             stores=self._stores,
@@ -238,6 +261,7 @@ class Engine:
             now=order.now,
             request=order.request,
             taker=order.taker,
+            source_partition_id=order.source_partition_id,
         )
         if not order.is_own:
             command = order.command

@@ -113,7 +113,9 @@ class SentCommand(Struct, frozen=True, gc=False):
 
 
 class Step:
-    """What one command leads to. `now` is the entry's time, in epoch milliseconds."""
+    """What one command leads to. `now` is the entry's time, in epoch milliseconds;
+    `source_partition_id` the partition that has sent the command, 0 if none has.
+    """
 
     __slots__ = (
         "_awaiting",
@@ -133,6 +135,7 @@ class Step:
         "request",
         "rows",
         "sends",
+        "source_partition_id",
         "taken",
         "taker",
         "topics",
@@ -155,6 +158,7 @@ class Step:
         now: int,
         request: RequestId | None,
         taker: JobTaker | None = None,
+        source_partition_id: int = 0,
     ) -> None:
         self.views = views
         self.models = models
@@ -165,6 +169,7 @@ class Step:
         self.request = request
         self.taker = taker
         self.partition_count = partition_count
+        self.source_partition_id = source_partition_id
         self.rows: list[Row] = []
         self.queue: deque[Command] = deque()
         self.replies: list[Reply] = []
@@ -209,12 +214,12 @@ class Step:
         """The engine goes on with this, after what is queued already."""
         self.queue.append(Command(intent, key, value, element))
 
-    def send(self, partition_id: int, intent: Intent, key: int, value: Value) -> None:
+    def send(self, partition_id: int, command: Command) -> None:
         """A command for the partition that is responsible, which may be this one."""
         if partition_id == self._partition_id:
-            self.queue.append(Command(intent, key, value))
+            self.queue.append(command)
         else:
-            self.sends.append(SentCommand(partition_id, Command(intent, key, value)))
+            self.sends.append(SentCommand(partition_id, command))
 
     @property
     def partition_id(self) -> int:

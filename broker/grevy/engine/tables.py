@@ -147,12 +147,14 @@ class StoredMessage(Struct, frozen=True, array_like=True, gc=False):
 
 class StoredMessageSubscription(Struct, frozen=True, array_like=True, gc=False):
     """A subscription on the message's side; `is_correlating` while the instance has not
-    confirmed.
+    confirmed. `sent_at`: since when the partition of the instance has to answer, -1 where it is
+    this one or need not.
     """
 
     key: int
     value: MessageSubscriptionValue
     is_correlating: bool = False
+    sent_at: int = -1
 
 
 class SubscriptionState(IntEnum):
@@ -164,11 +166,12 @@ class SubscriptionState(IntEnum):
 
 
 class StoredProcessMessageSubscription(Struct, frozen=True, array_like=True, gc=False):
-    """A subscription on the instance's side."""
+    """A subscription on the instance's side; `sent_at` as on the other side."""
 
     key: int
     value: ProcessMessageSubscriptionValue
     state: SubscriptionState
+    sent_at: int = -1
 
 
 class StoredStartSubscription(Struct, frozen=True, array_like=True, gc=False):

@@ -282,6 +282,24 @@ asked for; with ten thousand of them that is once a second.
 PENDING_ENTRIES_MAX: Final = 100
 """Continued batches in one turn, for the same reason."""
 
+RESEND_AFTER_MS: Final = 5_000
+"""How long another partition has for its answer before it is sent the same again: far more than two
+commits take, far less than people wait. Zeebe: 10 s.
+"""
+
+RESEND_PERIOD_MS: Final = 5_000
+"""How often what is not answered is looked through. Zeebe: 30 s."""
+
+RESENDS_MAX: Final = 100
+"""Commands that are sent again in one turn, so that a partition that was away for long does not
+keep others from theirs.
+"""
+
+CLOSED_KNOWN_MS: Final = 120_000
+"""How long a closed subscription of another partition's instance stays known, so that a late
+command does not open it again: far longer than one can be on its way.
+"""
+
 GRAPHS_JUST_READ: Final = 32
 """Requirement graphs of deployments kept until somebody evaluates them: compiling a large one takes
 half a second.
