@@ -277,12 +277,13 @@ class ClusterPlayer:
                 for envelope in cluster.wire
                 if {envelope.receiver, envelope.message.sender} <= up
             ]
-            cluster.wire.clear()
+            cluster.wire[:] = [item for item in cluster.wire if not _is_in(item, waiting)]
             for envelope in waiting:
                 cluster.deliver(envelope)
+            before = len(cluster.wire)
             for node_id in sorted(up):
                 cluster.flush(node_id)
-            if not cluster.wire:
+            if not waiting and len(cluster.wire) == before:
                 return self._confirmed()
         return ["it never ends"]
 
