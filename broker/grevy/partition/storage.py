@@ -68,11 +68,12 @@ class PartitionStorage:
     def __init__(
         self,
         disk: Disk,
-        folder: Path,
         raft: RaftStorage,
         exporters: ExporterPositions,
         state: State,
         options: StorageOptions,
+        *,
+        folder: Path,
     ) -> None:
         self.disk = disk
         self._folder = folder
@@ -109,7 +110,7 @@ class PartitionStorage:
         for runtime in folder.glob(f"{RUNTIME}*"):
             shutil.rmtree(runtime)
         state = _open_state(disk, folder / RUNTIME, journal)
-        return cls(disk, folder, raft, exporters, state, options)
+        return cls(disk, raft, exporters, state, options, folder=folder)
 
     def load(self, index: int) -> State:
         """The state of a checkpoint that came from a leader, beside the one that works; it may be
