@@ -9,7 +9,8 @@ from typing import Final
 import pytest
 
 from grevy.broker.config import BrokerConfig
-from grevy.broker.server import Broker, WrongPartitions
+from grevy.broker.replicas import WrongPartitions
+from grevy.broker.server import Broker
 from grevy.client import run
 
 PARTITIONS: Final = 3

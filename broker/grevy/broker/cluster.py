@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from grevy.broker.config import BrokerConfig
+from grevy.broker.replicas import Replicas
 from grevy.cluster import (
     Broker,
     Gossiper,
@@ -25,10 +26,9 @@ from grevy.engine import Command, SentCommand
 from grevy.partition import Partition
 from grevy.ports import Clock, Entropy
 from grevy.protocol.broker_messages import BrokerItem, GroupMessage, RemoteCommand
-from grevy.protocol.gossip_messages import ClusterPlan, Gossip, ReplicaState
+from grevy.protocol.gossip_messages import ClusterPlan, Gossip
 from grevy.protocol.messages import TopologyReply
 from grevy.protocol.raft_messages import RaftMessage
-from grevy.raft import Role
 from grevy.transport import ClusterLinks, ClusterOptions
 
 _log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class Cluster:
         self._plan = plan
         self._software = software
         self._on_failed = on_failed
+        self._replicas: Replicas | None = None
         self._partitions: Mapping[int, Partition] = {}
         self._touched: dict[int, Partition] = {}
         self._endpoints: dict[int, str] = {}
@@ -80,9 +81,10 @@ class Cluster:
         )
         self._gossiper = Gossiper(settings, entropy, clock.now_ms(), plan)
 
-    def start(self, partitions: Mapping[int, Partition]) -> None:
+    def start(self, replicas: Replicas) -> None:
         """Begins to speak and to listen."""
-        self._partitions = partitions
+        self._replicas = replicas
+        self._partitions = replicas.partitions
         self._links.start()
         self._tick()
 
@@ -120,7 +122,9 @@ class Cluster:
 
     def on_lead(self) -> None:
         """A replica of this broker leads now, or no longer: everybody is told at once."""
-        self._send_letters(self._gossiper.set_replicas(self._replicas(), self._now_ms()))
+        if self._replicas is not None:
+            states = self._replicas.states()
+            self._send_letters(self._gossiper.set_replicas(states, self._now_ms()))
 
     # ── what the links ask for ────────────────────────────────────────────────────────────────────
 
@@ -154,9 +158,8 @@ class Cluster:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        now_ms = self._now_ms()
-        self._send_letters(self._gossiper.set_replicas(self._replicas(), now_ms))
-        self._send_letters(self._gossiper.tick(now_ms))
+        self.on_lead()
+        self._send_letters(self._gossiper.tick(self._now_ms()))
 
     def _hear(self, gossip: Gossip) -> None:
         cluster_id, now_ms = self._config.cluster_id, self._now_ms()
@@ -168,6 +171,10 @@ class Cluster:
                 self._links.connect(node_id, f"tcp://{endpoint}")
                 _log.info("broker %d is at %s", node_id, endpoint)
                 self._stand_where_first()
+        if self._replicas is not None:
+            own = self._config.node_id
+            others = [each.state for each in self._brokers() if each.state.node_id != own]
+            self._replicas.hear(others)
 
     def _stand_where_first(self) -> None:
         """Somebody new is there: partitions that this broker should lead need not wait for the
@@ -177,18 +184,6 @@ class Cluster:
             partition = self._partitions.get(placement.partition_id)
             if partition is not None and primary_of(placement) == self._config.node_id:
                 partition.stand()
-
-    def _replicas(self) -> tuple[ReplicaState, ...]:
-        return tuple(
-            ReplicaState(
-                each.partition_id,
-                each.term,
-                each.leader,
-                (Role.LEADER if each.is_serving else Role.FOLLOWER).value,
-                each.last_position,
-            )
-            for each in self._partitions.values()
-        )
 
     def _brokers(self) -> tuple[Broker, ...]:
         return self._gossiper.brokers(self._now_ms())

@@ -11,9 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
 import uvloop
@@ -21,16 +19,15 @@ import uvloop
 from grevy.broker.cluster import Cluster
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
+from grevy.broker.replicas import Replicas
 from grevy.broker.router import Router
-from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
+from grevy.broker.system import DataLock, OsEntropy, SystemClock, process_usage
 from grevy.cluster import distribute, first_plan
 from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
-from grevy.partition import Partition, PartitionStorage, StorageOptions
 from grevy.protocol.errors import GrevyError
-from grevy.protocol.gossip_messages import PartitionPlacement
+from grevy.protocol.gossip_messages import ClusterPlan
 from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo, TopologyReply
-from grevy.raft import RaftConfig
 from grevy.transport import Server, ServerOptions
 
 _log = logging.getLogger(__name__)
@@ -51,10 +48,6 @@ class CannotListen(GrevyError):
     """The broker's port or address cannot be had; the text says why."""
 
 
-class WrongPartitions(GrevyError):
-    """The broker's folder is of another number of partitions."""
-
-
 class Broker:
     """One broker: its partitions, its socket, its exporters."""
 
@@ -73,13 +66,22 @@ class Broker:
         self._router = Router(config.partitions, self._topology, self.status)
         self._server = self._listen()
         nodes = range(1, config.cluster_size + 1)
-        self._placements = distribute(nodes, config.partitions, config.replication_factor)
+        placements = distribute(nodes, config.partitions, config.replication_factor)
+        self._cluster: Cluster | None = None
         try:
-            self._cluster = self._join() if config.contacts else None
-            self._partitions = self._open_partitions()
+            if config.contacts:
+                self._cluster = self._join(first_plan(placements))
+            self._replicas = Replicas(
+                *(config, placements, loop, clock),
+                post=self._post,
+                send=None if self._cluster is None else self._cluster.send,
+                on_lead=self._on_lead,
+                on_failed=self._on_failed,
+            )
         except (GrevyError, OSError):
             self._close_sockets()
             raise
+        self._partitions = self._replicas.partitions
         self._exporters = Exporters(config.exporters, self.endpoint, clock)
         self._changes: set[asyncio.Task[None]] = set()
         self._moving = asyncio.Lock()
@@ -93,12 +95,12 @@ class Broker:
         """Ready for clients when it returns; raises what made a partition fail."""
         self._router.open(self._partitions, self._server)
         try:
-            await asyncio.gather(*(one.start(self._server) for one in self._partitions.values()))
+            await self._replicas.start(self._server)
         except Exception:
             self._close_sockets()
             raise
         if self._cluster is not None:
-            self._cluster.start(self._partitions)
+            self._cluster.start(self._replicas)
         self._server.start()
 
     async def run_until_stopped(self) -> int:
@@ -115,7 +117,7 @@ class Broker:
         await self._exporters.stop_all()
         self._router.close()
         if self._failure is None:
-            await asyncio.gather(*(one.stop() for one in self._partitions.values()))
+            await self._replicas.stop()
         self._close_sockets()
 
     def status(self) -> dict[str, object]:
@@ -139,43 +141,10 @@ class Broker:
             "exporters": [report for reports in exporters for report in reports],
         }
 
-    def _open_partitions(self) -> dict[int, Partition]:
-        config = self._config
-        root = config.data / "partitions"
-        placed = [
-            each.partition_id
-            for each in self._placements.partitions
-            if any(one.node_id == config.node_id for one in each.replicas)
-        ]
-        check_partition_folders(root, placed)
-        options = StorageOptions(
-            checkpoint_period_s=config.checkpoint_period_s,
-            exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
-        )
-        partitions: dict[int, Partition] = {}
-        for placement in self._placements.partitions:
-            group = group_of(placement, config.node_id)
-            if group is None:
-                continue
-            partition_id = placement.partition_id
-            folder = root / str(partition_id)
-            storage = PartitionStorage.open(OsDisk(folder), folder, partition_id, options)
-            partitions[partition_id] = Partition(
-                *(partition_id, self._loop, self._clock, storage),
-                entropy=OsEntropy(),
-                on_failed=self._on_failed,
-                partition_count=config.partitions,
-                group=group,
-                post=partial(self._post, partition_id),
-                send=None if self._cluster is None else partial(self._cluster.send, partition_id),
-                on_lead=self._on_lead,
-            )
-        return partitions
-
-    def _join(self) -> Cluster:
+    def _join(self, plan: ClusterPlan) -> Cluster:
         """This broker's part in the cluster, all of whose brokers begin with the same plan."""
         return Cluster(
-            *(self._loop, self._clock, OsEntropy(), self._config, first_plan(self._placements)),
+            *(self._loop, self._clock, OsEntropy(), self._config, plan),
             client_endpoint=self._server.endpoint,
             software=version("grevy"),
             on_failed=self._on_failed,
@@ -246,32 +215,6 @@ class Broker:
     def _on_failed(self, error: BaseException) -> None:
         self._failure = error
         self._stopped.set()
-
-
-def group_of(placement: PartitionPlacement, node_id: int) -> RaftConfig | None:
-    """A broker's replica of a partition and the others; None where it has none."""
-    ranks = {each.node_id: each.priority for each in placement.replicas}
-    if node_id not in ranks:
-        return None
-    return RaftConfig(
-        node_id,
-        voters=tuple(each.node_id for each in placement.replicas if not each.is_learner),
-        learners=tuple(each.node_id for each in placement.replicas if each.is_learner),
-        priority=ranks[node_id],
-        priority_max=max(ranks.values()),
-    )
-
-
-def check_partition_folders(root: Path, expected: Sequence[int]) -> None:
-    """Raises `WrongPartitions` where a folder has other partitions: messages lie in the partition
-    that their key and the number of partitions say.
-    """
-    found = sorted(int(path.name) for path in root.glob("*") if path.name.isdigit())
-    if found and found != list(expected):
-        raise WrongPartitions(
-            f"{root} has partitions {', '.join(map(str, found))}, but by the settings it has "
-            f"{', '.join(map(str, expected))}: they stay as they were at the first start"
-        )
 
 
 def totals(figures: Sequence[Mapping[str, object]]) -> dict[str, object]:
