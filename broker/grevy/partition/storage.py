@@ -100,7 +100,9 @@ class PartitionStorage:
         Raises `JournalError` or `StorageFailed` when it lacks something that was there: a folder
         that is not empty never begins anew.
         """
-        if not disk.exists(JOURNAL) and any(map(disk.exists, (RAFT, CHECKPOINTS, EXPORTERS))):
+        # A vote alone is what is left where the log was damaged and put away.
+        around = (CHECKPOINTS, EXPORTERS) if has_lost_data else (RAFT, CHECKPOINTS, EXPORTERS)
+        if not disk.exists(JOURNAL) and any(map(disk.exists, around)):
             raise StorageFailed(f"{JOURNAL} is missing, but there is a partition around it")
         journal_options = JournalOptions(JOURNAL, segment_bytes=options.segment_bytes)
         journal = Journal.open(disk, partition_id, journal_options)
