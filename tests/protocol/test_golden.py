@@ -12,9 +12,11 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.protocol.golden_broker import BROKER_MESSAGE
 from tests.protocol.golden_decisions import DECISION_ENTRY, DECISION_RECORDS
 
 from grevy.protocol import codec
+from grevy.protocol.broker_codec import decode_broker_message, encode_broker_message
 from grevy.protocol.intents import (
     BpmnElementType,
     BpmnEventType,
@@ -51,6 +53,7 @@ from grevy.protocol.messages import (
     AcknowledgeRecords,
     ActivatedJob,
     AddCredit,
+    BrokerInfo,
     ClientMessage,
     CloseSubscription,
     CommandReply,
@@ -63,6 +66,7 @@ from grevy.protocol.messages import (
     OpenRecordSubscription,
     PartitionInfo,
     RecordPush,
+    ReplicaInfo,
     ServerMessage,
     StatusReply,
     StatusRequest,
@@ -322,6 +326,27 @@ SERVER_MESSAGE = ServerMessage(
         SubscriptionClosed(8, ErrorCode.NOT_LEADER, "no longer the leader"),
     )
 )
+TOPOLOGY_MESSAGE = ServerMessage(
+    (
+        TopologyReply(
+            5,
+            "grevy",
+            "0.1.0",
+            (PartitionInfo(1, "127.0.0.1:26600", 4), PartitionInfo(2, "", -1)),
+            (
+                BrokerInfo(
+                    1,
+                    "127.0.0.1:26600",
+                    "0.1.0",
+                    True,
+                    (ReplicaInfo(1, "leader", 4, 63), ReplicaInfo(2, "follower", 3, 17, False)),
+                ),
+                BrokerInfo(2, "127.0.0.1:26700", "0.1.0", False, ()),
+            ),
+            2,
+        ),
+    )
+)
 
 
 def golden(name: str, now: bytes) -> bytes:
@@ -355,6 +380,16 @@ def test_golden_client_message() -> None:
 def test_golden_server_message() -> None:
     frame = golden("server-message-1.bin", codec.encode_server_message(SERVER_MESSAGE))
     assert codec.decode_server_message(frame) == SERVER_MESSAGE
+
+
+def test_golden_broker_message() -> None:
+    frame = golden("broker-message-1.bin", encode_broker_message(BROKER_MESSAGE))
+    assert decode_broker_message(frame) == BROKER_MESSAGE
+
+
+def test_golden_topology_of_a_cluster() -> None:
+    frame = golden("server-message-2.bin", codec.encode_server_message(TOPOLOGY_MESSAGE))
+    assert codec.decode_server_message(frame) == TOPOLOGY_MESSAGE
 
 
 def test_a_golden_file_is_not_made_unasked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,10 +22,18 @@ allocates no more.
 SERVER_MESSAGE_BYTES_MAX: Final = ENTRY_BYTES_MAX + MESSAGE_BYTES_MAX
 """A message from a broker: a record push carries an entry whole, however large it is."""
 
+BROKER_MESSAGE_BYTES_MAX: Final = ENTRY_BYTES_MAX + MESSAGE_BYTES_MAX
+"""A message between brokers: an entry of the greatest size is replicated whole, with what else
+there is to say.
+"""
+
 LIST_ITEMS_MAX: Final = 65_536
 """Items in any list of an entry or a message; far more than a batch makes. Empty items cost a
 sender nothing.
 """
+
+KEY_FILE_BYTES_MAX: Final = 1024 * 1024
+"""A file of CURVE keys: a list of some ten thousand clients."""
 
 SEGMENT_BYTES: Final = 128 * 1024 * 1024
 """A file of the log: large, so that there are few; small enough that compaction gives space back in
@@ -281,3 +289,6 @@ half a second.
 
 MODELS_CACHED: Final = 1_000
 """Compiled processes kept at hand; more are compiled again. Zeebe caches as many."""
+
+BROKERS_MAX: Final = 100
+"""Brokers of a cluster; gossip is made for 3 to 30."""

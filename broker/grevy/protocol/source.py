@@ -31,15 +31,16 @@ UNUSUAL: Final = (Unusual, GrevyError, LookupError, ValueError, struct.error)
 
 
 class Source:
-    """A frame that is read. `left`: the words that may still be read; fewer than none at the end
-    mean that some were read twice.
+    """A frame that is read, up to its byte `end`. `left`: the words that may still be read; fewer
+    than none at the end mean that some were read twice.
     """
 
-    __slots__ = ("frame", "left")
+    __slots__ = ("_end", "frame", "left")
 
-    def __init__(self, frame: bytes) -> None:
+    def __init__(self, frame: bytes, end: int) -> None:
         self.frame: Final = frame
-        self.left = len(frame) // wire.WORD
+        self._end: Final = end
+        self.left = end // wire.WORD
 
     def data(self, at: int, pointer: int) -> bytes:
         """The bytes that the pointer at a byte points at."""
@@ -78,12 +79,39 @@ class Source:
         start = at + wire.WORD + ((pointer & _OFFSET) << 1)
         return start, self.frame[start : start + wire.WORD * (1 + words)]
 
+    def numbers(self, at: int, pointer: int, letter: str) -> tuple[int, ...]:
+        """The list of numbers that the pointer at a byte points at; `letter` is theirs in the
+        module `struct`.
+        """
+        count = pointer >> _COUNT_SHIFT
+        tag, size = wire.NUMBERS_TAGS[letter]
+        if pointer & _LIST_KIND != tag or count > LIST_ITEMS_MAX:
+            raise Unusual
+        start = self._target(at, pointer, count * size + 7 >> 3)
+        return struct.unpack_from(f"<{count}{letter}", self.frame, start)
+
+    def structs(self, at: int, pointer: int, tag: int, words: int) -> tuple[int, int]:
+        """Of the list of structs that the pointer at a byte points at, whose items have this tag
+        and so many words: where the first begins, and the bytes of all.
+        """
+        size = pointer >> _COUNT_SHIFT
+        if pointer & _LIST_KIND != wire.STRUCTS_TAG:
+            raise Unusual
+        start = self._target(at, pointer, 1 + size)
+        count = size // words
+        _, head = wire.struct_list(tag, count, words)
+        if size != count * words or count > LIST_ITEMS_MAX:
+            raise Unusual
+        if self.frame[start : start + wire.WORD] != head.to_bytes(wire.WORD, "little"):
+            raise Unusual
+        return start + wire.WORD, size * wire.WORD
+
     def _target(self, at: int, pointer: int, words: int) -> int:
         """Where the words begin, so many, that the pointer at a byte points at. An offset back is
         a huge one here.
         """
         self.left -= words
         start = at + wire.WORD + ((pointer & _OFFSET) << 1)
-        if self.left < 0 or start + words * wire.WORD > len(self.frame):
+        if self.left < 0 or start + words * wire.WORD > self._end:
             raise Unusual
         return start

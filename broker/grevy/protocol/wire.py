@@ -27,6 +27,7 @@ from typing import Final, TypeAlias
 __all__ = [
     "BYTES_TAG",
     "NULL",
+    "NUMBERS_TAGS",
     "POINTERS_TAG",
     "STRUCTS_TAG",
     "UNION_TAG",
@@ -66,6 +67,12 @@ BYTES_TAG: Final = _LIST | _ITEM_SIZES["B"] << _SIZE_SHIFT
 POINTERS_TAG: Final = _LIST | _POINTER_ITEMS << _SIZE_SHIFT
 STRUCTS_TAG: Final = _LIST | _STRUCT_ITEMS << _SIZE_SHIFT
 """Pointers to lists of nothing: bytes, pointers, structs."""
+
+NUMBERS_TAGS: Final = {
+    letter: (_LIST | size << _SIZE_SHIFT, calcsize("<" + letter))
+    for letter, size in _ITEM_SIZES.items()
+}
+"""The same of numbers, by their letters in the module `struct`, and the bytes of a number."""
 
 _HAS_OUR_WORDS: Final = sys.byteorder == "little" and calcsize("@l") == WORD
 _PADDING: Final = tuple(bytes(count) for count in range(WORD))
