@@ -126,9 +126,20 @@ def pysyncobj(tools: Path, *, is_synced: bool) -> System:
     return System("pysyncobj_synced" if is_synced else "pysyncobj", command, "pysyncobj_load")
 
 
+def grevy() -> System:
+    """Ours."""
+
+    def command(replica: Replica) -> list[str]:
+        ports = [f"{client}:{peer}" for client, peer in replica.ports]
+        return [*module("grevy_replica"), str(replica.folder), str(replica.number), *ports]
+
+    return System(OURS, command, "grevy_load")
+
+
 def find_systems(tools: Path, only: list[str]) -> Iterator[System]:
     """All that can be had; says which cannot."""
     factories: dict[str, Callable[[], System]] = {
+        OURS: grevy,
         "nats": lambda: nats(tools),
         "etcd": lambda: etcd(tools),
         "pysyncobj": lambda: pysyncobj(tools, is_synced=False),
