@@ -31,7 +31,6 @@ from statistics import median
 from typing import Final, TypeAlias
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-CLIENTS: Final = (1, 100)
 REPLICAS: Final = 3
 WARM_UP_S: Final = 1.5
 STOP_TIMEOUT_S: Final = 5
@@ -66,6 +65,14 @@ class System:
     name: str
     command: Callable[[Replica], list[str]]
     load: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The load of one round: numbers of clients, one after the other, for so long each."""
+
+    clients: tuple[int, ...]
+    seconds: float
 
 
 def module(name: str) -> list[str]:
@@ -217,13 +224,13 @@ def running(system: System, folder: Path, environment: dict[str, str]) -> Iterat
 
 
 def measure(
-    system: System, folder: Path, environment: dict[str, str], seconds: float
+    system: System, folder: Path, environment: dict[str, str], load: Load
 ) -> list[Measured]:
     """One round of a system; empty when it failed, which is said."""
-    options = ["--seconds", str(seconds), "--warm-up", str(WARM_UP_S)]
-    for count in CLIENTS:
+    options = ["--seconds", str(load.seconds), "--warm-up", str(WARM_UP_S)]
+    for count in load.clients:
         options += ["--clients", str(count)]
-    limit_s = 90 + 3 * len(CLIENTS) * (seconds + WARM_UP_S)
+    limit_s = 90 + 3 * len(load.clients) * (load.seconds + WARM_UP_S)
     with running(system, folder, environment) as addresses:
         try:
             done = subprocess.run(
@@ -301,11 +308,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=4.0, help="of one measurement")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clients", default="1,100", help="numbers of clients")
     parser.add_argument("--only", default="", help="names of systems, with commas between")
     parser.add_argument("--tools", default="", help="folder that keeps the peers")
     parser.add_argument("--data", default=None, help="folder for the logs: the disk to measure")
     given = parser.parse_args()
     only = [name for name in given.only.split(",") if name]
+    load = Load(tuple(map(int, given.clients.split(","))), given.seconds)
     results = Results()
     with tempfile.TemporaryDirectory(prefix="grevy-peers-") as fetched:
         tools = Path(given.tools or fetched).resolve()
@@ -317,7 +326,7 @@ def main() -> None:
             results.begin_round()
             for system in systems:
                 with tempfile.TemporaryDirectory(prefix="grevy-bench-", dir=given.data) as folder:
-                    found = measure(system, Path(folder), environment, given.seconds)
+                    found = measure(system, Path(folder), environment, load)
                 for measured in found:
                     results.add(system.name, measured)
                     say(f"round {turn + 1}, {system.name}: {measured}")
