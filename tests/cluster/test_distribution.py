@@ -142,7 +142,7 @@ def test_lists_say_where_replicas_lie() -> None:
     ("brokers", "partitions", "factor", "why"),
     [
         ([1, 2], 3, 3, "a replication factor of 3 needs as many brokers, and there are 2"),
-        ([1, 2], 3, 0, "replication factor: expected 1 or more, got 0"),
+        ([1, 2], 3, 0, "replication factor: expected 1 to 6, got 0"),
         ([1, 2], 0, 1, "partitions: expected 1 to 4095, got 0"),
         ([1, 2], 4096, 1, "partitions: expected 1 to 4095, got 4096"),
         ([], 1, 1, "brokers: expected 1 to 100, got 0"),

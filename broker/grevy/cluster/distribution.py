@@ -29,7 +29,7 @@ from grevy.protocol.gossip_messages import (
     ReplicaPlacement,
 )
 from grevy.protocol.keys import PARTITIONS_MAX
-from grevy.protocol.limits import BROKERS_MAX
+from grevy.protocol.limits import BROKERS_MAX, REPLICATION_FACTOR_MAX
 
 _Holders: TypeAlias = dict[int, set[int]]
 """Partition id to the brokers that hold it."""
@@ -126,8 +126,10 @@ def check_counts(broker_count: int, partition_count: int, replication_factor: in
         raise DistributionError(
             f"partitions: expected 1 to {PARTITIONS_MAX}, got {partition_count}"
         )
-    if replication_factor < 1:
-        raise DistributionError(f"replication factor: expected 1 or more, got {replication_factor}")
+    if not 1 <= replication_factor <= REPLICATION_FACTOR_MAX:
+        raise DistributionError(
+            f"replication factor: expected 1 to {REPLICATION_FACTOR_MAX}, got {replication_factor}"
+        )
     if replication_factor > broker_count:
         raise DistributionError(
             f"a replication factor of {replication_factor} needs as many brokers, "

@@ -66,6 +66,7 @@ class Replication:
     def tick(self) -> None:
         """A tick has passed: what was not heard of a snapshot for long is asked for again."""
         for progress in self.followers.values():
+            progress.silent_ticks += 1
             if progress.state is ProgressState.SNAPSHOT:
                 progress.quiet_ticks += 1
                 if progress.quiet_ticks >= self._replica.config.election_ticks:
@@ -99,7 +100,7 @@ class Replication:
         if progress.state is ProgressState.PROBE:
             progress.is_waiting = False
         elif progress.match_index < progress.next_index - 1 or progress.is_repairing:
-            self._send(message.sender, progress, max_bytes=0)
+            progress.is_question_due = True
 
     def on_snapshot_response(self, message: SnapshotResponse) -> None:
         """A follower has stored a part of a snapshot, or installed it."""
@@ -145,7 +146,7 @@ class Replication:
         progress = self.followers.get(node_id)
         if progress is None:
             return None
-        progress.is_active = True
+        progress.silent_ticks = 0
         if repair_id and repair_id != progress.repair_id:
             self.round += 1
             progress.begin_repair(
@@ -162,8 +163,10 @@ class Replication:
         if progress.is_repairing and self.is_settled and not progress.repair_index:
             progress.repair_index = replica.commit_index
             progress.is_waiting = False
-            if progress.next_index > replica.log.last_index and progress.can_send:
-                self._send(node_id, progress, max_bytes=0)
+            progress.is_question_due = progress.state is ProgressState.REPLICATE
+        if progress.is_question_due:
+            progress.is_question_due = False
+            self._send(node_id, progress, max_bytes=0)
         if progress.state is ProgressState.PROBE and progress.can_send:
             self._send(node_id, progress)
         while progress.can_send and progress.next_index <= replica.log.last_index:

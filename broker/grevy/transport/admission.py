@@ -121,8 +121,13 @@ class Admission(Generic[V]):
         self._forget(visitor)
 
     def review(self) -> None:
-        """Cut off those whose keys are not allowed any more, or somebody else's."""
+        """Cut off those whose keys are not allowed any more, or somebody else's. Connections that
+        have said nothing yet end too, for nobody knows whose they are: who may come in comes again.
+        """
         assert self._guard is not None
+        for connection in self._connections:
+            if connection not in self._by_connection:
+                self._connections.shut_down(connection)
         for visitor in list(self.visitors.values()):
             if self._guard.allowed.name_of(visitor.key) != visitor.key_name:
                 self.cut_off(visitor, "its key is not allowed any more")

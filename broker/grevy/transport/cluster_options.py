@@ -56,8 +56,8 @@ class ClusterOptions:
     """Items for one broker in one turn of the loop; more are dropped."""
 
     turn_messages_max: int = 256
-    turn_bytes_max: int = 4 * 1024 * 1024
-    """Taken in one turn of the loop, about: some tens of milliseconds."""
+    turn_bytes_max: int = 1024 * 1024
+    """Taken in one turn of the loop, about: some milliseconds, so that others have their turns."""
 
     malformed_max: int = 3
     """Malformed messages before a connection is cut off."""

@@ -151,6 +151,7 @@ class Lane:
             if report["event"] == _UP:
                 self.is_up = True
                 self._up_at_s = self._loop.time()
+                self._tries -= 1  # this key was right, and is tried first when it is lost
             elif self.is_up or self._keys is not None:
                 # Else libzmq tries again by itself; but with another key a socket is needed.
                 self._begin_anew()

@@ -310,6 +310,7 @@ class Link:
                 self,
                 client_id=self.client_id,
                 message_bytes_aim=self.options.message_bytes_aim,
+                keys=self.options.keys,
             )
         return connection
 
