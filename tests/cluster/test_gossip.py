@@ -23,7 +23,7 @@ from grevy.cluster import (
     first_plan,
     redistribute,
 )
-from grevy.protocol.gossip_messages import ReplicaState
+from grevy.protocol.gossip_messages import Gossip, ReplicaState
 
 SEED = int(os.environ.get("GREVY_SEED", "1"))
 SEEDS = range(SEED, SEED + (100 if os.environ.get("GREVY_FLIPS") == "all" else 3))
@@ -208,6 +208,17 @@ def test_what_comes_again_proves_nothing() -> None:
         sim.run(1_000)
         one.gossiper.receive("grevy", letter, sim.now_ms)
     assert one.liveness(2) is Liveness.DEAD
+
+
+def test_the_first_thing_heard_may_be_old() -> None:
+    sim = GossipSim(SEED)
+    one, two = sim.start(1, contacts=[]), sim.start(2, contacts=[])
+    sim.run(10_000)
+    for liveness in (Liveness.SUSPECT, Liveness.ALIVE):
+        own = two.gossiper.own
+        one.gossiper.receive("grevy", Gossip(2, (own,)), sim.now_ms)
+        assert one.liveness(2) is liveness
+        sim.run(ROUND_MS)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

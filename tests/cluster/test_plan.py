@@ -318,3 +318,14 @@ def test_a_leader_writes_down_what_its_group_is() -> None:
         cluster.turn([1, 2, 3, 4])
     cluster.run()
     cluster.check_groups(before)
+
+
+def test_a_group_that_is_changing_is_left_alone() -> None:
+    """In a joint phase, neither what it is nor what comes next can be told yet."""
+    before = fixed([1, 2, 3], {1: [1]}, 1)
+    plan = begin(first_plan(before), fixed([1, 2, 3], {1: [2]}, 1), author=1, alive={1, 2, 3})
+    group = LedGroup(1, GroupMembers((1, 3), old_voters=(1,)))
+    view = View(1, frozenset({1, 2, 3}), frozenset({1, 2, 3}), (group,))
+    assert next_action(plan, view) == Wait(
+        "broker 2 joins partition 1 as a learner: the group is changing"
+    )
