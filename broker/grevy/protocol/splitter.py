@@ -78,7 +78,7 @@ class Splitter(Generic[S]):
         )
         self._defaults: Final = tuple([form.default for _, _, form in specials])
         self.names: Final = names
-        # The number of a special item is 0, as behind all items, unless it differs from its default.
+        # A special item that has its default is the 0 that comes behind all items.
         self._get_numbers: Final = getter(
             [self._end if form.role in _SPECIAL else place for place, form in self.numbers]
         )
