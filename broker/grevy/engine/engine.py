@@ -99,13 +99,19 @@ class Engine:
         self.schedule = Schedule(self.views)
         self._state = state
         self._stores = Stores(state)
-        self._models = Models(self.views)
         self._topics = topics if topics is not None else NoTopics()
-        self._entropy = entropy
-        self._variable_order = VariableOrder()
         self._partition_id = partition_id
-        self._first_key = key_of(partition_id, 1)
-        self._partition_count = partition_count
+        self._step = Step(
+            views=self.views,
+            stores=self._stores,
+            models=Models(self.views),
+            topics=self._topics,
+            entropy=entropy,
+            variable_order=VariableOrder(),
+            partition_id=partition_id,
+            partition_count=partition_count,
+            first_key=key_of(partition_id, 1),
+        )
 
     def process(
         self,
@@ -196,11 +202,12 @@ class Engine:
         steps_max = BATCH_STEPS_MAX
         while True:
             step = self._begin(order)
+            queue = step.queue
             done = 0
             try:
-                step.queue.append(order.command)
-                while step.queue and done < steps_max and step.document_bytes < BATCH_BYTES_MAX:
-                    current = step.queue.popleft()
+                queue.append(order.command)
+                while queue and done < steps_max and step.document_bytes < BATCH_BYTES_MAX:
+                    current = queue.popleft()
                     PROCESSORS[current.intent](step, current)
                     done += 1
                 return self._finish(step, order)
@@ -225,24 +232,11 @@ class Engine:
 
     def _begin(self, order: _Order) -> Step:
         self._state.begin()
-        step = Step(
-            views=self.views,
-            stores=self._stores,
-            models=self._models,
-            topics=self._topics,
-            entropy=self._entropy,
-            variable_order=self._variable_order,
-            partition_id=self._partition_id,
-            partition_count=self._partition_count,
-            first_key=self._first_key,
-            now=order.now,
-            request=order.request,
-            taker=order.taker,
-        )
+        step = self._step
+        step.begin(order.now, order.request, order.taker, order.activations)
         if not order.is_own:
             command = order.command
             step.rows.append((_COMMAND, command.intent, command.key, command.value, None, ""))
-        step.activations = order.activations
         return step
 
     def _drop(self, step: Step) -> None:

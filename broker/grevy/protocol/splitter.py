@@ -10,7 +10,7 @@ the room.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import compress
+from itertools import chain, compress
 from operator import itemgetter, ne
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -105,9 +105,7 @@ class Splitter(Generic[S]):
         contents: list[Content],
     ) -> Names:
         """The names of such structs; their numbers and contents are added to those before."""
-        items: list[Any] = []
-        for struct in structs:
-            items += astuple(struct)
+        items: list[Any] = list(chain.from_iterable(map(astuple, structs)))
         for place in self.inner:
             items += astuple(items[place])
         items.append(0)
