@@ -235,6 +235,7 @@ MUTANTS = (
         "never forgotten",
         "a definition that was deleted while instances lived is kept for ever",
         _forget_retired,
+        seed=4,
     ),
 )
 """The board."""

@@ -43,6 +43,7 @@ from grevy.protocol.values import (
     ProcessMessageSubscriptionValue,
     ResourceDeletionValue,
     ResourceFile,
+    TimerValue,
 )
 
 LONG_MS: Final = 400_000
@@ -371,6 +372,8 @@ class Workload:
                 assert record.key not in born, f"key {record.key} is given out twice"
                 assert partition_of(record.key) == part.partition_id, record
                 born.add(record.key)
+            if isinstance(value, TimerValue) and value.element_instance_key < 0:
+                assert part.partition_id == 1, "only the first partition has start timers"
             if isinstance(value, MessageValue) and record.intent is MessageIntent.PUBLISHED:
                 deadlines[record.key] = (timestamp, value.deadline)
             if record.intent is MessageSubscriptionIntent.CORRELATING:
@@ -408,14 +411,7 @@ class Workload:
             assert part.replayed().hash == state_hash, f"partition {part.partition_id}"
             rows = list(part.backend.rows(b"\1"))
             left = Counter(key[0] for key, _ in rows)
-            start_timers = self._start_timers(part)
-            assert left.keys() <= LASTING | start_timers, f"{part.partition_id}: {left}"
+            assert left.keys() <= LASTING, f"partition {part.partition_id}: {left}"
             of_definitions.append([row for row in rows if row[0][0] in numbers])
         first = of_definitions[0]
         assert all(rows == first for rows in of_definitions), "definitions differ"
-
-    @staticmethod
-    def _start_timers(part: SimPartition) -> set[int]:
-        """Start timers wait on the first partition only."""
-        is_first = part.partition_id == 1
-        return {tables.TIMERS.number, tables.TIMERS_DUE.number} if is_first else set()

@@ -147,6 +147,31 @@ def test_a_buffered_message_is_sent_instead_of_the_confirmation(two: Two) -> Non
     assert not two.is_waiting()
 
 
+def test_a_late_confirmation_frees_no_message_that_was_taken(two: Two) -> None:
+    """The element has its message and is gone; the message's side does not know that yet."""
+    two.deploy(catching("p", "paid"))
+    two.create(two.one, "p")
+    confirmations = [
+        sent.command
+        for _, sent in two.delivered
+        if sent.command.intent is ProcessMessageSubscriptionIntent.CREATE
+    ]
+    publish = Command(MessageIntent.PUBLISH, -1, MessageValue("paid", KEY, "", 60_000))
+    two.two.submit(publish, two.now, 0, None)
+    (correlate,) = two.two.commit().sends
+    two.one.submit(correlate.command, two.now, 2, None)
+    (answer,) = two.one.commit().sends  # which is late
+    two.create(two.one, "p")
+
+    two.one.submit(confirmations[0], two.now, 2, None)
+    for sent in (*two.one.commit().sends, answer):
+        two.two.submit(sent.command, two.now, 1, None)
+    assert not two.two.commit().sends[1:], "the other instance is sent nothing"
+    two.settle()
+
+    assert len(records(two.one, ProcessMessageSubscriptionIntent.CORRELATED)) == 1
+
+
 def test_both_sides_close_a_subscription(two: Two) -> None:
     two.deploy(catching("p", "paid"))
     created = two.create(two.one, "p").value
