@@ -1,4 +1,4 @@
-"""One-task instances end to end: a broker, a worker and a client as processes, fsync on.
+"""One-task instances end to end: brokers, a worker and a client as processes, fsync on.
 
 The client keeps `--in-flight` instances going: it creates one, waits until the worker's completion
 of its last task is acknowledged (which the broker does once it is committed), and creates the next.
@@ -14,7 +14,6 @@ import asyncio
 import compileall
 import json
 import os
-import resource
 import struct
 import sys
 import tempfile
@@ -26,8 +25,11 @@ from pathlib import Path
 from grevy.client import Client, Job, JobSubscription, run
 from grevy.protocol.messages import ActivatedJob, OpenJobSubscription
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # started by its path, it stands alone
+
+from bench.brokers import Brokers, Shape
+
 KEY = struct.Struct("<q")
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 NAMESPACES = (
     'xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" '
     'xmlns:zeebe="http://camunda.org/schema/zeebe/1.0"'
@@ -44,6 +46,7 @@ class Options:
     tasks: int
     waiting: int
     data: str
+    shape: Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +135,9 @@ class BenchWorker:
         self._done.clear()
 
 
-async def worker_main(address: str, tasks: int) -> None:
+async def worker_main(addresses: list[str], tasks: int) -> None:
     """Runs a `BenchWorker` for the types of all tasks until the process is ended."""
-    client = await Client.connect(address)
+    client = await Client.connect(*addresses)
     worker = BenchWorker(client, f"task-{tasks}")
     for number in range(1, tasks + 1):
         terms = OpenJobSubscription(
@@ -228,18 +231,6 @@ async def fill(client: Client, count: int) -> None:
     await asyncio.gather(*(lane() for _ in range(500)))
 
 
-def rss_mb(pid: int) -> float:
-    """Resident memory of a process."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return round(pages * resource.getpagesize() / 1e6, 1)
-
-
-def cpu_s(pid: int) -> float:
-    """Processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
-
-
 def compile_sources() -> None:
     """Compiles what lies in this checkout, as pip does with what it installs.
 
@@ -251,35 +242,18 @@ def compile_sources() -> None:
         compileall.compile_dir(root / folder, quiet=1)
 
 
-async def start_broker(data: str) -> tuple[asyncio.subprocess.Process, str]:
-    """The broker process, and its address."""
-    command = [
-        sys.executable,
-        "-m",
-        "grevy.broker",
-        "broker",
-        "--data",
-        data,
-        "--port",
-        "0",
-        "--json",
-    ]
-    broker = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert broker.stdout is not None
-    line = await broker.stdout.readline()
-    return broker, json.loads(line)["endpoint"]
-
-
 async def main(options: Options) -> dict[str, object]:
     """Everything; the figures."""
     begin = time.perf_counter()
-    broker, address = await start_broker(options.data)
+    brokers = Brokers(Path(options.data), options.shape)
+    await brokers.start()
     read_end, write_end = os.pipe()
-    worker_command = [sys.executable, __file__, "--worker", address, "--tasks", str(options.tasks)]
+    worker_command = [sys.executable, __file__, "--tasks", str(options.tasks)]
+    worker_command += ["--worker", ",".join(brokers.addresses)]
     worker = await asyncio.create_subprocess_exec(*worker_command, stdout=write_end)
     try:
-        client = await Client.connect(address)
-        idle = rss_mb(broker.pid)
+        client = await Client.connect(*brokers.addresses)
+        idle = (await brokers.usage()).rss_mb
         await client.deploy(
             (
                 "one-task.bpmn",
@@ -293,17 +267,17 @@ async def main(options: Options) -> dict[str, object]:
         await completions.of(first.key)
         to_first = time.perf_counter() - begin
         await load(client, completions, options, min(options.instances, 2_000))
-        figures = await measure(client, completions, options, broker.pid)
+        figures = await measure(client, completions, options, brokers)
         figures |= {"start_to_first_completed_s": round(to_first, 2), "idle_rss_mb": idle}
         return figures
     finally:
-        for process in (worker, broker):
-            process.terminate()
-            await process.wait()
+        worker.terminate()
+        await worker.wait()
+        await brokers.stop()
 
 
 async def measure(
-    client: Client, completions: Completions, options: Options, pid: int
+    client: Client, completions: Completions, options: Options, brokers: Brokers
 ) -> dict[str, object]:
     """The load after the warm-up; with `--waiting`, before and after the waiting instances."""
     figures: dict[str, object] = {}
@@ -315,17 +289,15 @@ async def measure(
         sys.stdout.write(f"{options.waiting} wait, after {time.perf_counter() - begin:.0f} s\n")
         await load(client, completions, options, min(options.instances, 2_000))
         figures["instances_per_s_before_waiting"] = before.instances_per_s
-    status = await client.status()
-    cpu = cpu_s(pid)
+    before_load = await brokers.usage()
     result = await load(client, completions, options, options.instances)
-    used = cpu_s(pid) - cpu
-    after = await client.status()
+    usage = await brokers.usage()
+    count = options.instances
     figures |= asdict(result)
-    for name, figure in (("records", "records"), ("bytes", "log_bytes")):
-        grown = int(str(after[figure])) - int(str(status[figure]))
-        figures[f"{name}_per_instance"] = round(grown / options.instances, 1)
-    figures["cpu_us_per_instance"] = round(used / options.instances * 1e6, 1)
-    figures["broker_rss_mb"] = rss_mb(pid)
+    figures["records_per_instance"] = round((usage.records - before_load.records) / count, 1)
+    figures["bytes_per_instance"] = round((usage.log_bytes - before_load.log_bytes) / count, 1)
+    figures["cpu_us_per_instance"] = round((usage.cpu_s - before_load.cpu_s) / count * 1e6, 1)
+    figures["broker_rss_mb"] = usage.rss_mb
     return figures
 
 
@@ -337,6 +309,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--payload-bytes", type=int, default=100)
     parser.add_argument("--tasks", type=int, default=1)
     parser.add_argument("--waiting", type=int, default=0)
+    parser.add_argument("--brokers", type=int, default=1)
+    parser.add_argument("--partitions", type=int, default=1)
+    parser.add_argument(
+        "--replication-factor", type=int, default=0, help="default: 3, or as many as brokers"
+    )
     parser.add_argument("--data", default="", help="folder for the log (default: a temporary one)")
     parser.add_argument("--worker", default="", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
@@ -345,7 +322,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 if __name__ == "__main__":
     given = parse(sys.argv[1:])
     if given.worker:
-        run(worker_main(given.worker, given.tasks))
+        run(worker_main(given.worker.split(","), given.tasks))
     else:
         compile_sources()
         with tempfile.TemporaryDirectory(prefix="grevy-bench-") as folder:
@@ -356,6 +333,11 @@ if __name__ == "__main__":
                 tasks=given.tasks,
                 waiting=given.waiting,
                 data=given.data or folder,
+                shape=Shape(
+                    given.brokers,
+                    given.partitions,
+                    given.replication_factor or min(3, given.brokers),
+                ),
             )
             figures = run(main(chosen))
         given_options = {**asdict(chosen), "data": ""}

@@ -108,7 +108,10 @@ def test_a_result_that_does_not_come(broker: BrokerProcess) -> None:
 
 def test_status_and_top(broker: BrokerProcess) -> None:
     (figures,) = broker.rows("status")
-    assert (figures["role"], figures["endpoint"]) == ("leader", broker.address)
+    assert figures["endpoint"] == broker.address
+    partitions = figures["partitions"]
+    assert isinstance(partitions, list)
+    assert [(one["id"], one["role"]) for one in partitions] == [(1, "leader")]
     assert figures["exporters"] == []
     looks = broker.rows("top", "--count", "2", "--interval", "0.05")
     assert [look["pid"] for look in looks] == [figures["pid"]] * 2

@@ -46,14 +46,18 @@ def drawn(what: object) -> str:
 
 
 FIGURES: dict[str, object] = {
-    "version": "1.0", "endpoint": "host:1", "pid": 7, "uptime_s": 61, "role": "leader", "term": 3,
+    "version": "1.0", "endpoint": "host:1", "pid": 7, "uptime_s": 61,
     "data": "/data", "records": 1_000, "cpu_s": 2.0, "credit of pay": 32,
+    "partitions": [
+        {"id": 1, "role": "leader", "term": 3, "records": 600, "in_flight": 2, "log_bytes": 70},
+        {"id": 2, "role": "follower", "term": 4, "records": 400, "in_flight": 0, "log_bytes": 30},
+    ],
     "exporters": [
-        {"id": "es", "process": "running", "pid": 9, "starts": 1, "phase": "exporting",
-         "position": 900, "lag": 100, "lost_records": 0, "attempts": 3, "error": "503 [busy]",
-         "last_error": "503 [busy]", "last_error_at": 1},
-        {"id": "old", "process": "not configured", "pid": 0, "starts": 0, "phase": "",
-         "position": 5, "lag": 995, "lost_records": 0, "attempts": 0, "error": "",
+        {"id": "es", "partition": 1, "process": "running", "pid": 9, "starts": 1,
+         "phase": "exporting", "position": 900, "lag": 100, "lost_records": 0, "attempts": 3,
+         "error": "503 [busy]", "last_error": "503 [busy]", "last_error_at": 1},
+        {"id": "old", "partition": 1, "process": "not configured", "pid": 0, "starts": 0,
+         "phase": "", "position": 5, "lag": 995, "lost_records": 0, "attempts": 0, "error": "",
          "last_error": "", "last_error_at": 0},
     ],
 }  # fmt: skip
@@ -61,8 +65,10 @@ FIGURES: dict[str, object] = {
 
 def test_status_shows_workers_and_exporters() -> None:
     text = drawn(draw_status(FIGURES))
-    assert "grevy 1.0 at host:1, process 7, up 1 min 1 s, leader in term 3" in text
-    assert ["pay", "32"] in [line.split() for line in text.splitlines()]
+    assert "grevy 1.0 at host:1, process 7, up 1 min 1 s\n" in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["pay", "32"] in rows
+    assert ["2", "follower", "4", "400", "0", "30"] in rows
     assert "503 [busy] (3 times)" in text, "brackets are no markup"
     assert "not configured" in text
 

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from tests.client.conftest import HASTY, ScriptedBroker
 
-from grevy.broker.exporter_host import ExporterHost, Reporter
+from grevy.broker.exporter_host import ExporterHost, HostOrder, Reporter
 from grevy.client import Client
 from grevy.exporting import ExporterSettings, ExporterStatus
 from grevy.protocol.codec import encode_entry
@@ -60,7 +60,7 @@ async def overtake(folder: Path, reporter: Reporter) -> None:
     broker = ScriptedBroker()
     settings = ExporterSettings("lines", "json-lines", {"path": str(folder)})
     async with await Client.connect(broker.endpoint, options=HASTY) as client:
-        host = ExporterHost(client, settings, reporter)
+        host = ExporterHost(client, HostOrder(broker.endpoint, 1, settings), reporter)
         running = asyncio.ensure_future(host.run())
         (first,) = await broker.wait_for(OpenRecordSubscription)
         broker.push(first.subscription, SubscriptionOpened(first.subscription, 0, b""))

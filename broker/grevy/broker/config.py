@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from grevy.exporting import ExporterSettings
+from grevy.protocol.keys import PARTITIONS_MAX
 
 ENVIRONMENT_PREFIX: Final = "GREVY_"
 
@@ -24,16 +25,17 @@ class BrokerConfig:
     """All settings of a broker.
 
     `data`: the folder of logs and checkpoints. `host` and `port`: where clients connect; port 0
-    takes a free one. `checkpoint_period_s`: how often the
-    state is copied, after which older log goes. `exporter_log_max_mb`: how much log an exporter
-    that does not acknowledge may hold back. `insecure`: listening beyond loopback needs it to be
-    said, since nothing is encrypted yet.
+    takes a free one. `partitions`: into how many logs the work is divided, once and for all.
+    `checkpoint_period_s`: how often the state is copied, after which older log goes.
+    `exporter_log_max_mb`: how much log an exporter that does not acknowledge may hold back.
+    `insecure`: listening beyond loopback needs it to be said, since nothing is encrypted yet.
     """
 
     data: Path = Path("grevy-data")
     host: str = "127.0.0.1"
     port: int = 26600
     cluster_id: str = "grevy"
+    partitions: int = 1
     checkpoint_period_s: float = 300.0
     exporter_log_max_mb: int = 4096
     insecure: bool = False
@@ -43,6 +45,8 @@ class BrokerConfig:
         """Raises ConfigError for a setting that cannot be."""
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port: expected 0 to 65535, got {self.port}")
+        if not 1 <= self.partitions <= PARTITIONS_MAX:
+            raise ConfigError(f"partitions: expected 1 to {PARTITIONS_MAX}, got {self.partitions}")
         for name in ("checkpoint_period_s", "exporter_log_max_mb"):
             value = getattr(self, name)
             if value <= 0:

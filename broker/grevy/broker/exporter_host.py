@@ -30,7 +30,6 @@ from grevy.exporting import (
 
 _log = logging.getLogger(__name__)
 
-PARTITION: Final = 1
 IDLE_S: Final = 60.0
 """How long a driver sleeps that asked for no alarm; a delivery wakes it."""
 
@@ -39,9 +38,12 @@ REPORT_PERIOD_S: Final = 1.0
 
 
 class HostOrder(msgspec.Struct, frozen=True):
-    """Which exporter to run, and the broker's address."""
+    """Which exporter to run for which partition, and the address of a broker that knows who leads
+    it.
+    """
 
     address: str
+    partition_id: int
     settings: ExporterSettings
 
 
@@ -77,17 +79,18 @@ def _is_alike(status: ExporterStatus, other: ExporterStatus) -> bool:
 
 
 class ExporterHost:
-    """Runs one exporter over a subscription, until it is told to stop."""
+    """Runs one exporter over a subscription to one partition, until it is told to stop."""
 
-    def __init__(self, client: Client, settings: ExporterSettings, reporter: Reporter) -> None:
-        context = Context(settings.id, PARTITION, settings.args, SystemClock())
+    def __init__(self, client: Client, order: HostOrder, reporter: Reporter) -> None:
+        settings, partition_id = order.settings, order.partition_id
+        context = Context(settings.id, partition_id, settings.args, SystemClock())
         exporter = load_exporter(settings.exporter)()
         exporter.configure(context)
         self._id = settings.id
         self._reporter = reporter
         self._driver = ExporterDriver(exporter, context)
         self._subscription: RecordSubscription = client.subscribe_records(
-            PARTITION,
+            partition_id,
             -1,
             value_types=context.filter.subscribed_value_types,
             exporter_id=settings.id,
@@ -159,7 +162,7 @@ class ExporterHost:
 async def _main(order: HostOrder, reporter: Reporter) -> None:
     loop = asyncio.get_running_loop()
     client = await Client.connect(order.address)
-    host = ExporterHost(client, order.settings, reporter)
+    host = ExporterHost(client, order, reporter)
     loop.add_signal_handler(signal.SIGTERM, host.stop)
     loop.add_signal_handler(signal.SIGINT, host.stop)
     loop.add_reader(sys.stdin.fileno(), host.stop)  # readable when the broker has closed it

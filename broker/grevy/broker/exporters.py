@@ -1,4 +1,5 @@
-"""The exporters of a broker: each a process of its own, started with it, and again when it dies.
+"""The exporters of a broker: each has a process of its own for each partition that the broker
+leads, which is started again when it dies.
 
     broker ──order, one JSON line──▶ its standard input; its end is the exporter's end
            ◀──ExporterStatus, a JSON line whenever it changes── its standard output
@@ -35,7 +36,7 @@ that left the configuration. Its position holds the log all the same.
 
 
 class ExporterReport(msgspec.Struct, frozen=True):
-    """How an exporter is, as `grevy status` tells it.
+    """How an exporter is with a partition, as `grevy status` tells it.
 
     `position` is what it acknowledged, `lag` how many records follow that. `error` is empty unless
     it is failing now, for the `attempts`-th time; `last_error` stays, with its time in epoch
@@ -43,6 +44,7 @@ class ExporterReport(msgspec.Struct, frozen=True):
     """
 
     id: str
+    partition: int
     process: str = NOT_CONFIGURED
     pid: int = 0
     starts: int = 0
@@ -58,13 +60,17 @@ class ExporterReport(msgspec.Struct, frozen=True):
 
 
 class ExporterProcess:
-    """One exporter's process, watched."""
+    """The process of one exporter for one partition, watched."""
 
-    def __init__(self, settings: ExporterSettings, address: str, clock: Clock) -> None:
+    def __init__(
+        self, settings: ExporterSettings, partition_id: int, address: str, clock: Clock
+    ) -> None:
         self.id: Final = settings.id
         self.starts = 0
+        self._partition_id = partition_id
         self._clock = clock
-        self._order = msgspec.json.encode({"address": address, "settings": settings}) + b"\n"
+        order = {"address": address, "partition_id": partition_id, "settings": settings}
+        self._order = msgspec.json.encode(order) + b"\n"
         self._process: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None
         self._status: ExporterStatus | None = None
@@ -94,6 +100,7 @@ class ExporterProcess:
         status, is_running = self._status, self.is_running
         report = ExporterReport(
             self.id,
+            self._partition_id,
             process="running" if is_running else "down",
             pid=self._process.pid if self._process is not None and is_running else 0,
             starts=self.starts,
@@ -156,24 +163,42 @@ class ExporterProcess:
 
 
 class Exporters:
-    """Starts and stops the configured exporters, and knows how they are."""
+    """Starts and stops the configured exporters, partition by partition, and knows how they are."""
 
     def __init__(self, settings: Sequence[ExporterSettings], address: str, clock: Clock) -> None:
-        self._processes = [ExporterProcess(one, address, clock) for one in settings]
+        self._settings = settings
+        self._address = address
+        self._clock = clock
+        self._processes: dict[int, list[ExporterProcess]] = {}
 
-    def start(self) -> None:
-        """Starts them all."""
-        for process in self._processes:
+    def start(self, partition_id: int) -> None:
+        """Starts all of them for a partition that this broker leads from now on."""
+        assert partition_id not in self._processes, f"they run already for {partition_id}"
+        self._processes[partition_id] = processes = [
+            ExporterProcess(one, partition_id, self._address, self._clock) for one in self._settings
+        ]
+        for process in processes:
             process.start()
 
-    async def stop(self) -> None:
-        """Stops them all."""
-        await asyncio.gather(*(process.stop() for process in self._processes))
+    async def stop(self, partition_id: int) -> None:
+        """Stops them for a partition."""
+        processes = self._processes.pop(partition_id, [])
+        await asyncio.gather(*(process.stop() for process in processes))
 
-    def reports(self, positions: Mapping[str, int], last_position: int) -> list[ExporterReport]:
-        """How each is: those of the configuration, then others that have a position in the log."""
-        known = {process.id: process.report() for process in self._processes}
-        strangers = {name: ExporterReport(name) for name in positions if name not in known}
+    async def stop_all(self) -> None:
+        """Stops them all."""
+        await asyncio.gather(*map(self.stop, list(self._processes)))
+
+    def reports(
+        self, partition_id: int, positions: Mapping[str, int], last_position: int
+    ) -> list[ExporterReport]:
+        """How each is with a partition: those of the configuration, then others that have a
+        position in the log.
+        """
+        known = {one.id: one.report() for one in self._processes.get(partition_id, [])}
+        strangers = {
+            name: ExporterReport(name, partition_id) for name in positions if name not in known
+        }
         return [
             msgspec.structs.replace(
                 report,

@@ -10,80 +10,67 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
-import msgspec
 import uvloop
 
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
+from grevy.broker.router import Router
 from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
+from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
 from grevy.partition import Partition, PartitionStorage, StorageOptions
 from grevy.protocol.errors import GrevyError
-from grevy.protocol.messages import (
-    CommandRequest,
-    ErrorCode,
-    ErrorReply,
-    Heartbeat,
-    OpenJobSubscription,
-    OpenRecordSubscription,
-    PartitionInfo,
-    Request,
-    StatusReply,
-    StatusRequest,
-    SubscriptionClosed,
-    TopologyReply,
-    TopologyRequest,
-)
-from grevy.transport import Peer, Server
+from grevy.protocol.messages import PartitionInfo, TopologyReply
+from grevy.transport import Server
 
 _log = logging.getLogger(__name__)
 
 EXIT_FAILED: Final = 1
 
-RETRY_AFTER_MS: Final = 100
-"""When a client should look again for who leads: others are elected, or this one is back."""
-
 GC_THRESHOLD: Final = 100_000
 """Tracked objects before the collector looks at the young ones: some thousand requests."""
+
+
+_NOT_COUNTED: Final = frozenset(
+    {"id", "term", "commit_index", "log_first_index", "log_last_index", "state_applied_index"}
+)
+"""Numbers of a partition that name something."""
 
 
 class CannotListen(GrevyError):
     """The broker's port or address cannot be had; the text says why."""
 
 
+class WrongPartitions(GrevyError):
+    """The broker's folder is of another number of partitions."""
+
+
 class Broker:
-    """One broker: its partition, its socket, its exporters."""
+    """One broker: its partitions, its socket, its exporters."""
 
     def __init__(self, config: BrokerConfig, loop: asyncio.AbstractEventLoop) -> None:
-        """Takes the port, then opens the log. Raises `GrevyError`s and `OSError`."""
+        """Takes the port, then opens the logs. Raises `GrevyError`s and `OSError`."""
         self._config = config
         self._loop = loop
         self._stopped = asyncio.Event()
-        self._is_stopping = False
         self._failure: BaseException | None = None
         loop.set_exception_handler(self._on_unhandled)
         self._clock = clock = SystemClock()
         self._started_ns = clock.monotonic_ns()
         for exporter in config.exporters:
             check_exporter(exporter, clock)
+        self._router = Router(config.partitions, self._topology, self.status)
         self._server = self._listen()
-        options = StorageOptions(
-            checkpoint_period_s=config.checkpoint_period_s,
-            exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
-        )
-        folder = config.data / "partitions" / "1"
         try:
-            storage = PartitionStorage.open(OsDisk(folder), folder, 1, options)
+            self._partitions = self._open_partitions()
         except (GrevyError, OSError):
             self._server.close()
             raise
-        self._partition = Partition(
-            1, loop, clock, storage, entropy=OsEntropy(), on_failed=self._on_failed
-        )
         self._exporters = Exporters(config.exporters, self.endpoint, clock)
 
     @property
@@ -92,14 +79,16 @@ class Broker:
         return self._server.endpoint.removeprefix("tcp://")
 
     async def start(self) -> None:
-        """Ready for clients when it returns; raises what made the partition fail."""
+        """Ready for clients when it returns; raises what made a partition fail."""
+        self._router.open(self._partitions, self._server)
         try:
-            await self._partition.start(self._server)
+            await asyncio.gather(*(one.start(self._server) for one in self._partitions.values()))
         except Exception:
             self._server.close()
             raise
         self._server.start()
-        self._exporters.start()
+        for partition_id in self._partitions:
+            self._exporters.start(partition_id)
 
     async def run_until_stopped(self) -> int:
         """Serves until a signal or a failure; the process's exit code."""
@@ -110,55 +99,22 @@ class Broker:
         return EXIT_FAILED if self._failure is not None else 0
 
     async def stop(self) -> None:
-        """Stops taking requests, lets what is in flight commit and be answered, closes the log."""
-        await self._exporters.stop()
-        self._is_stopping = True
+        """Stops taking requests, lets what is in flight commit and be answered, closes the logs."""
+        await self._exporters.stop_all()
+        self._router.close()
         if self._failure is None:
-            await self._partition.stop()
+            await asyncio.gather(*(one.stop() for one in self._partitions.values()))
         self._server.close()
 
-    # ── what the transport asks for ───────────────────────────────────────────────────────────────
-
-    def on_request(self, peer: Peer, request: Request) -> None:
-        """One request of a client."""
-        if self._is_stopping:
-            self._refuse(peer, request)
-            return
-        match request:
-            case CommandRequest() if request.partition_id == 1:
-                self._partition.on_request(peer, request)
-            case TopologyRequest():
-                self._server.send(peer, self._topology(request.number))
-            case StatusRequest():
-                document = msgspec.json.encode(self.status())
-                self._server.send(peer, StatusReply(request.number, document))
-            case Heartbeat():
-                pass
-            case CommandRequest():
-                text = f"there is no partition {request.partition_id}; there is partition 1"
-                error = ErrorReply(request.number, ErrorCode.UNKNOWN_PARTITION, text)
-                self._server.send(peer, error)
-            case OpenJobSubscription() | OpenRecordSubscription() if request.partition_id != 1:
-                text = f"there is no partition {request.partition_id}; there is partition 1"
-                code = ErrorCode.UNKNOWN_PARTITION
-                self._server.send(peer, SubscriptionClosed(request.subscription, code, text))
-            case _:
-                self._partition.on_request(peer, request)
-
-    def on_drained(self) -> None:
-        """The requests of this turn are there."""
-        if not self._is_stopping:
-            self._partition.on_drained()
-
-    def on_vanished(self, peer: Peer) -> None:
-        """A client is gone."""
-        if not self._is_stopping:
-            self._partition.on_vanished(peer)
-
     def status(self) -> dict[str, object]:
-        """The figures of `grevy status`."""
-        partition = self._partition
-        last_position = partition.last_position
+        """The figures of `grevy status`: those of the partitions in all, then each."""
+        figures = [partition.statistics() for partition in self._partitions.values()]
+        exporters = [
+            self._exporters.reports(
+                partition.partition_id, partition.exporter_positions(), partition.last_position
+            )
+            for partition in self._partitions.values()
+        ]
         return {
             "endpoint": self.endpoint,
             "version": version("grevy"),
@@ -166,30 +122,54 @@ class Broker:
             "data": str(self._config.data.resolve()),
             "uptime_s": (self._clock.monotonic_ns() - self._started_ns) // 1_000_000_000,
             **process_usage(),
-            **partition.statistics(),
-            "exporters": self._exporters.reports(partition.exporter_positions(), last_position),
+            **totals(figures),
+            "partitions": figures,
+            "exporters": [report for reports in exporters for report in reports],
         }
+
+    def _open_partitions(self) -> dict[int, Partition]:
+        config = self._config
+        root = config.data / "partitions"
+        check_partition_folders(root, config.partitions)
+        options = StorageOptions(
+            checkpoint_period_s=config.checkpoint_period_s,
+            exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
+        )
+        partitions: dict[int, Partition] = {}
+        for partition_id in range(1, config.partitions + 1):
+            folder = root / str(partition_id)
+            storage = PartitionStorage.open(OsDisk(folder), folder, partition_id, options)
+            partitions[partition_id] = Partition(
+                *(partition_id, self._loop, self._clock, storage),
+                entropy=OsEntropy(),
+                on_failed=self._on_failed,
+                partition_count=config.partitions,
+                post=self._post,
+            )
+        return partitions
+
+    def _post(self, sent: SentCommand) -> None:
+        """A command of one partition to another; the other takes it in a turn of its own."""
+        partition = self._partitions[sent.partition_id]
+        partition.on_remote_command(sent.command)
+        self._loop.call_soon(partition.on_drained)
 
     def _listen(self) -> Server:
         endpoint = f"{self._config.host}:{self._config.port}"
         try:
-            return Server(self._loop, f"tcp://{endpoint}", self)
+            return Server(self._loop, f"tcp://{endpoint}", self._router)
         except OSError as error:
             raise CannotListen(
                 f"cannot listen at {endpoint}: {error.strerror}; "
                 "another port can be given, 0 takes a free one"
             ) from error
 
-    def _refuse(self, peer: Peer, request: Request) -> None:
-        """The broker takes nothing more: a command had no effect, and may be tried elsewhere."""
-        if isinstance(request, CommandRequest):
-            text = "the broker is shutting down"
-            reply = ErrorReply(request.number, ErrorCode.SHUTTING_DOWN, text, RETRY_AFTER_MS)
-            self._server.send(peer, reply)
-
     def _topology(self, number: int) -> TopologyReply:
-        leader = PartitionInfo(1, self._server.endpoint, self._partition.term)
-        return TopologyReply(number, self._config.cluster_id, version("grevy"), (leader,))
+        leaders = tuple(
+            PartitionInfo(one.partition_id, self._server.endpoint, one.term)
+            for one in self._partitions.values()
+        )
+        return TopologyReply(number, self._config.cluster_id, version("grevy"), leaders)
 
     def _on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """A broken invariant ends the broker: what it would do next cannot be relied on."""
@@ -201,6 +181,30 @@ class Broker:
     def _on_failed(self, error: BaseException) -> None:
         self._failure = error
         self._stopped.set()
+
+
+def check_partition_folders(root: Path, count: int) -> None:
+    """Raises `WrongPartitions` where a folder has another number of partitions: messages lie in
+    the partition that their key and this number say.
+    """
+    found = sorted(int(path.name) for path in root.glob("*") if path.name.isdigit())
+    if found and found != list(range(1, count + 1)):
+        raise WrongPartitions(
+            f"{root} has partitions {', '.join(map(str, found))}, but the setting is {count}: "
+            "the number of partitions stays as it was at the first start"
+        )
+
+
+def totals(figures: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """What can be counted over partitions, counted."""
+    found: dict[str, object] = {}
+    for one in figures:
+        for name, value in one.items():
+            if isinstance(value, int) and name not in _NOT_COUNTED:
+                before = found.get(name, 0)
+                assert isinstance(before, int)
+                found[name] = before + value
+    return found
 
 
 async def serve(config: BrokerConfig, announce: Callable[[Broker], None]) -> int:

@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from grevy.engine import CLIENT_COMMANDS, Command
+from grevy.engine import CLIENT_COMMANDS, Command, SentCommand
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
 from grevy.partition.record_subscriptions import RecordSubscriptions
@@ -67,7 +67,11 @@ class Outbox(Protocol):
 
 
 class Partition:
-    """A partition that this broker leads."""
+    """A partition that this broker leads, one of `partition_count`.
+
+    `post` takes commands for other partitions once what they follow from is committed; they may be
+    lost, and the engine sends them again.
+    """
 
     def __init__(
         self,
@@ -78,6 +82,8 @@ class Partition:
         *,
         entropy: Entropy,
         on_failed: Callable[[BaseException], None],
+        partition_count: int = 1,
+        post: Callable[[SentCommand], None] | None = None,
     ) -> None:
         self.partition_id = partition_id
         self._loop = loop
@@ -85,7 +91,10 @@ class Partition:
         self._storage = storage
         self._topics = Topics()
         self._leases = Leases()
-        self._engine = storage.make_engine(partition_id, self._topics, entropy)
+        self._engine = storage.make_engine(
+            partition_id, self._topics, entropy, partition_count=partition_count
+        )
+        self._post = post
         self._stream = StreamProcessor(self._engine, storage.state)
         self._records = RecordSubscriptions(storage, self._send)
         self._peers: dict[bytes, Peer] = {}
@@ -156,6 +165,15 @@ class Partition:
             case _:
                 raise AssertionError(f"{type(request).__name__} is not for a partition")
 
+    def on_remote_command(self, command: Command) -> None:
+        """A command that another partition sends. Who cannot take it lets it go: it comes again."""
+        if not self._is_serving or self._stream.in_flight >= IN_FLIGHT_MAX:
+            return
+        try:
+            self._stream.submit(command, self._now())
+        except Exception as error:  # noqa: BLE001 - see `_fail`
+            self._fail(error)
+
     def on_drained(self) -> None:
         """The turn's requests are processed: they are appended and flushed together."""
         if self._failure is not None:
@@ -201,6 +219,7 @@ class Partition:
     def statistics(self) -> dict[str, object]:
         """Figures for people and dashboards."""
         return {
+            "id": self.partition_id,
             "records": self.last_position,
             "in_flight": self._stream.in_flight,
             "commands_processed": self._stream.commands_processed,
@@ -329,7 +348,9 @@ class Partition:
         self._records.push(self._pipeline.commit_index)
 
     def _give_out(self, effects: Effects) -> None:
-        assert not effects.sends, "there is one partition, and nothing for others"
+        for sent in effects.sends:
+            assert self._post is not None, "there is nobody to send to"
+            self._post(sent)
         assert self._outbox is not None, "nothing is sent before the start"
         for push in joined_pushes(effects.pushes):
             taker = push.taker

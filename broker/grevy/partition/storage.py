@@ -94,9 +94,17 @@ class PartitionStorage:
         state = _open_state(disk, folder / RUNTIME, journal)
         return cls(disk, raft, exporters, state, options)
 
-    def make_engine(self, partition_id: int, topics: JobTopics, entropy: Entropy) -> Engine:
+    def make_engine(
+        self, partition_id: int, topics: JobTopics, entropy: Entropy, *, partition_count: int = 1
+    ) -> Engine:
         """The engine over this state."""
-        return Engine(self.state, partition_id, topics=topics, entropy=entropy)
+        return Engine(
+            self.state,
+            partition_id,
+            topics=topics,
+            entropy=entropy,
+            partition_count=partition_count,
+        )
 
     def close(self) -> None:
         """Closes the files; the runtime state is thrown away at the next start."""

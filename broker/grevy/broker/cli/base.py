@@ -44,6 +44,9 @@ def broker(
     data: Annotated[Path | None, typer.Option(help="Folder of logs and checkpoints.")] = None,
     host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
+    partitions: Annotated[
+        int | None, typer.Option(help="Logs that share the work; stays as at the first start.")
+    ] = None,
     *,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen beyond loopback unencrypted.")
@@ -56,6 +59,7 @@ def broker(
         "data": data,
         "host": host,
         "port": port,
+        "partitions": partitions,
         "insecure": insecure or None,
     }
     try:

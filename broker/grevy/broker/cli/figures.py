@@ -48,11 +48,10 @@ _ERROR_CHARS_MAX: Final = 120
 
 def headline(figures: Figures) -> Text:
     """Which broker it is, and how it is."""
-    role, term = figures.get("role"), figures.get("term")
     return Text.assemble(
         (f"grevy {figures.get('version')}", "bold"),
         f" at {figures.get('endpoint')}, process {figures.get('pid')}, ",
-        f"up {duration(_number(figures.get('uptime_s')))}, {role} in term {term}\n",
+        f"up {duration(_number(figures.get('uptime_s')))}\n",
         (f"data in {figures.get('data')}", "dim"),
     )
 
@@ -66,8 +65,11 @@ def draw_status(figures: Figures) -> RenderableType:
 
 
 def details(figures: Figures) -> list[RenderableType]:
-    """Tables of the job topics and exporters, if there are any."""
+    """Tables of the partitions, and of the job topics and exporters, if there are any."""
     parts: list[RenderableType] = []
+    partitions = figures.get("partitions")
+    if isinstance(partitions, list):
+        parts += ["", _partitions(partitions)]
     topics = {n.removeprefix(_CREDIT): v for n, v in figures.items() if n.startswith(_CREDIT)}
     if topics:
         table = table_of("job topic", "jobs that workers would take")
@@ -105,13 +107,24 @@ def duration(seconds: float) -> str:
     return " ".join(said[:2]) or "0 s"
 
 
+def _partitions(partitions: list[object]) -> Table:
+    table = table_of("partition", "role", "term", "records", "in flight", "log, bytes")
+    table.columns[1].justify = "left"
+    for partition in partitions:
+        if isinstance(partition, dict):
+            names = ("id", "role", "term", "records", "in_flight", "log_bytes")
+            table.add_row(*(amount(partition.get(name)) for name in names))
+    return table
+
+
 def _exporters(exporters: list[object]) -> Table:
-    table = table_of("exporter", "process", "position", "lag", "lost", "last error")
-    table.columns[1].justify = table.columns[5].justify = "left"
+    table = table_of("exporter", "of", "process", "position", "lag", "lost", "last error")
+    table.columns[2].justify = table.columns[6].justify = "left"
     for exporter in exporters:
         if isinstance(exporter, dict):
             table.add_row(
                 Text(str(exporter["id"])),
+                amount(exporter["partition"]),
                 _process(exporter),
                 *(amount(exporter[name]) for name in ("position", "lag", "lost_records")),
                 _error(exporter),

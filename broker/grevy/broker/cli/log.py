@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Read a partition's log.")
 
-PARTITION: Final = 1
-
+PartitionId = Annotated[int, typer.Option("--partition", "-p", min=1, help="Which partition.")]
 Data = Annotated[Path, typer.Option("--data", help="The broker's folder; it may be running.")]
 
 
@@ -34,6 +33,7 @@ def tail(
     address: Annotated[
         str, typer.Option("--address", "-a", envvar="GREVY_ADDRESS", help="A broker: host:port.")
     ] = DEFAULT_ADDRESS,
+    partition: PartitionId = 1,
     *,
     as_json: Json = False,
 ) -> None:
@@ -43,11 +43,9 @@ def tail(
     async def act(client: Client) -> None:
         start = from_position
         if start is None:
-            newest = (await client.status())["records"]
-            assert isinstance(newest, int), newest
-            start = max(newest - last + 1, 1)
+            start = max(await _newest(client, partition, output) - last + 1, 1)
         left = count or -1
-        async for entry in _committed(client, start, output):
+        async for entry in _committed(client, partition, start, output):
             for line in _lines(entry, start, as_json=as_json):
                 sys.stdout.write(line + "\n")
                 left -= 1
@@ -62,40 +60,47 @@ def tail(
 def dump(
     data: Data = Path("grevy-data"),
     from_position: Annotated[int, typer.Option("--from", min=0, help="A position.")] = 0,
+    partition: PartitionId = 1,
     *,
     as_json: Json = False,
 ) -> None:
     """Print the log in a broker's folder as JSON lines, as Zeebe exports its records."""
     output = Output(as_json=as_json)
     is_bar_wanted = not sys.stdout.isatty()  # between lines it would help nobody
-    for entry in _entries(_open(data, output), data, output, is_bar_wanted=is_bar_wanted):
+    folder = _folder(data, partition, output)
+    inspection = _open(folder, partition, output)
+    for entry in _entries(inspection, folder, output, is_bar_wanted=is_bar_wanted):
         for line in _lines(entry, from_position, as_json=True):
             sys.stdout.write(line + "\n")
 
 
 @app.command()
-def verify(data: Data = Path("grevy-data"), *, as_json: Json = False) -> None:
-    """Check every checksum, index and position of the log and the checkpoints in a broker's folder.
+def verify(
+    data: Data = Path("grevy-data"), partition: PartitionId = 1, *, as_json: Json = False
+) -> None:
+    """Check every checksum, index and position of a partition's log and checkpoints in a broker's
+    folder.
 
     Ends with 1 and says in which file, and from which byte on, if something that the broker has
     acknowledged cannot be read. What a crash left half-written is no damage: a start cuts it off.
     """
     output = Output(as_json=as_json)
     records = first_position = last_position = restarts = 0
-    inspection = _open(data, output)
-    for entry in _entries(inspection, data, output):
+    folder = _folder(data, partition, output)
+    inspection = _open(folder, partition, output)
+    for entry in _entries(inspection, folder, output):
         if inspection.restarts > restarts:
             restarts, last_position = inspection.restarts, 0
         if last_position and entry.first_position != last_position + 1:
             raise output.fail(
-                f"{data}: an entry begins at position {entry.first_position}, "
+                f"{folder}: an entry begins at position {entry.first_position}, "
                 f"expected {last_position + 1}"
             )
         first_position = first_position or entry.first_position
         last_position = entry.last_position
         records += len(entry.records)
     unfinished = inspection.tail
-    checkpoints = _check_checkpoints(data, output)
+    checkpoints = _check_checkpoints(folder, output)
     values = {
         "records": records,
         "first_position": first_position,
@@ -116,13 +121,13 @@ def verify(data: Data = Path("grevy-data"), *, as_json: Json = False) -> None:
         output.note(f"{path}, byte {offset}: {length} bytes more are of an unfinished write")
 
 
-def _check_checkpoints(data: Path, output: Output) -> int:
+def _check_checkpoints(folder: Path, output: Output) -> int:
     """Look at every byte of every checkpoint; how many there are."""
     from grevy.broker.system import OsDisk
     from grevy.partition.storage import checkpoint_directories
     from grevy.state import CheckpointCorrupted, read_manifest, verified_image
 
-    disk = OsDisk(data / "partitions" / str(PARTITION), is_read_only=True)
+    disk = OsDisk(folder, is_read_only=True)
     count = 0
     for item in checkpoint_directories(disk):
         try:
@@ -131,16 +136,28 @@ def _check_checkpoints(data: Path, output: Output) -> int:
         except (CheckpointCorrupted, OSError) as error:
             if item not in checkpoint_directories(disk):
                 continue  # the broker has just replaced it by a newer one
-            raise output.fail(f"{data}: {error}") from None
+            raise output.fail(f"{folder}: {error}") from None
         count += 1
     return count
 
 
-async def _committed(client: Client, start: int, output: Output) -> AsyncIterator[Entry]:
+async def _newest(client: Client, partition_id: int, output: Output) -> int:
+    """The position of a partition's newest record."""
+    figures = (await client.status())["partitions"]
+    assert isinstance(figures, list), figures
+    for one in figures:
+        if isinstance(one, dict) and one["id"] == partition_id:
+            return int(str(one["records"]))
+    raise output.fail(f"partition {partition_id} is not on this broker: say --from")
+
+
+async def _committed(
+    client: Client, partition_id: int, start: int, output: Output
+) -> AsyncIterator[Entry]:
     """Entries of the log as they are committed; what it no longer has is noted and passed over."""
     from grevy.client import RecordsMissing
 
-    async with client.subscribe_records(PARTITION, start) as subscription:
+    async with client.subscribe_records(partition_id, start) as subscription:
         while True:
             try:
                 batch = await anext(subscription)
@@ -151,17 +168,22 @@ async def _committed(client: Client, start: int, output: Output) -> AsyncIterato
                 yield entry
 
 
-def _open(data: Path, output: Output) -> JournalInspection:
-    """The log in a broker's folder, to be looked at."""
+def _folder(data: Path, partition_id: int, output: Output) -> Path:
+    """Where a partition lies in a broker's folder."""
+    folder = data / "partitions" / str(partition_id)
+    if not (folder / "journal").is_dir():
+        raise output.fail(f"{data}: expected a broker's folder, but {folder}/journal is missing")
+    return folder
+
+
+def _open(folder: Path, partition_id: int, output: Output) -> JournalInspection:
+    """The log in a partition's folder, to be looked at."""
     from grevy.broker.system import OsDisk
     from grevy.journal import JournalError, JournalInspection, JournalOptions
 
-    folder = data / "partitions" / str(PARTITION)
-    if not (folder / "journal").is_dir():
-        raise output.fail(f"{data}: expected a broker's folder, but {folder}/journal is missing")
     try:
         disk = OsDisk(folder, is_read_only=True)
-        return JournalInspection.open(disk, PARTITION, JournalOptions())
+        return JournalInspection.open(disk, partition_id, JournalOptions())
     except JournalError as error:
         raise output.fail(f"{folder}: {error}") from None
     except OSError as error:
@@ -169,14 +191,13 @@ def _open(data: Path, output: Output) -> JournalInspection:
 
 
 def _entries(
-    inspection: JournalInspection, data: Path, output: Output, *, is_bar_wanted: bool = True
+    inspection: JournalInspection, folder: Path, output: Output, *, is_bar_wanted: bool = True
 ) -> Iterator[Entry]:
     """All entries of the log in a folder; ends with an error where it is damaged."""
     from grevy.journal import JournalDamaged, JournalError
     from grevy.protocol.codec import decode_entry
     from grevy.protocol.errors import GrevyError
 
-    folder = data / "partitions" / str(PARTITION)
     index = 0
     with output.progress("reading", inspection.bytes_total(), is_wanted=is_bar_wanted) as bar:
         try:

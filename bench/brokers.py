@@ -1,0 +1,115 @@
+"""Brokers as processes, for the benchmarks: one, or a cluster on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from grevy.client import Client
+
+_CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How many brokers and partitions, and on how many brokers each partition lies."""
+
+    brokers: int = 1
+    partitions: int = 1
+    replication_factor: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the leaders have written, and what all brokers have used."""
+
+    records: int
+    log_bytes: int
+    cpu_s: float
+    rss_mb: float
+
+
+class Brokers:
+    """Running brokers; `addresses` is where clients connect."""
+
+    def __init__(self, data: Path, shape: Shape) -> None:
+        self._data = data
+        self._shape = shape
+        self._processes: list[asyncio.subprocess.Process] = []
+        self.addresses: list[str] = []
+
+    async def start(self) -> None:
+        """All of them at once; ready when this returns."""
+        ports = _free_ports(self._shape.brokers)
+        await asyncio.gather(*(self._start(node, ports) for node in range(self._shape.brokers)))
+
+    async def usage(self) -> Usage:
+        """As of now."""
+        records = log_bytes = 0
+        for address in self.addresses:
+            async with await Client.connect(address) as client:
+                partitions = (await client.status())["partitions"]
+            assert isinstance(partitions, list)
+            for one in partitions:
+                if isinstance(one, dict) and one["role"] == "leader":
+                    records += int(str(one["records"]))
+                    log_bytes += int(str(one["log_bytes"]))
+        pids = [process.pid for process in self._processes]
+        return Usage(records, log_bytes, sum(map(_cpu_s, pids)), round(sum(map(_rss_mb, pids)), 1))
+
+    def kill(self, node: int) -> None:
+        """kill -9 of one, from 0."""
+        self._processes[node].send_signal(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """The polite way, all at once."""
+        for process in self._processes:
+            if process.returncode is None:
+                process.terminate()
+        await asyncio.gather(*(process.wait() for process in self._processes))
+
+    async def _start(self, node: int, ports: list[int]) -> None:
+        shape = self._shape
+        data = self._data / str(node + 1) if shape.brokers > 1 else self._data
+        command = [sys.executable, "-m", "grevy.broker", "broker", "--json", "--port", "0"]
+        command += ["--data", str(data), "--partitions", str(shape.partitions)]
+        if shape.brokers > 1:
+            points = ",".join(f"127.0.0.1:{port}" for port in ports)
+            command += ["--node-id", str(node + 1), "--cluster-size", str(shape.brokers)]
+            command += ["--cluster-port", str(ports[node]), "--contact-points", points]
+            command += ["--replication-factor", str(shape.replication_factor)]
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*command, stdout=pipe)
+        self._processes.append(process)
+        assert process.stdout is not None
+        line = await process.stdout.readline()
+        self.addresses.append(json.loads(line)["endpoint"])
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody has at the moment."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def _rss_mb(pid: int) -> float:
+    """Resident memory of a process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def _cpu_s(pid: int) -> float:
+    """Processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
