@@ -48,6 +48,7 @@ class Mutant:
     says: str
     plant: Callable[[ExitStack], object]
     seed: int = 1
+    partition_count: int = 3
 
 
 def _patched(target: object, name: str, new: object) -> Callable[[ExitStack], object]:
@@ -185,6 +186,13 @@ MUTANTS = (
         "close is confirmed once",
         "a closing that comes again is not confirmed again",
         _processor(MessageSubscriptionIntent.DELETE, _refuse_and_forget),
+    ),
+    Mutant(
+        "late confirmation",
+        "a confirmation that comes after the message has its message given to another element",
+        _patched(process_messages, "_ALL", 0),
+        seed=146,
+        partition_count=4,
     ),
     Mutant(
         "close loses the message",

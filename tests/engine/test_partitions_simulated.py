@@ -41,4 +41,4 @@ def test_a_planted_bug_is_found(mutant: Mutant) -> None:
     with ExitStack() as stack:
         mutant.plant(stack)
         with pytest.raises(Exception):  # noqa: B017, PT011 - whatever it comes out by
-            Workload(mutant.seed).run()
+            Workload(mutant.seed, mutant.partition_count).run()
