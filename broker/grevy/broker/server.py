@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -144,14 +145,14 @@ class Broker:
                 entropy=OsEntropy(),
                 on_failed=self._on_failed,
                 partition_count=config.partitions,
-                post=self._post,
+                post=partial(self._post, partition_id),
             )
         return partitions
 
-    def _post(self, sent: SentCommand) -> None:
+    def _post(self, source_partition_id: int, sent: SentCommand) -> None:
         """A command of one partition to another; the other takes it in a turn of its own."""
         partition = self._partitions[sent.partition_id]
-        partition.on_remote_command(sent.command)
+        partition.on_remote_command(sent.command, source_partition_id)
         self._loop.call_soon(partition.on_drained)
 
     def _listen(self) -> Server:

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from grevy.engine import CLIENT_COMMANDS, Command, SentCommand
+from grevy.engine import CLIENT_COMMANDS, PARTITION_COMMANDS, Command, SentCommand
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
 from grevy.partition.record_subscriptions import RecordSubscriptions
@@ -165,12 +165,15 @@ class Partition:
             case _:
                 raise AssertionError(f"{type(request).__name__} is not for a partition")
 
-    def on_remote_command(self, command: Command) -> None:
+    def on_remote_command(self, command: Command, source_partition_id: int) -> None:
         """A command that another partition sends. Who cannot take it lets it go: it comes again."""
         if not self._is_serving or self._stream.in_flight >= IN_FLIGHT_MAX:
             return
+        if command.intent not in PARTITION_COMMANDS:
+            _log.warning("partition %d sends %s", source_partition_id, command.intent.name)
+            return
         try:
-            self._stream.submit(command, self._now())
+            self._stream.submit(command, self._now(), source_partition_id=source_partition_id)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
 
@@ -348,9 +351,7 @@ class Partition:
         self._records.push(self._pipeline.commit_index)
 
     def _give_out(self, effects: Effects) -> None:
-        for sent in effects.sends:
-            assert self._post is not None, "there is nobody to send to"
-            self._post(sent)
+        self._send_to_others(effects.sends)
         assert self._outbox is not None, "nothing is sent before the start"
         for push in joined_pushes(effects.pushes):
             taker = push.taker
@@ -374,6 +375,11 @@ class Partition:
         if effects.replies or effects.pushes:
             self._outbox.flush()
 
+    def _send_to_others(self, sends: Sequence[SentCommand]) -> None:
+        for sent in sends:
+            assert self._post is not None, "there is nobody to send to"
+            self._post(sent)
+
     def _send(self, peer: Peer, item: ServerItem) -> None:
         assert self._outbox is not None, "nothing is sent before the start"
         self._outbox.send(peer, item)
@@ -384,6 +390,7 @@ class Partition:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         try:
             self._stream.run_schedule(self._now())
+            self._send_to_others(self._stream.resend(self._now()))
             self._checkpoints.run_if_due(self._clock.monotonic_ns())
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
