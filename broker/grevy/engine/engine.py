@@ -135,17 +135,20 @@ class Engine:
         engine's own that follows from it and fails is left for later, so that what went well before
         it stays. With `is_checked` that includes an entry that the log cannot take (`encode`).
         """
-        order = _Order(
-            command,
-            now,
-            position,
-            position,
-            request,
-            taker,
-            is_checked=is_checked,
-            source_partition_id=source_partition_id,
+        activations = 0
+        return self._run(
+            _Order(
+                command,
+                now,
+                position,
+                position,
+                request,
+                taker,
+                activations,
+                is_checked,
+                source_partition_id,
+            )
         )
-        return self._run(order)
 
     def process_pending(
         self, *, now: int, position: int, is_checked: bool = False

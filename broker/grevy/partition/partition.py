@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from grevy.engine import CLIENT_COMMANDS, Command, Engine, SentCommand
+from grevy.engine import CLIENT_COMMANDS, PARTITION_COMMANDS, Command, Engine, SentCommand
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
 from grevy.partition.exporter_positions import is_of_exporters
@@ -216,12 +216,15 @@ class Partition:
             case _:
                 raise AssertionError(f"{type(request).__name__} is not for a partition")
 
-    def on_remote_command(self, command: Command) -> None:
+    def on_remote_command(self, command: Command, source_partition_id: int) -> None:
         """A command that another partition sends. Who cannot take it lets it go: it comes again."""
         if not self._is_serving or self._stream.in_flight >= IN_FLIGHT_MAX:
             return
+        if command.intent not in PARTITION_COMMANDS:
+            _log.warning("partition %d sends %s", source_partition_id, command.intent.name)
+            return
         try:
-            self._stream.submit(command, self._now())
+            self._stream.submit(command, self._now(), source_partition_id=source_partition_id)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
 
@@ -483,9 +486,7 @@ class Partition:
         )
 
     def _give_out(self, effects: Effects) -> None:
-        for sent in effects.sends:
-            assert self._post is not None, "there is nobody to send to"
-            self._post(sent)
+        self._send_to_others(effects.sends)
         assert self._outbox is not None, "nothing is sent before the start"
         for push in joined_pushes(effects.pushes):
             taker = push.taker
@@ -509,6 +510,11 @@ class Partition:
         if effects.replies or effects.pushes:
             self._outbox.flush()
 
+    def _send_to_others(self, sends: Sequence[SentCommand]) -> None:
+        for sent in sends:
+            assert self._post is not None, "there is nobody to send to"
+            self._post(sent)
+
     def _send(self, peer: Peer, item: ServerItem) -> None:
         assert self._outbox is not None, "nothing is sent before the start"
         self._outbox.send(peer, item)
@@ -521,6 +527,7 @@ class Partition:
         try:
             if self._is_serving:
                 self._stream.run_schedule(self._now())
+                self._send_to_others(self._stream.resend(self._now()))
                 self._tell_of_exporters(now_ns)
             self._checkpoints.run_if_due(now_ns)
         except Exception as error:  # noqa: BLE001 - see `_fail`
