@@ -107,10 +107,11 @@ class Replicas:
                 each.leader,
                 each.role.value,
                 each.last_position,
+                each.is_healthy,
             )
             for each in self.partitions.values()
         )
-        return (*held, *(ReplicaState(each, 0, 0, NEW) for each in self._waiting))
+        return (*held, *(ReplicaState(each, 0, 0, NEW, is_healthy=False) for each in self._waiting))
 
     def hear(self, others: Iterable[MemberState]) -> None:
         """What the other brokers say of theirs: replicas that wait can perhaps begin."""

@@ -148,6 +148,11 @@ class Partition:
         return self._pipeline.leader
 
     @property
+    def is_healthy(self) -> bool:
+        """Whether the others can count on this replica: it works, and has all that it ever had."""
+        return self._failure is None and not self._pipeline.is_recovering
+
+    @property
     def is_serving(self) -> bool:
         """Whether it leads and takes requests."""
         return self._is_serving
