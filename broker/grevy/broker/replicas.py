@@ -44,10 +44,6 @@ _LOST: Final = "lost"
 """A file that is there from before data are put away until it is durable that they are lost."""
 
 
-class WrongPartitions(GrevyError):
-    """The broker's folder is of another number of partitions."""
-
-
 class Replicas:
     """All of them, by partition. `send` is None where there are no other brokers."""
 
@@ -80,7 +76,6 @@ class Replicas:
         )
         self.partitions: Final[dict[int, Partition]] = {}
         mine = [each for each in placements.partitions if group_of(each, config.node_id)]
-        check_folders(self._root, [each.partition_id for each in mine])
         for placement in mine:
             is_new = not (self._root / str(placement.partition_id) / JOURNAL).exists()
             if is_new and len(placement.replicas) > 1:
@@ -220,15 +215,3 @@ def group_of(placement: PartitionPlacement, node_id: int) -> RaftConfig | None:
         priority=ranks[node_id],
         priority_max=max(ranks.values()),
     )
-
-
-def check_folders(root: Path, expected: list[int]) -> None:
-    """Raises `WrongPartitions` where a folder has other partitions: messages lie in the partition
-    that their key and the number of partitions say.
-    """
-    found = sorted(int(path.name) for path in root.glob("*") if path.name.isdigit())
-    if not set(found) <= set(expected) or (found and len(found) < len(expected)):
-        raise WrongPartitions(
-            f"{root} has partitions {', '.join(map(str, found))}, but by the settings it has "
-            f"{', '.join(map(str, expected))}: they stay as they were at the first start"
-        )

@@ -21,8 +21,8 @@ from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
 from grevy.broker.replicas import Replicas
 from grevy.broker.router import Router
-from grevy.broker.system import DataLock, OsEntropy, SystemClock, process_usage
-from grevy.cluster import distribute, first_plan
+from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
+from grevy.cluster import PlanFile, describe, distribute, first_plan
 from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
 from grevy.protocol.errors import GrevyError
@@ -48,6 +48,10 @@ class CannotListen(GrevyError):
     """The broker's port or address cannot be had; the text says why."""
 
 
+class WrongSettings(GrevyError):
+    """The broker's folder is of another cluster than the settings."""
+
+
 class Broker:
     """One broker: its partitions, its socket, its exporters."""
 
@@ -65,14 +69,13 @@ class Broker:
             check_exporter(exporter, clock)
         self._router = Router(config.partitions, self._topology, self.status)
         self._server = self._listen()
-        nodes = range(1, config.cluster_size + 1)
-        placements = distribute(nodes, config.partitions, config.replication_factor)
         self._cluster: Cluster | None = None
         try:
+            plan = plan_of(config)
             if config.contacts:
-                self._cluster = self._join(first_plan(placements))
+                self._cluster = self._join(plan)
             self._replicas = Replicas(
-                *(config, placements, loop, clock),
+                *(config, plan.current, loop, clock),
                 post=self._post,
                 send=None if self._cluster is None else self._cluster.send,
                 on_lead=self._on_lead,
@@ -215,6 +218,27 @@ class Broker:
     def _on_failed(self, error: BaseException) -> None:
         self._failure = error
         self._stopped.set()
+
+
+def plan_of(config: BrokerConfig) -> ClusterPlan:
+    """Who holds which partition: as the broker's folder says, or in a new one, the settings.
+
+    Raises `WrongSettings` where both speak and differ: messages lie in the partition that their
+    key and the number of partitions say.
+    """
+    nodes = range(1, config.cluster_size + 1)
+    by_settings = distribute(nodes, config.partitions, config.replication_factor)
+    file = PlanFile.open(OsDisk(config.data), config.cluster_id)
+    plan = file.plan
+    if plan is None:
+        plan = first_plan(by_settings)
+        file.write(plan)
+    if plan.current != by_settings:
+        raise WrongSettings(
+            f"{config.data} is of a cluster with {describe(plan)}, but the settings say "
+            f"{describe(first_plan(by_settings))}: they stay as they were at the first start"
+        )
+    return plan
 
 
 def totals(figures: Sequence[Mapping[str, object]]) -> dict[str, object]:
