@@ -202,6 +202,10 @@ class SimDisk:
         """
         self._failures[operation] = (skip, code)
 
+    def mend(self) -> None:
+        """No call fails any more."""
+        self._failures.clear()
+
     def changed(self) -> None:
         """A step was taken; for the files of this disk."""
         if self.on_change is not None:
@@ -227,6 +231,16 @@ class SimDisk:
     def stable_files(self) -> dict[str, Inode]:
         """The files whose names are on the device; who looks at them changes nothing."""
         return self._stable_names
+
+    def stable_copy(self, path: str) -> SimDisk:
+        """A disk that has one file only, as it is on the device; none if the device doesn't name
+        it.
+        """
+        copy = SimDisk()
+        if path in self._stable_names:
+            content = bytearray(self._stable_names[path].stable)
+            copy._names[path] = copy._stable_names[path] = Inode(content, bytearray(content))
+        return copy
 
     def damage(self, rng: Random, path: str) -> str:
         """Damage a file on the device, as if it had been so for long; says how. The device has a
