@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.raft.memory_log import MemoryLog
 
 from grevy.journal import JournalEntry
 from grevy.raft import HardState, RaftConfig, RawNode, Ready, Role
+from grevy.testing.entropy import SeededEntropy
 
 DOINGS = ("campaign", "propose", "ready", "advance", "flush", "told", "crash")
 
@@ -18,7 +20,8 @@ class Embedder:
 
     def __init__(self) -> None:
         self.hard_state = HardState()
-        self.written: list[JournalEntry] = []
+        self._log = MemoryLog()
+        self.written: list[JournalEntry] = self._log.entries
         self.flushed = 0
         self._committed: list[JournalEntry] = []
         self._votes: dict[int, int] = {}
@@ -26,9 +29,8 @@ class Embedder:
         self._start()
 
     def _start(self) -> None:
-        last = self.written[-1] if self.written else JournalEntry(0, 0, b"")
         self.node = RawNode(
-            RaftConfig(1, (1,)), self.hard_state, last_index=last.index, last_term=last.term
+            RaftConfig(1, (1,)), self.hard_state, self._log, entropy=SeededEntropy(0)
         )
         self._given: Ready | None = None
         assert self.node.term == self.hard_state.term

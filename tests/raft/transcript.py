@@ -31,7 +31,8 @@ from tests.sim.disk import SimDisk
 
 from grevy.journal import FlushHandle, Journal, JournalEntry, JournalOptions
 from grevy.protocol.raft_messages import VoteResponse
-from grevy.raft import HardState, RaftConfig, RaftStorage, RawNode, Ready
+from grevy.raft import HardState, RaftConfig, RaftStorage, Ready
+from grevy.testing.entropy import SeededEntropy
 
 RULE: Final = "----"
 OPTIONS: Final = JournalOptions(segment_bytes=4096)
@@ -105,12 +106,7 @@ class Player:
         self._journal = Journal.open(self._disk, 1, OPTIONS)
         self._storage = RaftStorage.open(self._disk, self._journal, 1)
         state = self._storage.hard_state
-        self._node = RawNode(
-            RaftConfig(1, (1,)),
-            state,
-            last_index=self._journal.last_index,
-            last_term=self._journal.last_term,
-        )
+        self._node = self._storage.make_node(RaftConfig(1, (1,)), SeededEntropy(0))
         found = self._journal.read(self._journal.first_index, 1 << 20)
         return [f"on disk: term {state.term}, vote {state.vote}, entries {_written(found)}"]
 

@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 from grevy.journal import FlushHandle
-from grevy.raft import RaftConfig, RaftStorage, RawNode
+from grevy.ports import Entropy
+from grevy.raft import RaftConfig, RaftStorage
 
 REPLAY_BYTES: Final = 1024 * 1024
 """Log read at once when entries are committed that were not made here."""
@@ -36,6 +37,7 @@ class CommitPipeline:
         loop: asyncio.AbstractEventLoop,
         storage: RaftStorage,
         *,
+        entropy: Entropy,
         applied_index: int,
         on_committed: OnCommitted,
         on_failed: Callable[[BaseException], None],
@@ -43,12 +45,7 @@ class CommitPipeline:
         self._loop = loop
         self._storage = storage
         self._journal = storage.journal
-        self._node = RawNode(
-            RaftConfig(node_id=1, voters=(1,)),
-            storage.hard_state,
-            last_index=self._journal.last_index,
-            last_term=self._journal.last_term,
-        )
+        self._node = storage.make_node(RaftConfig(node_id=1, voters=(1,)), entropy)
         self._applied_index = applied_index
         self._on_committed = on_committed
         self._on_failed = on_failed

@@ -99,6 +99,7 @@ class Partition:
         self._pipeline = CommitPipeline(
             loop,
             storage.raft,
+            entropy=entropy,
             applied_index=storage.state.applied_index,
             on_committed=self._on_committed,
             on_failed=self._fail,
