@@ -195,7 +195,7 @@ class RaftChecker:
         self.promises(node, term, vote)
 
     def forgets(self, node: int) -> None:
-        """A replica's disk was damaged: it may have lost its log, but not term and vote."""
+        """A replica knows that it has lost its log to damage; it still has term and vote."""
         memory = self._memory(node)
         memory.acknowledged_index = memory.acknowledged_term = 0
 

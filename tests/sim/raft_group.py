@@ -190,6 +190,7 @@ class Group:
                 raise InvariantBroken("J1", f"the disk of {node} was never damaged") from error
             self.world.note(f"{node} has lost its log: {error}")
             self.counts.recoveries += 1
+            self.checker.forgets(node)
         if not disk.exists(LOST):
             disk.create(LOST)
             disk.fsync_dir("")
@@ -254,7 +255,6 @@ class Group:
         self.world.note(f"damage of {node}: {how}")
         self.counts.damages += 1
         self.damaged.add(node)
-        self.checker.forgets(node)
 
     def _stable_log(self, node: int) -> StableLog:
         return StableLog(self.disks[node], PARTITION_ID, journal_options(self.knobs))

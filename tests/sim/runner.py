@@ -13,7 +13,9 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import count, islice
 from multiprocessing import get_context
@@ -28,6 +30,9 @@ FIXED: Final = 100
 
 TWICE: Final = 100
 """One run in so many is done twice."""
+
+AHEAD: Final = 8
+"""Runs for each core that are given out before the first of them has ended."""
 
 SHOWN_MAX: Final = 5
 """Failing runs that are told in full."""
@@ -87,8 +92,14 @@ def _spread(run: Run, seeds: Iterable[int], jobs: int) -> Iterator[Outcome]:
     if jobs == 1:
         yield from map(run, seeds)
         return
-    with get_context("fork").Pool(jobs, maxtasksperchild=500) as pool:
-        yield from pool.imap_unordered(run, seeds, chunksize=1)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+        waiting: deque[Future[Outcome]] = deque()
+        for seed in seeds:
+            waiting.append(pool.submit(run, seed))
+            if len(waiting) > AHEAD * jobs:
+                yield waiting.popleft().result()
+        for future in waiting:
+            yield future.result()
 
 
 def _until(seeds: Iterable[int], seconds: float) -> Iterator[int]:
