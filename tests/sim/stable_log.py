@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.sim.disk import Inode, SimDisk
 
-from grevy.journal import JournalOptions, SlotOwner
+from grevy.journal import JournalOptions, SlotOwner, SlotsCorrupted
 from grevy.journal.frame import (
     FRAME_HEADER_BYTES,
     UNLIMITED,
@@ -95,7 +95,10 @@ class StableLog:
         if promise_path not in files:
             return []
         owner = SlotOwner(self._options.cluster_id, self._partition_id, PROMISE_KIND)
-        value = read_slots(self._disk.stable_copy(promise_path), promise_path, owner)
+        try:
+            value = read_slots(self._disk.stable_copy(promise_path), promise_path, owner)
+        except SlotsCorrupted:
+            return []
         promise = Promise.decode(value)
         known = {segment.stamp.segment_id: segment for segment in self._segments}
         self._segments = []
