@@ -8,7 +8,7 @@ A test plays the commands of a file in `transcripts/` and compares; `pytest test
 writes what was said into the files instead, to be read in the diff.
 
     node [terms=1,1,2] [term=N] [vote=N]   a replica over a disk with such a log, all of it flushed
-    campaign, tick                         as the embedder would call them
+    campaign, tick [N]                     as the embedder would call them
     propose TEXT…                          entries of the leader; `""` is an empty one
     step sender=N                          a message of another replica
     ready                                  take what is to be done
@@ -53,7 +53,7 @@ class Player:
         self._commands: dict[str, Callable[[list[str], dict[str, str]], list[str]]] = {
             "node": self._make,
             "campaign": lambda _, __: self._call(self._node.campaign),
-            "tick": lambda _, __: self._call(self._node.tick),
+            "tick": self._tick,
             "propose": self._propose,
             "step": self._step,
             "ready": self._take_ready,
@@ -113,6 +113,11 @@ class Player:
     def _crash(self, _: list[str], options: dict[str, str]) -> list[str]:
         self._disk = self._disk.crash(Random(0), 1.0 if "keep" in options else 0.0)
         return self._start()
+
+    def _tick(self, arguments: list[str], _: dict[str, str]) -> list[str]:
+        for _ in range(int(arguments[0]) if arguments else 1):
+            self._node.tick()
+        return []
 
     @staticmethod
     def _call(method: Callable[[], object]) -> list[str]:

@@ -42,17 +42,31 @@ The contract with the embedder, who calls everything from one thread:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from grevy.ports import Entropy
-from grevy.protocol.journal_entry import JournalEntry
-from grevy.protocol.raft_messages import GroupMembers, RaftMessage
+from grevy.protocol.raft_messages import (
+    AppendRequest,
+    AppendResponse,
+    GroupMembers,
+    Heartbeat,
+    HeartbeatResponse,
+    RaftMessage,
+    SnapshotChunk,
+    SnapshotResponse,
+    TakeOver,
+    VoteRequest,
+    VoteResponse,
+)
 from grevy.raft.config import RaftConfig
-from grevy.raft.log import LogReader
+from grevy.raft.election import Election
+from grevy.raft.following import Following
+from grevy.raft.leadership import Leadership
+from grevy.raft.log import LogReader, RaftLog
+from grevy.raft.members import MembersOfLog
+from grevy.raft.membership import MAGIC
 from grevy.raft.ready import HardState, Membership, Ready, SnapshotPart
-from grevy.raft.roles import Role, check_role
-
-NO_LEADER: Final = 0
+from grevy.raft.replica import Replica
+from grevy.raft.roles import Role
 
 
 class RawNode:
@@ -69,110 +83,120 @@ class RawNode:
     ) -> None:
         """A replica as it was left: all of `log` is durable. See `RaftStorage.make_node`."""
         config.validate()
-        last_index = log.last_index
-        last_term = log.term_at(last_index)
-        assert hard_state.term >= last_term, "the log is ahead of the term"
-        self._config = config
-        self._hard_state = hard_state
-        self._is_hard_state_due = False
-        self._role = Role.FOLLOWER
-        self._last_index = last_index
-        self._last_term = last_term
-        self._persisted_index = last_index
-        self._first_index_of_term = 0
-        self._commit_index = 0
-        self._told_commit_index = 0
-        self._entries: list[JournalEntry] = []
+        self._log = RaftLog(log)
+        assert hard_state.term >= self._log.last_term, "the log is ahead of the term"
+        self._members = MembersOfLog(GroupMembers(config.voters, (), config.learners), memberships)
+        self._replica = Replica(config, hard_state, self._log, self._members, entropy)
+        self._election = Election(self._replica)
+        self._following = Following(self._replica)
+        self._leadership: Leadership | None = None
+        self._told_commit_index = self._replica.commit_index
+        self._reads = 0
+        self._given: Ready | None = None
 
     @property
     def role(self) -> Role:
         """What this replica is."""
-        return self._role
+        return self._replica.role
 
     @property
     def term(self) -> int:
         """The current term."""
-        return self._hard_state.term
+        return self._replica.hard_state.term
 
     @property
     def leader(self) -> int:
         """Who leads in this term, as far as this replica knows; 0 for nobody."""
-        return self._config.node_id if self._role is Role.LEADER else NO_LEADER
+        return self._replica.leader
 
     @property
     def commit_index(self) -> int:
         """How far the log is committed, as far as this replica knows."""
-        return self._commit_index
+        return self._replica.commit_index
 
     @property
     def last_index(self) -> int:
         """The index of the newest entry, appended or not."""
-        return self._last_index
+        return self._log.last_index
 
     @property
     def is_settled(self) -> bool:
         """Whether this leader's own first entry is committed: then so is all before it, and it may
         answer for the log.
         """
-        return self._role is Role.LEADER and self._commit_index >= self._first_index_of_term
+        return self._leadership is not None and self._leadership.is_settled
 
     @property
     def is_recovering(self) -> bool:
         """Whether this replica has lost data and is not repaired yet: it gives no vote."""
-        return self._hard_state.is_recovering
+        return self._replica.hard_state.is_recovering
 
     @property
     def is_transferring(self) -> bool:
         """Whether this leader is handing its lead over: proposals should wait, or the other may
         never catch up.
         """
-        return False
+        return self._leadership is not None and self._leadership.transfer_target != 0
 
     @property
     def members(self) -> GroupMembers:
         """Who is in the group, by the newest entry of the log that says so."""
-        return GroupMembers(self._config.voters)
+        return self._members.current
 
     @property
     def is_changing_members(self) -> bool:
-        """Whether a change of members is not complete yet; then there can be no other."""
-        return False
+        """Whether a change of members is not complete, as far as this replica knows; then there can
+        be no other.
+        """
+        index = self._members.index
+        return bool(self._members.current.old_voters) or index > self._replica.commit_index
 
     @property
     def needs_quiet_log(self) -> bool:
         """Whether the next `ready` moves the end of the log back or resets it: it must not be taken
         while a flush is under way.
         """
-        return False
+        return self._log.truncate_after is not None or self._log.reset_to is not None
 
     def tick(self) -> None:
         """A tick of time has passed."""
-        if self._role is Role.FOLLOWER:
-            self.campaign()
+        if self._leadership is None:
+            self._election.tick()
+            return
+        self._leadership.tick()
+        self._end_lead_if_over()
 
     def campaign(self) -> None:
         """Stands for election now, if it may; first it asks whether it would be elected. For groups
         of one, which need not wait, and for tests.
         """
-        self._become(Role.CANDIDATE)
-        self._hard_state = HardState(self._hard_state.term + 1, self._config.node_id)
-        self._is_hard_state_due = True
+        assert self._leadership is None, "a leader does not stand for election"
+        self._election.stand()
 
     def step(self, message: RaftMessage) -> None:
         """Takes a message of another replica."""
-        assert message.sender in self._config.voters, (
-            f"replica {message.sender} is not of this group"
-        )
-        assert message.sender != self._config.node_id, "a replica never writes to itself"
-        raise NotImplementedError
+        replica = self._replica
+        assert message.sender != replica.node_id, "a replica never writes to itself"
+        if isinstance(message, VoteRequest):
+            self._on_vote_request(message)
+            return
+        if message.term > replica.term:
+            if isinstance(message, VoteResponse) and message.is_granted:
+                assert message.is_pre_vote, "nobody votes in a term that nobody has begun"
+            else:
+                self._follow(message.term)
+        elif message.term < replica.term:
+            if isinstance(message, AppendRequest | Heartbeat | SnapshotChunk):
+                self._tell_term(message.sender)
+            return
+        self._take(message)
 
     def propose(self, payload: bytes) -> int:
         """Appends an entry to the leader's log; its index. The entry is not committed yet."""
-        assert self._role is Role.LEADER, f"a {self._role.value} proposes nothing"
-        self._last_index += 1
-        self._last_term = self._hard_state.term
-        self._entries.append(JournalEntry(self._last_index, self._last_term, payload))
-        return self._last_index
+        leadership = self._leadership
+        assert leadership is not None, f"a {self.role.value} proposes nothing"
+        assert not payload.startswith(MAGIC), "an entry that looks like members"
+        return leadership.propose(payload)
 
     def propose_members(self, voters: tuple[int, ...], learners: tuple[int, ...] = ()) -> int:
         """Begins a change of the members, which then completes by itself, under this leader or its
@@ -183,83 +207,211 @@ class RawNode:
         nothing, when another change is under way, the leader is not settled, or there would be no
         voter or too many.
         """
-        raise NotImplementedError
+        assert self._leadership is not None, f"a {self.role.value} proposes nothing"
+        return self._leadership.propose_members(voters, learners)
 
     def transfer_to(self, node_id: int) -> bool:
         """Hands the lead over to a voter as soon as it has the whole log; False where that cannot
         be: it is no voter, is this replica, or another transfer is under way. Given up after
         `election_ticks`.
         """
-        raise NotImplementedError
+        assert self._leadership is not None, f"a {self.role.value} has no lead"
+        return self._leadership.transfer_to(node_id)
 
     def request_read(self) -> int:
         """Asks how far a state must be to answer a read that is linearizable; a number, with which
         `Ready.confirmed_reads` answers when a quorum has confirmed that this leader still leads.
         The leader must be settled.
         """
-        raise NotImplementedError
+        assert self._leadership is not None, f"a {self.role.value} reads nothing"
+        self._reads += 1
+        self._leadership.request_read(self._reads)
+        return self._reads
 
     def ready(self) -> Ready | None:
         """What is to be done, or None. Everything is given out once."""
-        is_commit_new = self._commit_index > self._told_commit_index
-        if not (self._is_hard_state_due or self._entries or is_commit_new):
+        assert self._given is None, "what was given out is not done"
+        if self._leadership is not None:
+            self._leadership.collect()
+            self._end_lead_if_over()
+        else:
+            self._following.collect()
+        replica, log = self._replica, self._log
+        entries = log.unwritten()
+        committed_index = replica.commit_index
+        if replica.role is not Role.LEADER:
+            committed_index = min(committed_index, log.persisted_index)
+        committed_index = max(committed_index, self._told_commit_index)
+        if not (
+            entries
+            or replica.outbox
+            or committed_index > self._told_commit_index
+            or replica.is_hard_state_due
+            or self._members.is_due
+            or self.needs_quiet_log
+            or replica.snapshot_reads
+            or replica.snapshot_chunks
+            or replica.confirmed_reads
+        ):
             return None
-        ready = Ready(
-            hard_state=self._hard_state if self._is_hard_state_due else None,
-            entries=tuple(self._entries),
-            messages=(),
-            committed_index=self._commit_index,
+        self._told_commit_index = committed_index
+        self._given = Ready(
+            hard_state=replica.hard_state if replica.is_hard_state_due else None,
+            entries=entries,
+            messages=tuple(replica.outbox),
+            committed_index=committed_index,
+            reset=log.reset_to,
+            truncate_after=log.truncate_after,
+            memberships=self._members.take(),
+            snapshot_reads=tuple(replica.snapshot_reads),
+            snapshot_chunks=tuple(replica.snapshot_chunks),
+            confirmed_reads=tuple(replica.confirmed_reads),
         )
-        self._entries.clear()
-        self._told_commit_index = self._commit_index
-        return ready
+        for given in (
+            replica.outbox,
+            replica.snapshot_reads,
+            replica.snapshot_chunks,
+            replica.confirmed_reads,
+        ):
+            given.clear()
+        return self._given
 
     def advance(self, ready: Ready) -> None:
         """What `ready` said is done: the hard state is durable, the entries are appended."""
-        if ready.hard_state is None:
-            return
-        assert ready.hard_state == self._hard_state, "a newer term has begun meanwhile"
-        self._is_hard_state_due = False
-        if self._role is Role.CANDIDATE:
-            self._become(Role.LEADER)
-            self._first_index_of_term = self.propose(b"")
+        assert ready is self._given, "not what was given out last"
+        replica = self._replica
+        if ready.hard_state is not None:
+            assert ready.hard_state == replica.hard_state, "a newer term has begun meanwhile"
+        self._given = None
+        has_followers = (
+            self._leadership is not None and len(self._leadership.replication.followers) > 0
+        )
+        self._log.wrote(replica.config.tail_bytes_max if has_followers else 0)
+        if ready.hard_state is not None:
+            replica.is_hard_state_due = False
+            self._election.on_hard_state()
+            self._lead_if_won()
 
     def persisted(self, index: int, term: int) -> None:
         """The log up to an index, whose entry is of this term, is on the disk."""
-        assert self._persisted_index <= index <= self._last_index, (index, self._last_index)
-        self._persisted_index = index
-        if self._role is Role.LEADER and term == self._hard_state.term:
-            assert index >= self._commit_index, "what is committed stays"
-            self._commit_index = index
+        self._log.persisted(index, term)
+        if self._leadership is not None:
+            self._leadership.commit()
 
     def snapshot_read(self, follower: int, part: SnapshotPart) -> None:
         """Answers a `SnapshotRead`. Void when the follower needs it no more."""
-        raise NotImplementedError
+        if self._leadership is not None:
+            self._leadership.replication.on_snapshot_part(follower, part)
 
     def snapshot_stored(self, index: int, offset: int) -> None:
         """Of the snapshot at this index, all bytes before `offset` are durable."""
-        raise NotImplementedError
+        self._following.stored(index, offset)
 
     def snapshot_installed(self, index: int) -> None:
         """The snapshot at this index, which came from a leader, is this replica's state, durably,
         and all entries up to `index` count as applied.
         """
-        raise NotImplementedError
+        self._following.installed(index)
+        self._told_commit_index = max(self._told_commit_index, index)
 
     def snapshot_refused(self, index: int) -> None:
         """The snapshot at this index is damaged, or cannot be kept: it is to be sent anew."""
-        raise NotImplementedError
+        self._following.refused(index)
 
     def statistics(self) -> dict[str, object]:
         """Figures for people and dashboards."""
-        return {
+        figures: dict[str, object] = {
             "term": self.term,
-            "role": self._role.value,
+            "role": self.role.value,
             "leader": self.leader,
-            "commit_index": self._commit_index,
-            "last_index": self._last_index,
+            "commit_index": self.commit_index,
+            "last_index": self.last_index,
+            "is_recovering": self.is_recovering,
         }
+        if self._leadership is not None:
+            figures["followers"] = {
+                node_id: {"state": item.state.value, "match_index": item.match_index}
+                for node_id, item in self._leadership.replication.followers.items()
+            }
+        return figures
 
-    def _become(self, role: Role) -> None:
-        check_role(self._role, role)
-        self._role = role
+    def _take(self, message: RaftMessage) -> None:
+        """A message of the current term, or the grant of a pre-vote for the next."""
+        leadership = self._leadership
+        match message:
+            case VoteResponse():
+                self._election.on_response(message)
+                self._lead_if_won()
+            case AppendRequest():
+                self._hear_leader(message.sender)
+                self._following.on_append(message)
+            case Heartbeat():
+                self._hear_leader(message.sender)
+                self._following.on_heartbeat(message)
+            case SnapshotChunk():
+                self._hear_leader(message.sender)
+                self._following.on_chunk(message)
+            case AppendResponse() if leadership is not None:
+                leadership.replication.on_append_response(message)
+            case HeartbeatResponse() if leadership is not None:
+                leadership.replication.on_heartbeat_response(message)
+            case SnapshotResponse() if leadership is not None:
+                leadership.replication.on_snapshot_response(message)
+            case TakeOver():
+                self._election.on_take_over(message)
+            case _:
+                pass  # the answer to a lead that is over
+
+    def _on_vote_request(self, message: VoteRequest) -> None:
+        """Who has lost data votes for nobody; who has a leader votes for those that it names."""
+        replica = self._replica
+        if replica.hard_state.is_recovering:
+            return
+        if self._election.is_leased and not message.is_transfer:
+            return
+        if message.term > replica.term and not message.is_pre_vote:
+            self._follow(message.term)
+        self._election.on_request(message)
+
+    def _hear_leader(self, sender: int) -> None:
+        replica = self._replica
+        assert replica.role is not Role.LEADER, f"{sender} leads in the same term"
+        assert replica.leader in (0, sender), f"{sender} and {replica.leader} lead in one term"
+        if replica.role is not Role.FOLLOWER:
+            replica.become(Role.FOLLOWER)
+        replica.leader = sender
+        self._election.heard_leader()
+
+    def _tell_term(self, receiver: int) -> None:
+        """Whoever leads in an older term hears that it is over, or this replica, whose term is
+        newer, would never follow again.
+        """
+        replica = self._replica
+        replica.send(
+            receiver,
+            AppendResponse(replica.node_id, replica.term, 0, 0, is_rejected=True),
+        )
+
+    def _follow(self, term: int) -> None:
+        """A newer term has begun, somewhere."""
+        self._replica.enter_term(term)
+        self._end_lead()
+
+    def _end_lead(self) -> None:
+        replica = self._replica
+        self._leadership = None
+        if replica.role is not Role.FOLLOWER:
+            replica.become(Role.FOLLOWER)
+        replica.leader = 0
+        self._election.restart()
+        self._following.restart()
+
+    def _end_lead_if_over(self) -> None:
+        if self._leadership is not None and self._leadership.is_over:
+            self._end_lead()
+
+    def _lead_if_won(self) -> None:
+        if self._election.is_won and not self._replica.is_hard_state_due:
+            self._replica.become(Role.LEADER)
+            self._replica.leader = self._replica.node_id
+            self._leadership = Leadership(self._replica)
