@@ -115,7 +115,7 @@ class Player:
         return self._start()
 
     def _tick(self, arguments: list[str], _: dict[str, str]) -> list[str]:
-        for _ in range(int(arguments[0]) if arguments else 1):
+        for _tick in range(int(arguments[0]) if arguments else 1):
             self._node.tick()
         return []
 
