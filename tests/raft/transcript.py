@@ -5,7 +5,8 @@
     leader of term 1, log 1..3, flushed 1, commit 1
 
 A test plays the commands of a file in `transcripts/` and compares; `pytest tests/raft --rewrite`
-writes what was said into the files instead, to be read in the diff.
+writes what was said into the files instead, to be read in the diff. A file with `cluster` in it is
+of several replicas, and has other commands: see `cluster_transcript`.
 
     node [terms=1,1,2] [term=N] [vote=N]   a replica over a disk with such a log, all of it flushed
     campaign, tick [N]                     as the embedder would call them
@@ -27,6 +28,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
+from tests.raft.cluster_transcript import ClusterPlayer
 from tests.sim.disk import SimDisk
 
 from grevy.journal import FlushHandle, Journal, JournalEntry, JournalOptions
@@ -68,11 +70,8 @@ class Player:
             "crash": self._crash,
         }
 
-    def play(self, line: str) -> str:
+    def play(self, name: str, arguments: list[str], options: dict[str, str]) -> str:
         """Run a command; what it says, then where the replica is."""
-        name, *words = line.split()
-        options = dict(word.split("=") for word in words if "=" in word)
-        arguments = [word for word in words if "=" not in word]
         try:
             said = self._commands[name](arguments, options)
         except (AssertionError, ValueError) as error:
@@ -186,7 +185,8 @@ class Player:
 
 def play(text: str) -> str:
     """A transcript with what is said now."""
-    player = Player()
+    is_of_cluster = any(line.startswith("cluster ") for line in text.splitlines())
+    player = ClusterPlayer() if is_of_cluster else Player()
     said: list[str] = []
     for block in text.strip().split("\n\n"):
         lines = block.splitlines()
@@ -194,6 +194,9 @@ def play(text: str) -> str:
         said += commands
         command = next((line for line in commands if not line.startswith("#")), None)
         if command is not None:
-            said += [RULE, player.play(command)]
+            name, *words = command.split()
+            options = dict(word.split("=", 1) for word in words if "=" in word)
+            arguments = [word for word in words if "=" not in word]
+            said += [RULE, player.play(name, arguments, options)]
         said.append("")
     return "\n".join(said)

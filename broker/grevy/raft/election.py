@@ -52,9 +52,12 @@ class Election:
         self._quiet_ticks = 0
 
     def tick(self) -> None:
-        """A tick has passed without a leader's word; stands when it was the last to wait for."""
+        """A tick has passed without a leader's word; after the last to wait for there is no leader,
+        and who may lead stands.
+        """
         self._quiet_ticks += 1
         if self._quiet_ticks >= self._wait_ticks:
+            self._replica.leader = 0
             self.restart()
             self.stand()
 

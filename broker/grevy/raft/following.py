@@ -49,7 +49,9 @@ class Following:
         self.restart()
 
     def restart(self) -> None:
-        """A new term has begun. What is committed is in every later leader's log."""
+        """A new term has begun, or its leader is heard for the first time: what the leader before
+        had is nothing to this one. What is committed is in every later leader's log.
+        """
         self._verified_index = self._replica.commit_index
         self._acked_index = 0
         self._is_ack_due = False

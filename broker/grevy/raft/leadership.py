@@ -38,7 +38,6 @@ class Leadership:
         self._transfer_ticks = 0
         self._is_transfer_told = False
         self._heartbeat_ticks = 0
-        self._quorum_ticks = 0
         self._reads: deque[_Read] = deque()
         self.first_index = self.propose(b"")
         """Of this leader's first entry."""
@@ -66,10 +65,7 @@ class Leadership:
             if self.replication.followers:
                 self.replication.heartbeat()
         self.replication.tick()
-        self._quorum_ticks += 1
-        if self._quorum_ticks >= config.election_ticks:
-            self._quorum_ticks = 0
-            self._check_quorum()
+        self._check_quorum()
         if self.transfer_target:
             self._transfer_ticks += 1
             if self._transfer_ticks >= config.election_ticks:
@@ -145,12 +141,14 @@ class Leadership:
             replica.confirmed_reads.append(ConfirmedRead(read.number, read.index))
 
     def _check_quorum(self) -> None:
-        followers = self.replication.followers
-        heard = {node_id for node_id, progress in followers.items() if progress.is_active}
+        ticks = self._replica.config.election_ticks
+        heard = {
+            node_id
+            for node_id, progress in self.replication.followers.items()
+            if progress.silent_ticks < ticks
+        }
         if not is_quorum(self._replica.members.current, heard | {self._replica.node_id}):
             self.is_over = True
-        for progress in followers.values():
-            progress.is_active = False
 
     def _collect_transfer(self) -> None:
         replica = self._replica

@@ -379,7 +379,9 @@ class RawNode:
         assert replica.leader in (0, sender), f"{sender} and {replica.leader} lead in one term"
         if replica.role is not Role.FOLLOWER:
             replica.become(Role.FOLLOWER)
-        replica.leader = sender
+        if replica.leader == 0:
+            replica.leader = sender
+            self._following.restart()
         self._election.heard_leader()
 
     def _tell_term(self, receiver: int) -> None:

@@ -36,10 +36,10 @@ class Progress:
         """The follower has the log on its disk up to here."""
         self.next_index = next_index
         """The next entry to send."""
-        self.is_active = True
-        """Whether it was heard since the last check of the quorum."""
+        self.silent_ticks = 0
+        """Since it was heard."""
         self.is_waiting = False
-        """Whether a probe is on its way."""
+        """Whether a probe, or a part of a snapshot, is on its way."""
         self.confirmed_round = 0
         """The newest round that it answered."""
         self.repair_id = 0
@@ -58,6 +58,7 @@ class Progress:
         """How large that is."""
         self.quiet_ticks = 0
         """Since a piece of the snapshot went, or was asked for."""
+        self._probed = (0, 0)
         self._inflight: deque[tuple[int, int]] = deque()
         self._inflight_bytes = 0
 
@@ -76,6 +77,7 @@ class Progress:
         """Entries up to `last_index` are on their way, with `size` bytes of payload."""
         if self.state is ProgressState.PROBE:
             self.is_waiting = True
+            self._probed = (last_index, size)
             return
         assert last_index >= self.next_index, "entries"
         self.next_index = last_index + 1
@@ -88,7 +90,10 @@ class Progress:
         while self._inflight and self._inflight[0][0] <= match_index:
             self._inflight_bytes -= self._inflight.popleft()[1]
         if self.state is ProgressState.PROBE:
+            probed_index, size = self._probed
             self._become(ProgressState.REPLICATE, self.match_index + 1)
+            if probed_index >= self.next_index:
+                self.sent(probed_index, size)
         elif self.state is ProgressState.SNAPSHOT and self.match_index + 1 >= first_index:
             self._become(ProgressState.PROBE, self.match_index + 1)
         self.next_index = max(self.next_index, self.match_index + 1)
@@ -100,10 +105,6 @@ class Progress:
         if self.state is ProgressState.PROBE and agreeing_index + 1 >= self.next_index:
             return  # an old answer: this one was taken up
         self._become(ProgressState.PROBE, min(agreeing_index + 1, self.next_index))
-
-    def heartbeat_answered(self) -> None:
-        """It is there: what was sent may be lost, and a probe may go again."""
-        self.is_waiting = False
 
     def begin_snapshot(self) -> None:
         """The follower needs what the log does not have any more."""
@@ -122,5 +123,6 @@ class Progress:
         self.next_index = next_index
         self.is_waiting = False
         self.quiet_ticks = 0
+        self._probed = (0, 0)
         self._inflight.clear()
         self._inflight_bytes = 0

@@ -66,6 +66,7 @@ class Replication:
     def tick(self) -> None:
         """A tick has passed: what was not heard of a snapshot for long is asked for again."""
         for progress in self.followers.values():
+            progress.silent_ticks += 1
             if progress.state is ProgressState.SNAPSHOT:
                 progress.quiet_ticks += 1
                 if progress.quiet_ticks >= self._replica.config.election_ticks:
@@ -145,7 +146,7 @@ class Replication:
         progress = self.followers.get(node_id)
         if progress is None:
             return None
-        progress.is_active = True
+        progress.silent_ticks = 0
         if repair_id and repair_id != progress.repair_id:
             self.round += 1
             progress.begin_repair(
