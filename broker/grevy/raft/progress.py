@@ -40,6 +40,8 @@ class Progress:
         """Since it was heard."""
         self.is_waiting = False
         """Whether a probe, or a part of a snapshot, is on its way."""
+        self.is_question_due = False
+        """Whether it is to be asked, by a message without entries, whether it has what was sent."""
         self.confirmed_round = 0
         """The newest round that it answered."""
         self.repair_id = 0
@@ -121,7 +123,7 @@ class Progress:
     def _become(self, state: ProgressState, next_index: int) -> None:
         self.state = state
         self.next_index = next_index
-        self.is_waiting = False
+        self.is_waiting = self.is_question_due = False
         self.quiet_ticks = 0
         self._probed = (0, 0)
         self._inflight.clear()

@@ -100,7 +100,7 @@ class Replication:
         if progress.state is ProgressState.PROBE:
             progress.is_waiting = False
         elif progress.match_index < progress.next_index - 1 or progress.is_repairing:
-            self._send(message.sender, progress, max_bytes=0)
+            progress.is_question_due = True
 
     def on_snapshot_response(self, message: SnapshotResponse) -> None:
         """A follower has stored a part of a snapshot, or installed it."""
@@ -163,8 +163,10 @@ class Replication:
         if progress.is_repairing and self.is_settled and not progress.repair_index:
             progress.repair_index = replica.commit_index
             progress.is_waiting = False
-            if progress.next_index > replica.log.last_index and progress.can_send:
-                self._send(node_id, progress, max_bytes=0)
+            progress.is_question_due = progress.state is ProgressState.REPLICATE
+        if progress.is_question_due:
+            progress.is_question_due = False
+            self._send(node_id, progress, max_bytes=0)
         if progress.state is ProgressState.PROBE and progress.can_send:
             self._send(node_id, progress)
         while progress.can_send and progress.next_index <= replica.log.last_index:
