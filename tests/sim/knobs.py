@@ -50,6 +50,7 @@ class Knobs:
     late: float
     delay_us: int
     late_us: int
+    is_ordered: bool
     cut_every: int
     cut_ticks: int
     crash_every: int
@@ -112,6 +113,7 @@ def draw_knobs(rng: Random) -> Knobs:
         late=sometimes(0.5, 0.01, 0.1, 0.3, otherwise=0.0),
         delay_us=pick(100, 1_000, 10_000, 30_000),
         late_us=pick(50_000, 500_000, 5_000_000),
+        is_ordered=rng.random() < 0.75,
         cut_every=sometimes(0.6, 10, 30, 100, otherwise=NEVER),
         cut_ticks=pick(3, 15, 60),
         crash_every=sometimes(0.7, 5, 20, 60, otherwise=NEVER),

@@ -56,7 +56,7 @@ class Nemesis:
         """From now on things go wrong."""
         knobs = self._knobs
         self._group.network.weather = Weather(
-            knobs.lost, knobs.doubled, knobs.late, knobs.delay_us, knobs.late_us
+            knobs.lost, knobs.doubled, knobs.late, knobs.delay_us, knobs.late_us, knobs.is_ordered
         )
         for every, action in (
             (knobs.cut_every, self._hurt_network),

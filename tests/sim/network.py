@@ -29,6 +29,8 @@ class Weather:
     delay_us: int = 500
     late_us: int = 2_000_000
     """How long a late message takes: what was queued before a cut comes seconds after it."""
+    is_ordered: bool = False
+    """Whether only late messages are overtaken, as on a connection that holds."""
 
 
 class SimNetwork:
@@ -41,6 +43,7 @@ class SimNetwork:
         self._cut: set[tuple[int, int]] = set()
         self._clogged: dict[tuple[int, int], list[bytes]] = {}
         self._under_way: dict[tuple[int, int], int] = {}
+        self._newest_us: dict[tuple[int, int], int] = {}
 
     def join(self, node_id: int, receive: Receive) -> SimPort:
         """A node's way to the others; a node that joins again, as after a restart, takes its old
@@ -102,9 +105,13 @@ class SimNetwork:
     def _carry(self, way: tuple[int, int], message: bytes) -> None:
         """Bring a message to its receiver, in the time it takes in this weather."""
         rng, weather = self.world.rng, self.weather
+        now_us = self.world.clock.elapsed_us
         delay_us = int(rng.random() * weather.delay_us) + 1
-        if rng.random() < weather.late:
+        if weather.late and rng.random() < weather.late:
             delay_us += rng.randrange(weather.late_us)
+        elif weather.is_ordered:
+            delay_us = max(delay_us, self._newest_us.get(way, 0) - now_us)
+            self._newest_us[way] = now_us + delay_us
         self.world.after(delay_us, partial(self._arrive, way, message))
 
     def _arrive(self, way: tuple[int, int], message: bytes) -> None:

@@ -46,8 +46,14 @@ LEADER_TIMEOUTS_MAX: Final = 20
 time-outs (L1).
 """
 
+DETHRONE_TIMEOUTS: Final = 3
+"""A leader that no majority hears has given up after so many election time-outs."""
+
 FLUSH_US_MAX: Final = 2_000_000
 CALM_FLUSH_US: Final = 2_000
+
+EVENTS_MAX: Final = 150_000
+"""A run with more of them is a storm of messages (L3)."""
 
 AGREE_TICKS: Final = 3_000
 """All logs are equal at most so many ticks after all is healed (L2)."""
@@ -135,7 +141,13 @@ class Group:
         )
 
     def _has(self, node: int, index: int, term: int) -> bool:
-        return self.stable[node].term_at(index) == term or (self.stable[node].first_index() > index)
+        """Whether a device has an entry, or a snapshot of it. A device that was damaged had it, if
+        its replica said so.
+        """
+        if node in self.damaged:
+            return True
+        stable = self.stable[node]
+        return stable.term_at(index) == term or stable.first_index() > index
 
     @staticmethod
     def tell(at_us: int, event: str, data: bytes) -> str:
@@ -343,7 +355,8 @@ class Group:
         nemesis = Nemesis(self)
         self.is_calm = False
         nemesis.begin()
-        self._tick(self.knobs.fault_ticks)
+        for _ in range(self.knobs.fault_ticks // 10):
+            self._tick(10)
         self._heal_processes(nemesis)
         self._heal_majority()
         self.network.heal()
@@ -361,6 +374,8 @@ class Group:
 
     def _tick(self, ticks: int) -> None:
         self.world.run(self.world.clock.elapsed_us + ticks * self.knobs.tick_us)
+        if self.world.events > EVENTS_MAX:
+            raise InvariantBroken("L3", f"{self.world.events} events: a storm")
 
     def _heal_processes(self, nemesis: Nemesis) -> None:
         """All are up, on disks that work."""
@@ -392,8 +407,14 @@ class Group:
         for _ in range(FLUSH_US_MAX // self.knobs.tick_us + int(LEADER_TIMEOUTS_MAX * slowest)):
             self._tick(1)
             if self.leader_id() in chosen and self.checker.commit_index > before:
-                return
-        raise InvariantBroken("L1", f"nobody leads of {sorted(chosen)}, or nothing is committed")
+                break
+        else:
+            raise InvariantBroken(
+                "L1", f"nobody leads of {sorted(chosen)}, or nothing is committed"
+            )
+        self._tick(int(DETHRONE_TIMEOUTS * slowest) + 1)
+        if any(self.replicas[node].is_leader for node in others):
+            raise InvariantBroken("L1", f"one of {others} leads, and is heard by no majority")
 
     def _wait_until_equal(self) -> None:
         for _ in range(AGREE_TICKS):

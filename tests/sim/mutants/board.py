@@ -41,12 +41,12 @@ def hunt(number: int, seeds_max: int = SEEDS_MAX) -> Find:
     bug = BUGS[number]
     before_s = time.process_time()
     tried = 0
-    with bug.planted():
-        for seed in _seeds(bug.seeds, seeds_max):
-            tried += 1
+    for seed in _seeds(bug.seeds, seeds_max):
+        tried += 1
+        with bug.planted():
             fault = bug.hunt(seed)
-            if fault:
-                return Find(bug.name, tried, seed, fault, time.process_time() - before_s)
+        if fault and not bug.hunt(seed):  # without the bug, the seed must find nothing
+            return Find(bug.name, tried, seed, fault, time.process_time() - before_s)
     return Find(bug.name, tried, None, "", time.process_time() - before_s)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -30,7 +32,8 @@ def _sync_frames_only(self: FlushHandle) -> None:
 
 
 def _sync_and_try_again(self: FlushHandle) -> None:
-    for sync in (*self._syncs, lambda: self._slots.write(self._promise)):
+    syncs: list[Callable[[], None]] = [*self._syncs, partial(self._slots.write, self._promise)]
+    for sync in syncs:
         try:
             sync()
         except OSError:
