@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec.structs import replace
 from tests.sim.mutants.bug import Bug
 
 from grevy.protocol.journal_entry import JournalEntry
