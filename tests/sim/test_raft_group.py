@@ -59,6 +59,14 @@ def test_the_checker_knows_a_leader_that_lacks_something() -> None:
         checker.leads(2, 2, lambda index: None)
 
 
+def test_the_checker_knows_a_leader_that_counts_an_older_term() -> None:
+    """Figure 8 of Raft: chance hardly ever draws what comes of it."""
+    checker = RaftChecker()
+    checker.leads(1, 4, lambda index: None)
+    with pytest.raises(InvariantBroken, match="R3"):
+        checker.commits(1, 4, [entry(1, 2)], stable)
+
+
 def test_the_checker_knows_a_committed_entry_that_changes() -> None:
     checker = RaftChecker()
     checker.commits(1, 1, [entry(1, 1)], stable)
