@@ -8,8 +8,8 @@ from tests.sim.mutants.bug import Bug
 
 from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.raft_messages import (
-    AppendRequest,
     GroupMembers,
+    Heartbeat,
     SnapshotChunk,
     VoteRequest,
 )
@@ -58,8 +58,16 @@ def _always_cut(self: Following, entries: tuple[JournalEntry, ...]) -> tuple[Jou
     return entries
 
 
-def _commit_all_that_the_leader_has(self: Following, message: AppendRequest) -> None:
-    _on_append(self, message)
+def _tell_all_that_is_committed(self: Replication) -> None:
+    replica = self._replica
+    self.round += 1
+    for node_id in self.followers:
+        commit_index, round_ = replica.commit_index, self.round
+        replica.send(node_id, Heartbeat(replica.node_id, replica.term, commit_index, round_))
+
+
+def _commit_all_that_the_leader_has(self: Following, message: Heartbeat) -> None:
+    _on_heartbeat(self, message)
     self._replica.commit_to(min(message.commit_index, self._replica.log.last_index))
 
 
@@ -149,7 +157,7 @@ def _vote_though_recovering(self: RawNode, message: VoteRequest) -> None:
 
 _on_request: Final = Election.on_request
 _stand: Final = Election._stand
-_on_append: Final = Following.on_append
+_on_heartbeat: Final = Following.on_heartbeat
 _collect: Final = Following.collect
 _match_of: Final = Replication.match_of
 _on_vote_request: Final = RawNode._on_vote_request
@@ -166,7 +174,10 @@ RAFT_BUGS: Final[tuple[Bug, ...]] = (
     Bug("an old append cuts the log", {(Following, "_without_known"): _always_cut}, ()),
     Bug(
         "a follower commits what it has not compared",
-        {(Following, "on_append"): _commit_all_that_the_leader_has},
+        {
+            (Replication, "heartbeat"): _tell_all_that_is_committed,
+            (Following, "on_heartbeat"): _commit_all_that_the_leader_has,
+        },
         (),
     ),
     Bug(
