@@ -2,7 +2,7 @@
 # make test   all tests
 # make check  format, lint, types, floors, house rules
 # make sim    the long runs of the simulated world, the crash tests and random expressions
-# make bench  microbenchmarks, then one-task instances end to end (bench/feel.py compares FEEL with its peers)
+# make bench  microbenchmarks, then one-task instances end to end (bench/feel.py, bench/replication.py: beside peers)
 # make feel   the FEEL cases of GREVY_FEEL (default: the repository's own)
 # make traces the recorded traces in GREVY_TRACES (default: the repository's own)
 PYTHON ?= python3
