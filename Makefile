@@ -5,14 +5,13 @@
 #             SEED=n repeats the run with that seed
 # make sim-nightly   SEEDS new runs of groups of replicas, for at most SECONDS
 # make mutants       the planted bugs, each looked for until it is found
-# make bench  microbenchmarks, then one-task instances end to end (bench/feel.py compares FEEL with its peers)
+# make bench  microbenchmarks, then one-task instances end to end (bench/feel.py, bench/replication.py: beside peers)
 # make feel   the FEEL cases of GREVY_FEEL (default: the repository's own)
 # make traces the recorded traces in GREVY_TRACES (default: the repository's own)
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 SEED ?= 1
-
 SEEDS ?= 30000
 SECONDS ?= 28800
 

@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -313,6 +314,7 @@ def main() -> None:
     parser.add_argument("--tools", default="", help="folder that keeps the peers")
     parser.add_argument("--data", default=None, help="folder for the logs: the disk to measure")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # and with it the replicas
     only = [name for name in given.only.split(",") if name]
     load = Load(tuple(map(int, given.clients.split(","))), given.seconds)
     results = Results()

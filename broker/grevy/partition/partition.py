@@ -116,6 +116,7 @@ class Partition:
         self._peers: dict[bytes, Peer] = {}
         self._outbox: Outbox | None = None
         self._last_ms = storage.log.last_timestamp()
+        self._last_ns = clock.monotonic_ns()
         self._is_serving = False
         self._failure: BaseException | None = None
         self._settled = asyncio.Event()
@@ -469,6 +470,7 @@ class Partition:
         """This replica leads, and has all that was committed before: it takes requests."""
         self._stream.begin()
         self._last_ms = max(self._last_ms, self._storage.log.last_timestamp())
+        self._last_ns = self._clock.monotonic_ns()
         self._is_serving = True
         self._settled.set()
         if self._on_lead is not None:
@@ -550,8 +552,16 @@ class Partition:
             self._pipeline.propose(payload)
 
     def _now(self) -> int:
-        """The log's time never goes back, whatever the machine's does, also while it was down."""
-        self._last_ms = max(self._last_ms, self._clock.now_ms())
+        """The log's time never goes back, whatever the machine's does, also while it was down, and
+        whatever the clock of another leader did. Behind it, it goes on at half speed, by the
+        stopwatch, so that what is due does not wait until the clock has caught up.
+        """
+        wall_ms, stopwatch_ns = self._clock.now_ms(), self._clock.monotonic_ns()
+        if wall_ms >= self._last_ms:
+            self._last_ms, self._last_ns = wall_ms, stopwatch_ns
+        elif stopwatch_ns - self._last_ns >= 2_000_000:
+            self._last_ms += (stopwatch_ns - self._last_ns) // 2_000_000
+            self._last_ns = stopwatch_ns
         return self._last_ms
 
     def _fail(self, error: BaseException) -> None:
