@@ -27,7 +27,9 @@ async def _started(folder: Path, partitions: int = PARTITIONS) -> Broker:
 def test_another_number_of_partitions_is_refused(tmp_path: Path) -> None:
     async def act() -> None:
         await (await _started(tmp_path)).stop()
-        with pytest.raises(WrongSettings, match="with 3 partitions of 1 replicas, but the settings"):
+        with pytest.raises(
+            WrongSettings, match="with 3 partitions of 1 replicas, but the settings"
+        ):
             await _started(tmp_path, 2)
         await (await _started(tmp_path)).stop()
 

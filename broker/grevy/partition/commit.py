@@ -115,6 +115,11 @@ class CommitPipeline:
         return self._node.leader
 
     @property
+    def is_transferring(self) -> bool:
+        """Whether this leader is handing its lead over: proposals should wait."""
+        return self._node.is_transferring
+
+    @property
     def is_recovering(self) -> bool:
         """Whether this replica has lost data and its leader has not repaired it yet."""
         return self._node.is_recovering

@@ -318,6 +318,9 @@ class Partition:
         if intent not in CLIENT_COMMANDS:
             text = f"{intent.value_type.name} {intent.name} is not a command of clients"
             return ErrorReply(number, ErrorCode.UNSUPPORTED, text)
+        if self._pipeline.is_transferring:
+            text = f"the lead of partition {self.partition_id} is handed over"
+            return ErrorReply(number, ErrorCode.UNAVAILABLE, text, RETRY_AFTER_MS)
         if self._stream.in_flight >= IN_FLIGHT_MAX:
             text = f"partition {self.partition_id} has {IN_FLIGHT_MAX} requests in flight: load"
             return ErrorReply(number, ErrorCode.RESOURCE_EXHAUSTED, text, RETRY_AFTER_MS)
@@ -532,7 +535,7 @@ class Partition:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         now_ns = self._clock.monotonic_ns()
         try:
-            if self._is_serving:
+            if self._is_serving and not self._pipeline.is_transferring:
                 self._stream.run_schedule(self._now())
                 self._send_to_others(self._stream.resend(self._now()))
                 self._tell_of_exporters(now_ns)
