@@ -1,4 +1,5 @@
 # make demo   one broker runs an order process, on the screen
+# make cluster three brokers on this machine, until Ctrl-C
 # make test   all tests
 # make check  format, lint, types, floors, house rules
 # make sim    the long runs of the simulated world, the planted bugs, the crash tests and random expressions;
@@ -15,10 +16,13 @@ SEED ?= 1
 SEEDS ?= 30000
 SECONDS ?= 28800
 
-.PHONY: demo test check sim sim-nightly mutants bench feel traces clean
+.PHONY: demo cluster test check sim sim-nightly mutants bench feel traces clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m grevy.broker.demo
+
+cluster: $(VENV)/installed
+	$(BIN)/grevy cluster local
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest tests -q -n 2 --dist worksteal
