@@ -297,7 +297,7 @@ class Results:
             return {}
         rates = [round(a["appends_per_s"] / b["appends_per_s"], 2) for a, b in pairs]
         return {
-            "appends": median(rates),
+            "appends": round(median(rates), 2),
             "appends_of_rounds": rates,
             "p50": round(median(b["p50_ms"] / a["p50_ms"] for a, b in pairs), 2),
             "p99": round(median(b["p99_ms"] / a["p99_ms"] for a, b in pairs), 2),

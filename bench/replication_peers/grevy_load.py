@@ -18,6 +18,7 @@ class GrevyConnection:
 
     def __init__(self, address: str) -> None:
         dealer: Socket = zmq.Context.instance().socket(zmq.DEALER)
+        dealer.setsockopt(zmq.LINGER, 0)
         dealer.connect(f"tcp://{address}")
         self._wire = ZmqWire(dealer, self._on_answer, lambda: None)
         self._loop = asyncio.get_running_loop()
