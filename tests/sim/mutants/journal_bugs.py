@@ -132,12 +132,12 @@ _SYNC: Final = (FlushHandle, "sync")
 _WRITE: Final = (RaftStorage, "write")
 
 JOURNAL_BUGS: Final = (
-    Bug("the promise is written, the frames are not synced", {_SYNC: _sync_promise_only}, ()),
-    Bug("the frames are synced, no promise is kept", {_SYNC: _sync_frames_only}, ()),
+    Bug("the promise is written, the frames are not synced", {_SYNC: _sync_promise_only}, (1,)),
+    Bug("the frames are synced, no promise is kept", {_SYNC: _sync_frames_only}, (3,)),
     Bug("a failed sync is tried again", {_SYNC: _sync_and_try_again}, ()),
-    Bug("only the last of the segments is synced", {_SYNC: _sync_last_segment_only}, ()),
-    Bug("names of new segments are not synced", {(Journal, "_sync_names"): _no_sync}, ()),
-    Bug("the slots are not synced", {(SlotFile, "write"): _write_unsynced}, ()),
+    Bug("only the last of the segments is synced", {_SYNC: _sync_last_segment_only}, (1,)),
+    Bug("names of new segments are not synced", {(Journal, "_sync_names"): _no_sync}, (1,)),
+    Bug("the slots are not synced", {(SlotFile, "write"): _write_unsynced}, (1,)),
     Bug("both copies of a slot are in one place", {(SlotFile, "write"): _write_in_place}, ()),
     Bug(
         "the log is cut before the promise falls",
@@ -150,13 +150,13 @@ JOURNAL_BUGS: Final = (
         (),
     ),
     Bug("recovery believes what it sees", {(recovery, "_rewrite"): _no_rewrite}, ()),
-    Bug("recovery takes damage for a tear", {(recovery, "_check_promise"): _no_check}, ()),
+    Bug("recovery takes damage for a tear", {(recovery, "_check_promise"): _no_check}, (1,)),
 )
 """In the journal."""
 
 STORAGE_BUGS: Final = (
-    Bug("the vote is not kept", {_WRITE: _write_without_vote}, ()),
-    Bug("term and vote are not kept", {_WRITE: _write_without_hard_state}, ()),
+    Bug("the vote is not kept", {_WRITE: _write_without_vote}, (1,)),
+    Bug("term and vote are not kept", {_WRITE: _write_without_hard_state}, (1,)),
     Bug("entries are written before their term", {_WRITE: _write_entries_first}, ()),
     Bug("members are not kept", {_WRITE: _write_without_memberships}, ()),
 )

@@ -163,41 +163,47 @@ _match_of: Final = Replication.match_of
 _on_vote_request: Final = RawNode._on_vote_request
 
 RAFT_BUGS: Final[tuple[Bug, ...]] = (
-    Bug("a vote for a log that is behind", {(Election, "_is_up_to_date"): _yes}, ()),
+    Bug("a vote for a log that is behind", {(Election, "_is_up_to_date"): _yes}, (1,)),
     Bug(
         "two votes in one term",
         {(Election, "on_request"): _forget_vote, (Replica, "keep"): _keep_anything},
-        (),
+        (2,),
     ),
-    Bug("the term of the entry before is not compared", {(RaftLog, "has"): _has_index}, ()),
-    Bug("what conflicts stays in the log", {(Following, "_without_known"): _never_cut}, ()),
-    Bug("an old append cuts the log", {(Following, "_without_known"): _always_cut}, ()),
+    Bug("the term of the entry before is not compared", {(RaftLog, "has"): _has_index}, (7,)),
+    Bug("what conflicts stays in the log", {(Following, "_without_known"): _never_cut}, (2,)),
+    Bug("an old append cuts the log", {(Following, "_without_known"): _always_cut}, (2,)),
     Bug(
         "a follower commits what it has not compared",
         {
             (Replication, "heartbeat"): _tell_all_that_is_committed,
             (Following, "on_heartbeat"): _commit_all_that_the_leader_has,
         },
-        (),
+        (2,),
     ),
     Bug(
         "a leader commits by entries of older terms",
         {(Leadership, "commit"): _commit_older_terms},
-        (),
+        (1,),
     ),
     Bug(
         "a leader counts itself before its flush",
         {(Replication, "match_of"): _count_own_unflushed},
-        (),
+        (1,),
     ),
-    Bug("a leader counts what it has sent", {(Replication, "match_of"): _count_what_was_sent}, ()),
+    Bug(
+        "a leader counts what it has sent", {(Replication, "match_of"): _count_what_was_sent}, (1,)
+    ),
     Bug(
         "a follower acknowledges before its flush",
         {(Following, "collect"): _acknowledge_unflushed},
-        (),
+        (1,),
     ),
-    Bug("pre-votes count as votes", {(Election, "_stand"): _keep_pre_votes}, ()),
-    Bug("a leader without a quorum stays", {(Leadership, "_check_quorum"): _never_doubt}, ()),
+    Bug(
+        "pre-votes count as votes",
+        {(Election, "_stand"): _keep_pre_votes},
+        (9,),
+    ),
+    Bug("a leader without a quorum stays", {(Leadership, "_check_quorum"): _never_doubt}, (2,)),
     Bug(
         "a snapshot replaces what is newer",
         {(Following, "installed"): _install_anything, (Following, "on_chunk"): _take_any_chunk},
