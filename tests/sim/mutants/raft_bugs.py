@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
-from tests.sim.mutants.bug import Bug
+from tests.sim.mutants.bug import Bug, fault_of_group
 
 from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.raft_messages import (
@@ -208,6 +209,15 @@ RAFT_BUGS: Final[tuple[Bug, ...]] = (
         "a snapshot replaces what is newer",
         {(Following, "installed"): _install_anything, (Following, "on_chunk"): _take_any_chunk},
         (),
+        partial(
+            fault_of_group,
+            snapshot_every=5,
+            doubled=0.5,
+            late=0.3,
+            late_us=50_000,
+            cut_every=10,
+            chunk_bytes=65_536,
+        ),
     ),
     Bug(
         "a change of members is decided by the new ones alone",
@@ -217,8 +227,19 @@ RAFT_BUGS: Final[tuple[Bug, ...]] = (
             (leaderships, "agreed_value"): _agreed_by_new_members,
         },
         (),
+        partial(fault_of_group, members_every=20, damage_every=0, crash_every=20, cut_every=10),
     ),
-    Bug("reads are not confirmed", {(Leadership, "_collect_reads"): _read_at_once}, ()),
-    Bug("who has lost data votes", {(RawNode, "_on_vote_request"): _vote_though_recovering}, ()),
+    Bug(
+        "reads are not confirmed",
+        {(Leadership, "_collect_reads"): _read_at_once},
+        (),
+        partial(fault_of_group, read_every=1.0, cut_every=10, cut_ticks=60, proposal_every=0.3),
+    ),
+    Bug(
+        "who has lost data votes",
+        {(RawNode, "_on_vote_request"): _vote_though_recovering},
+        (),
+        partial(fault_of_group, damage_every=30, members_every=0, cut_every=10, crash_every=20),
+    ),
 )
 """In the core."""
