@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
-from tests.sim.mutants.bug import Bug
+from tests.sim.mutants.bug import Bug, fault_of_group
 
 from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.raft_messages import (
@@ -163,45 +164,60 @@ _match_of: Final = Replication.match_of
 _on_vote_request: Final = RawNode._on_vote_request
 
 RAFT_BUGS: Final[tuple[Bug, ...]] = (
-    Bug("a vote for a log that is behind", {(Election, "_is_up_to_date"): _yes}, ()),
+    Bug("a vote for a log that is behind", {(Election, "_is_up_to_date"): _yes}, (1,)),
     Bug(
         "two votes in one term",
         {(Election, "on_request"): _forget_vote, (Replica, "keep"): _keep_anything},
-        (),
+        (2,),
     ),
-    Bug("the term of the entry before is not compared", {(RaftLog, "has"): _has_index}, ()),
-    Bug("what conflicts stays in the log", {(Following, "_without_known"): _never_cut}, ()),
-    Bug("an old append cuts the log", {(Following, "_without_known"): _always_cut}, ()),
+    Bug("the term of the entry before is not compared", {(RaftLog, "has"): _has_index}, (7,)),
+    Bug("what conflicts stays in the log", {(Following, "_without_known"): _never_cut}, (2,)),
+    Bug("an old append cuts the log", {(Following, "_without_known"): _always_cut}, (2,)),
     Bug(
         "a follower commits what it has not compared",
         {
             (Replication, "heartbeat"): _tell_all_that_is_committed,
             (Following, "on_heartbeat"): _commit_all_that_the_leader_has,
         },
-        (),
+        (2,),
     ),
     Bug(
         "a leader commits by entries of older terms",
         {(Leadership, "commit"): _commit_older_terms},
-        (),
+        (1,),
     ),
     Bug(
         "a leader counts itself before its flush",
         {(Replication, "match_of"): _count_own_unflushed},
-        (),
+        (1,),
     ),
-    Bug("a leader counts what it has sent", {(Replication, "match_of"): _count_what_was_sent}, ()),
+    Bug(
+        "a leader counts what it has sent", {(Replication, "match_of"): _count_what_was_sent}, (1,)
+    ),
     Bug(
         "a follower acknowledges before its flush",
         {(Following, "collect"): _acknowledge_unflushed},
-        (),
+        (1,),
     ),
-    Bug("pre-votes count as votes", {(Election, "_stand"): _keep_pre_votes}, ()),
-    Bug("a leader without a quorum stays", {(Leadership, "_check_quorum"): _never_doubt}, ()),
+    Bug(
+        "pre-votes count as votes",
+        {(Election, "_stand"): _keep_pre_votes},
+        (9,),
+    ),
+    Bug("a leader without a quorum stays", {(Leadership, "_check_quorum"): _never_doubt}, (2,)),
     Bug(
         "a snapshot replaces what is newer",
         {(Following, "installed"): _install_anything, (Following, "on_chunk"): _take_any_chunk},
         (),
+        partial(
+            fault_of_group,
+            snapshot_every=5,
+            doubled=0.5,
+            late=0.3,
+            late_us=50_000,
+            cut_every=10,
+            chunk_bytes=65_536,
+        ),
     ),
     Bug(
         "a change of members is decided by the new ones alone",
@@ -211,8 +227,19 @@ RAFT_BUGS: Final[tuple[Bug, ...]] = (
             (leaderships, "agreed_value"): _agreed_by_new_members,
         },
         (),
+        partial(fault_of_group, members_every=20, damage_every=0, crash_every=20, cut_every=10),
     ),
-    Bug("reads are not confirmed", {(Leadership, "_collect_reads"): _read_at_once}, ()),
-    Bug("who has lost data votes", {(RawNode, "_on_vote_request"): _vote_though_recovering}, ()),
+    Bug(
+        "reads are not confirmed",
+        {(Leadership, "_collect_reads"): _read_at_once},
+        (),
+        partial(fault_of_group, read_every=1.0, cut_every=10, cut_ticks=60, proposal_every=0.3),
+    ),
+    Bug(
+        "who has lost data votes",
+        {(RawNode, "_on_vote_request"): _vote_though_recovering},
+        (),
+        partial(fault_of_group, damage_every=30, members_every=0, cut_every=10, crash_every=20),
+    ),
 )
 """In the core."""
