@@ -233,7 +233,15 @@ RAFT_BUGS: Final[tuple[Bug, ...]] = (
         "reads are not confirmed",
         {(Leadership, "_collect_reads"): _read_at_once},
         (),
-        partial(fault_of_group, read_every=1.0, cut_every=10, cut_ticks=60, proposal_every=0.3),
+        partial(
+            fault_of_group,
+            read_every=1.0,
+            cut_every=10,
+            cut_ticks=60,
+            proposal_every=1.0,
+            drift=0.5,
+            damage_every=0,
+        ),
     ),
     Bug(
         "who has lost data votes",
