@@ -137,7 +137,7 @@ JOURNAL_BUGS: Final = (
     Bug(
         "a failed sync is tried again",
         {_SYNC: _sync_and_try_again},
-        (),
+        (3,),
         partial(fault_of_group, disk_error_every=20),
     ),
     Bug("only the last of the segments is synced", {_SYNC: _sync_last_segment_only}, (1,)),
@@ -147,7 +147,7 @@ JOURNAL_BUGS: Final = (
     Bug(
         "the log is cut before the promise falls",
         {(Journal, "truncate_after"): _truncate_before_promise},
-        (),
+        (8,),
         partial(
             fault_of_group, cut_every=10, crash_every=5, mid_write=0.5, segment_bytes=1024, kill=0.0
         ),
@@ -155,7 +155,7 @@ JOURNAL_BUGS: Final = (
     Bug(
         "the front is dropped before the promise moves",
         {(Journal, "compact"): _compact_before_promise},
-        (),
+        (11,),
         partial(
             fault_of_group,
             snapshot_every=5,
@@ -168,7 +168,7 @@ JOURNAL_BUGS: Final = (
     Bug(
         "recovery believes what it sees",
         {(recovery, "_rewrite"): _no_rewrite},
-        (),
+        (3,),
         partial(fault_of_group, disk_error_every=20, crash_every=20, kill=0.0),
     ),
     Bug("recovery takes damage for a tear", {(recovery, "_check_promise"): _no_check}, (1,)),
@@ -182,7 +182,16 @@ STORAGE_BUGS: Final = (
         "entries are written before their term",
         {_WRITE: _write_entries_first},
         (),
-        partial(fault_of_group, crash_every=5, mid_write=0.5, kill=0.0),
+        partial(
+            fault_of_group,
+            crash_every=5,
+            mid_write=1.0,
+            kill=1.0,
+            turn_us=10_000,
+            lost=0.3,
+            cut_every=10,
+            damage_every=0,
+        ),
     ),
     Bug(
         "members are not kept",

@@ -208,7 +208,7 @@ RAFT_BUGS: Final[tuple[Bug, ...]] = (
     Bug(
         "a snapshot replaces what is newer",
         {(Following, "installed"): _install_anything, (Following, "on_chunk"): _take_any_chunk},
-        (),
+        (3,),
         partial(
             fault_of_group,
             snapshot_every=5,
@@ -226,19 +226,27 @@ RAFT_BUGS: Final[tuple[Bug, ...]] = (
             (leaderships, "is_quorum"): _new_members_decide,
             (leaderships, "agreed_value"): _agreed_by_new_members,
         },
-        (),
+        (6,),
         partial(fault_of_group, members_every=20, damage_every=0, crash_every=20, cut_every=10),
     ),
     Bug(
         "reads are not confirmed",
         {(Leadership, "_collect_reads"): _read_at_once},
         (),
-        partial(fault_of_group, read_every=1.0, cut_every=10, cut_ticks=60, proposal_every=0.3),
+        partial(
+            fault_of_group,
+            read_every=1.0,
+            cut_every=10,
+            cut_ticks=60,
+            proposal_every=1.0,
+            drift=0.5,
+            damage_every=0,
+        ),
     ),
     Bug(
         "who has lost data votes",
         {(RawNode, "_on_vote_request"): _vote_though_recovering},
-        (),
+        (3,),
         partial(fault_of_group, damage_every=30, members_every=0, cut_every=10, crash_every=20),
     ),
 )
