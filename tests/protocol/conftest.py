@@ -11,10 +11,13 @@ import pytest
 from hypothesis import strategies as st
 from msgspec import Struct
 
+from grevy.protocol.entry_codec import REJECTION_CODEC, REPLY_CODEC
 from grevy.protocol.intents import INTENTS, Intent, RecordType, RejectionType
+from grevy.protocol.message_codec import REQUEST_CODEC
 from grevy.protocol.messages import ClientMessage, CommandRequest, Request, ServerMessage
 from grevy.protocol.record import Answer, Entry, Record, Reply, RequestId
 from grevy.protocol.values import VALUES, Value
+from grevy.protocol.values_codec import VALUE_CODEC
 
 Strategy = st.SearchStrategy[Any]
 
@@ -105,6 +108,15 @@ ENTRIES: Strategy = st.builds(
 CLIENT_MESSAGES: Strategy = st.builds(
     ClientMessage, client_id=_IDS, requests=st.lists(_of_hint(Request), max_size=5).map(tuple)
 )
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known() -> None:
+    """What is like others before is like those of the same test only."""
+    VALUE_CODEC.likes.forget()
+    REQUEST_CODEC.likes.forget()
+    REJECTION_CODEC.likes.forget()
+    REPLY_CODEC.likes.forget()
 
 
 @pytest.fixture(scope="session")

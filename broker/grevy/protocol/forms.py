@@ -13,7 +13,7 @@ from grevy.protocol.layout import letter_of
 from grevy.protocol.limits import LIST_ITEMS_MAX
 from grevy.protocol.schemas import Field
 from grevy.protocol.source import Source
-from grevy.protocol.tables import TableReader, TableWriter
+from grevy.protocol.tables import NOTHING, TableReader, TableWriter
 from grevy.protocol.values import Value
 
 __all__ = ["Form", "Role", "check_count", "form_of"]
@@ -162,11 +162,15 @@ def _list(item_hint: Any, field: Field) -> Form:
             check_count(items)
             return wire.pointers([write_item(item) for item in items])
 
-        return Form(Role.NAME if kind == "text" else Role.CONTENT, write, read, default=())
+        fetch = Source.documents if kind == "data" else None
+        return Form(Role.NAME if kind == "text" else Role.CONTENT, write, read, None, (), fetch)
     letter = letter_of(kind)
 
     def write_numbers(items: Sequence[int], _tables: TableWriter) -> wire.Pointer:
         check_count(items)
         return wire.numbers(letter, items)
 
-    return Form(Role.CONTENT, write_numbers, read, default=())
+    def fetch_numbers(source: Source, at: int, pointer: int) -> tuple[object, ...]:
+        return read(source.numbers(at, pointer, letter), NOTHING)
+
+    return Form(Role.CONTENT, write_numbers, read, default=(), fetch=fetch_numbers)

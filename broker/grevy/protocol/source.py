@@ -19,6 +19,10 @@ __all__ = ["UNUSUAL", "Source", "Unusual"]
 _OFFSET: Final = 0xFFFF_FFFC
 _LIST_KIND: Final = 0x7_0000_0003  # of a pointer to a list: all but offset and count
 _COUNT_SHIFT: Final = 35
+_COLUMNS: Final = {
+    letter: (wire.numbers_tag(letter), struct.calcsize("<" + letter)) for letter in "BbHhIiQq"
+}
+"""Pointers to lists of no numbers, and the bytes of each number, by its letter."""
 _HEADS_WORDS_MAX: Final = wire.UNION_WORDS * CODEC_IMPRINT_ITEMS_MAX
 
 
@@ -49,6 +53,24 @@ class Source:
         start = self._target(at, pointer, size + 7 >> 3)
         return self.frame[start : start + size]
 
+    def column(self, at: int, pointer: int, letter: str) -> bytes:
+        """The bytes of the list of numbers that the pointer at a byte points at; `letter` is theirs
+        in the module `struct`.
+        """
+        tag, item_bytes = _COLUMNS[letter]
+        if pointer & _LIST_KIND != tag:
+            raise Unusual
+        size = (pointer >> _COUNT_SHIFT) * item_bytes
+        start = self._target(at, pointer, size + 7 >> 3)
+        return self.frame[start : start + size]
+
+    def numbers(self, at: int, pointer: int, letter: str) -> tuple[int, ...]:
+        """The list of numbers that the pointer at a byte points at."""
+        count = pointer >> _COUNT_SHIFT
+        if count > LIST_ITEMS_MAX:
+            raise Unusual
+        return struct.unpack(f"<{count}{letter}", self.column(at, pointer, letter))
+
     def text(self, at: int, pointer: int) -> str:
         """The text that the pointer at a byte points at."""
         data = self.data(at, pointer)
@@ -68,15 +90,16 @@ class Source:
         places = range(start, start + count * wire.WORD, wire.WORD)
         return tuple(map(self.data, places, pointers))
 
-    def heads(self, at: int, pointer: int) -> tuple[int, bytes]:
-        """Of the list of unions that the pointer at a byte points at: where it begins, and its
-        heads, or what there is of them. A list that is too long to be known is `Unusual`.
+    def heads(self, at: int, pointer: int, head_words: int) -> tuple[int, bytes]:
+        """Of the list of structs that the pointer at a byte points at: where it begins, and its
+        heads, or what there is of them: its first word, and the structs if they are `head_words`
+        long, or nothing more for 0. A list that is too long to be known is `Unusual`.
         """
         words = pointer >> _COUNT_SHIFT
         if pointer & _LIST_KIND != wire.STRUCTS_TAG or words > _HEADS_WORDS_MAX:
             raise Unusual
         start = at + wire.WORD + ((pointer & _OFFSET) << 1)
-        return start, self.frame[start : start + wire.WORD * (1 + words)]
+        return start, self.frame[start : start + wire.WORD * (1 + words if head_words else 1)]
 
     def _target(self, at: int, pointer: int, words: int) -> int:
         """Where the words begin, so many, that the pointer at a byte points at. An offset back is
