@@ -13,7 +13,7 @@ from grevy.protocol.layout import letter_of
 from grevy.protocol.limits import LIST_ITEMS_MAX
 from grevy.protocol.schemas import Field
 from grevy.protocol.source import Source
-from grevy.protocol.tables import NOTHING, TableReader, TableWriter
+from grevy.protocol.tables import TableReader, TableWriter
 from grevy.protocol.values import Value
 
 __all__ = ["Form", "Role", "check_count", "form_of"]
@@ -171,6 +171,7 @@ def _list(item_hint: Any, field: Field) -> Form:
         return wire.numbers(letter, items)
 
     def fetch_numbers(source: Source, at: int, pointer: int) -> tuple[object, ...]:
-        return read(source.numbers(at, pointer, letter), NOTHING)
+        numbers = source.numbers(at, pointer, letter)
+        return numbers if members is None else tuple([members[number] for number in numbers])
 
     return Form(Role.CONTENT, write_numbers, read, default=(), fetch=fetch_numbers)

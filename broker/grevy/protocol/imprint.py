@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import xor
 from struct import Struct as Packer
-from struct import calcsize
+from struct import calcsize, pack_into, unpack_from
 from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
@@ -43,7 +43,7 @@ class Imprint(Generic[S]):
     """Reads lists that differ in numbers, contents and names only: all that have the same heads.
 
     Names are known by all that is constant before those of the last struct, which says too how long
-    these are; and by these, the *tail*.
+    these are; and by these, the *tail*. Numbers of enumerations are as good as names here.
     """
 
     __slots__ = (
@@ -67,24 +67,32 @@ class Imprint(Generic[S]):
         how long its tail is.
         """
         self._bytes: Final = len(draft.mask) - tail_words * wire.WORD
-        self._constants_from: Final = Packer(_gaps(draft.numbers, self._bytes)).unpack_from
-        self._numbers_from: Final = wire.packer(format_of(draft.numbers, self._bytes)).unpack_from
+        kept = [rank for rank, (_, form) in enumerate(splitter.numbers) if not form.members]
+        numbers = [draft.numbers[rank] for rank in kept]
+        self._constants_from: Final = Packer(_gaps(numbers, self._bytes)).unpack_from
+        self._numbers_from: Final = wire.packer(format_of(numbers, self._bytes)).unpack_from
         self._defaults: Final = self._numbers_from(draft.mask)
+        self._enums: Final = [
+            (rank, form.members, *draft.numbers[rank])
+            for rank, (_, form) in enumerate(splitter.numbers)
+            if form.members
+        ]
         self._known: Final[dict[tuple[bytes, ...], tuple[int, dict[bytes, Names]]]] = {}
 
         # The pool: numbers and names, and then what is made of these.
-        ranks = {place: rank for rank, (place, _) in enumerate(splitter.numbers)}
-        ranks |= {place: len(ranks) + rank for rank, place in enumerate(splitter.names)}
-        forms = [(rank, form, form.role) for rank, (_, form) in enumerate(splitter.numbers)]
-        self._enums: Final = [(rank, form.members) for rank, form, _ in forms if form.members]
+        places = [splitter.numbers[rank][0] for rank in kept] + splitter.names
+        places += [splitter.numbers[rank][0] for rank, *_ in self._enums]
+        ranks = {place: rank for rank, place in enumerate(places)}
+        kept_forms = [splitter.numbers[rank][1] for rank in kept]
+        forms = [(rank, form, form.role) for rank, form in enumerate(kept_forms)]
         self._documents: Final = [(r, f.default) for r, f, role in forms if role is Role.DOCUMENT]
         self._values: Final = [
             (rank, form.read) for rank, form, role in forms if role is Role.VALUE and form.read
         ]
-        fields = [(rank, forms[rank][1], word) for rank, word in draft.pointers.items()]
+        contents = [(kept.index(rank), word) for rank, word in draft.pointers.items()]
         self._contents_at: Final = [
-            (rank, word * wire.WORD, form.default, form.fetch or _leave)
-            for rank, form, word in fields
+            (rank, word * wire.WORD, kept_forms[rank].default, kept_forms[rank].fetch or _leave)
+            for rank, word in contents
         ]
 
         items: list[Any] = []
@@ -99,10 +107,15 @@ class Imprint(Generic[S]):
             (kind, getter([ranks[place] for place in places])) for kind, places in outer
         ]
 
-    def learn(self, mask: bytes, names: Names) -> bool:
-        """Know the names of a list from now on, by its mask; whether that can be."""
-        tail = mask[self._bytes :]
-        size, tails = self._known.setdefault(self._constants_from(mask), (len(tail), {}))
+    def learn(self, mask: bytes, numbers: Sequence[int], names: Names) -> bool:
+        """Know a list from now on, by its mask, numbers and names; whether that can be."""
+        block = bytearray(mask)
+        for rank, members, at, letter in self._enums:
+            (default,) = unpack_from("=" + letter, block, at)
+            pack_into("=" + letter, block, at, numbers[rank] ^ default)
+            names += (members[numbers[rank]],)
+        tail = bytes(block[self._bytes :])
+        size, tails = self._known.setdefault(self._constants_from(block), (len(tail), {}))
         if size == len(tail):
             tails[tail] = names
         return size == len(tail)
@@ -117,11 +130,10 @@ class Imprint(Generic[S]):
             return None
         source.left -= (self._bytes + size) // wire.WORD
         pool: list[Any] = [*map(xor, self._numbers_from(frame, start), self._defaults), *names]
-        for rank, members in self._enums:
-            pool[rank] = members[pool[rank]]
+        documents = tables.documents
         for rank, default in self._documents:
             number = pool[rank]
-            pool[rank] = tables.documents[number - 1] if number else default
+            pool[rank] = documents[number - 1] if number else default
         for rank, at, default, fetch in self._contents_at:
             pointer = pool[rank]
             pool[rank] = fetch(source, start + at, pointer) if pointer else default
@@ -194,7 +206,8 @@ class ListReader(Generic[S]):
         items_max = min(self._writer.piece_items, CODEC_IMPRINT_ITEMS_MAX)
         if not heads or not 0 < len(structs) <= items_max or not self._has_room():
             return
-        split = self._writer.split(structs, TableWriter(), [], [])
+        numbers: list[int] = []
+        split = self._writer.split(structs, TableWriter(), numbers, [])
         splitter, names = split
         if not self._imprints.is_worth(split) or not splitter.is_kept(names):
             return
@@ -206,7 +219,7 @@ class ListReader(Generic[S]):
         if imprint is None:
             imprint = Imprint(draft, splitter, structs, self._writer.tail_words(split))
             self._imprints.keep(heads, imprint)
-        self._known_count += imprint.learn(draft.mask, names)
+        self._known_count += imprint.learn(draft.mask, numbers, names)
 
     def forget(self) -> None:
         """Know no list any more."""

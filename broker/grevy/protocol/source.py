@@ -19,6 +19,8 @@ __all__ = ["UNUSUAL", "Source", "Unusual"]
 _OFFSET: Final = 0xFFFF_FFFC
 _LIST_KIND: Final = 0x7_0000_0003  # of a pointer to a list: all but offset and count
 _COUNT_SHIFT: Final = 35
+_BYTES_TAG: Final = wire.BYTES_TAG
+_STRUCTS_TAG: Final = wire.STRUCTS_TAG
 _COLUMNS: Final = {
     letter: (wire.numbers_tag(letter), struct.calcsize("<" + letter)) for letter in "BbHhIiQq"
 }
@@ -47,29 +49,37 @@ class Source:
 
     def data(self, at: int, pointer: int) -> bytes:
         """The bytes that the pointer at a byte points at."""
-        if pointer & _LIST_KIND != wire.BYTES_TAG:
+        if pointer & _LIST_KIND != _BYTES_TAG:
             raise Unusual
         size = pointer >> _COUNT_SHIFT
-        start = self._target(at, pointer, size + 7 >> 3)
-        return self.frame[start : start + size]
+        self.left -= size + 7 >> 3
+        # An offset back is a huge one here.
+        start = at + 8 + ((pointer & _OFFSET) << 1)
+        data = self.frame[start : start + size]
+        if self.left < 0 or len(data) < size:
+            raise Unusual
+        return data
 
-    def column(self, at: int, pointer: int, letter: str) -> bytes:
-        """The bytes of the list of numbers that the pointer at a byte points at; `letter` is theirs
-        in the module `struct`.
+    def column(self, at: int, pointer: int, letter: str) -> range:
+        """Where the bytes lie of the list of numbers that the pointer at a byte points at; `letter`
+        is theirs in the module `struct`. That they have been read is for the caller to count.
         """
         tag, item_bytes = _COLUMNS[letter]
-        if pointer & _LIST_KIND != tag:
+        start = at + 8 + ((pointer & _OFFSET) << 1)
+        end = start + (pointer >> _COUNT_SHIFT) * item_bytes
+        if pointer & _LIST_KIND != tag or end > len(self.frame):
             raise Unusual
-        size = (pointer >> _COUNT_SHIFT) * item_bytes
-        start = self._target(at, pointer, size + 7 >> 3)
-        return self.frame[start : start + size]
+        return range(start, end)
 
     def numbers(self, at: int, pointer: int, letter: str) -> tuple[int, ...]:
         """The list of numbers that the pointer at a byte points at."""
+        tag, item_bytes = _COLUMNS[letter]
         count = pointer >> _COUNT_SHIFT
-        if count > LIST_ITEMS_MAX:
+        self.left -= count * item_bytes + 7 >> 3
+        if pointer & _LIST_KIND != tag or self.left < 0 or count > LIST_ITEMS_MAX:
             raise Unusual
-        return struct.unpack(f"<{count}{letter}", self.column(at, pointer, letter))
+        start = at + 8 + ((pointer & _OFFSET) << 1)
+        return struct.unpack_from(f"<{count}{letter}", self.frame, start)
 
     def text(self, at: int, pointer: int) -> str:
         """The text that the pointer at a byte points at."""
@@ -85,10 +95,21 @@ class Source:
         count = pointer >> _COUNT_SHIFT
         if pointer & _LIST_KIND != wire.POINTERS_TAG or count > LIST_ITEMS_MAX:
             raise Unusual
-        start = self._target(at, pointer, count)
+        start = at + 8 + ((pointer & _OFFSET) << 1)
         pointers = struct.unpack_from(f"<{count}Q", self.frame, start)
-        places = range(start, start + count * wire.WORD, wire.WORD)
-        return tuple(map(self.data, places, pointers))
+        frame, left = self.frame, self.left - count
+        found: list[bytes] = []
+        for pointer in pointers:  # `data` for each, without its calls
+            start += 8
+            size = pointer >> _COUNT_SHIFT
+            left -= size + 7 >> 3
+            first = start + ((pointer & _OFFSET) << 1)
+            document = frame[first : first + size]
+            if pointer & _LIST_KIND != _BYTES_TAG or left < 0 or len(document) < size:
+                raise Unusual
+            found.append(document)
+        self.left = left
+        return tuple(found)
 
     def heads(self, at: int, pointer: int, head_words: int) -> tuple[int, bytes]:
         """Of the list of structs that the pointer at a byte points at: where it begins, and its
@@ -96,17 +117,7 @@ class Source:
         long, or nothing more for 0. A list that is too long to be known is `Unusual`.
         """
         words = pointer >> _COUNT_SHIFT
-        if pointer & _LIST_KIND != wire.STRUCTS_TAG or words > _HEADS_WORDS_MAX:
+        if pointer & _LIST_KIND != _STRUCTS_TAG or words > _HEADS_WORDS_MAX:
             raise Unusual
-        start = at + wire.WORD + ((pointer & _OFFSET) << 1)
-        return start, self.frame[start : start + wire.WORD * (1 + words if head_words else 1)]
-
-    def _target(self, at: int, pointer: int, words: int) -> int:
-        """Where the words begin, so many, that the pointer at a byte points at. An offset back is
-        a huge one here.
-        """
-        self.left -= words
-        start = at + wire.WORD + ((pointer & _OFFSET) << 1)
-        if self.left < 0 or start + words * wire.WORD > len(self.frame):
-            raise Unusual
-        return start
+        start = at + 8 + ((pointer & _OFFSET) << 1)
+        return start, self.frame[start : start + (8 * words + 8 if head_words else 8)]
