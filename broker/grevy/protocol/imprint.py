@@ -9,7 +9,7 @@ in C.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from operator import xor
 from struct import Struct as Packer
 from struct import calcsize, pack_into, unpack_from
@@ -20,7 +20,7 @@ from msgspec.structs import astuple
 
 from grevy.protocol import wire
 from grevy.protocol.cache import Cache
-from grevy.protocol.forms import Role
+from grevy.protocol.forms import Form, Role
 from grevy.protocol.layout import Number, format_of
 from grevy.protocol.limits import CODEC_IMPRINT_ITEMS_MAX, CODEC_IMPRINTS_CACHED
 from grevy.protocol.list_writer import ListWriter
@@ -43,7 +43,8 @@ class Imprint(Generic[S]):
     """Reads lists that differ in numbers, contents and names only: all that have the same heads.
 
     Names are known by all that is constant before those of the last struct, which says too how long
-    these are; and by these, the *tail*. Numbers of enumerations are as good as names here.
+    these are; and by these, the *tail*. Numbers of enumerations are as good as names here, and so
+    are those that had their default in all lists so far: the other ones are `kept`, by their ranks.
     """
 
     __slots__ = (
@@ -52,68 +53,78 @@ class Imprint(Generic[S]):
         "_contents_at",
         "_defaults",
         "_documents",
-        "_enums",
+        "_fixed",
         "_inner",
         "_known",
         "_numbers_from",
         "_structs",
         "_values",
+        "kept",
     )
 
     def __init__(
-        self, draft: Draft, splitter: Splitter[S], structs: Sequence[S], tail_words: int
+        self,
+        draft: Draft,
+        splitter: Splitter[S],
+        structs: Sequence[S],
+        *,
+        tail_words: int,
+        kept: Set[int],
     ) -> None:
         """`draft`: that of one such list; `splitter`, `structs`: of what is in it; `tail_words`:
         how long its tail is.
         """
+        self.kept: Final = kept
         self._bytes: Final = len(draft.mask) - tail_words * wire.WORD
-        kept = [rank for rank, (_, form) in enumerate(splitter.numbers) if not form.members]
-        numbers = [draft.numbers[rank] for rank in kept]
+        ranks = sorted(kept)
+        numbers = [draft.numbers[rank] for rank in ranks]
         self._constants_from: Final = Packer(_gaps(numbers, self._bytes)).unpack_from
         self._numbers_from: Final = wire.packer(format_of(numbers, self._bytes)).unpack_from
         self._defaults: Final = self._numbers_from(draft.mask)
-        self._enums: Final = [
-            (rank, form.members, *draft.numbers[rank])
-            for rank, (_, form) in enumerate(splitter.numbers)
-            if form.members
-        ]
         self._known: Final[dict[tuple[bytes, ...], tuple[int, dict[bytes, Names]]]] = {}
+        self._fixed: Final = [
+            (rank, form, *draft.numbers[rank])
+            for rank, (_, form) in enumerate(splitter.numbers)
+            if rank not in kept
+        ]
 
         # The pool: numbers and names, and then what is made of these.
-        places = [splitter.numbers[rank][0] for rank in kept] + splitter.names
-        places += [splitter.numbers[rank][0] for rank, *_ in self._enums]
-        ranks = {place: rank for rank, place in enumerate(places)}
-        kept_forms = [splitter.numbers[rank][1] for rank in kept]
-        forms = [(rank, form, form.role) for rank, form in enumerate(kept_forms)]
-        self._documents: Final = [(r, f.default) for r, f, role in forms if role is Role.DOCUMENT]
-        self._values: Final = [
-            (rank, form.read) for rank, form, role in forms if role is Role.VALUE and form.read
+        places = [splitter.numbers[rank][0] for rank in ranks] + splitter.names
+        places += [splitter.numbers[rank][0] for rank, *_ in self._fixed]
+        spots = {place: spot for spot, place in enumerate(places)}
+        forms = [(spot, splitter.numbers[rank][1]) for spot, rank in enumerate(ranks)]
+        self._documents: Final = [
+            (spot, form.default) for spot, form in forms if form.role is Role.DOCUMENT
         ]
-        contents = [(kept.index(rank), word) for rank, word in draft.pointers.items()]
+        self._values: Final = [
+            (spot, form.read) for spot, form in forms if form.role is Role.VALUE and form.read
+        ]
+        words = {ranks.index(rank): at for rank, at in draft.pointers.items() if rank in kept}
         self._contents_at: Final = [
-            (rank, word * wire.WORD, kept_forms[rank].default, kept_forms[rank].fetch or _leave)
-            for rank, word in contents
+            (spot, words[spot] * wire.WORD, form.default, form.fetch or _leave)
+            for spot, form in forms
+            if spot in words
         ]
 
         items: list[Any] = []
         outer = [_add(struct, items) for struct in structs]
         inner = [(place, _add(items[place], items)) for place in splitter.inner]
         inner.reverse()  # those inside others are made first
-        ranks |= {place: len(ranks) + count for count, (place, _) in enumerate(inner)}
+        spots |= {place: len(spots) + count for count, (place, _) in enumerate(inner)}
         self._inner: Final = [
-            (kind, getter([ranks[place] for place in places])) for _, (kind, places) in inner
+            (kind, getter([spots[place] for place in places])) for _, (kind, places) in inner
         ]
         self._structs: Final = [
-            (kind, getter([ranks[place] for place in places])) for kind, places in outer
+            (kind, getter([spots[place] for place in places])) for kind, places in outer
         ]
 
     def learn(self, mask: bytes, numbers: Sequence[int], names: Names) -> bool:
         """Know a list from now on, by its mask, numbers and names; whether that can be."""
         block = bytearray(mask)
-        for rank, members, at, letter in self._enums:
+        for rank, form, at, letter in self._fixed:
             (default,) = unpack_from("=" + letter, block, at)
             pack_into("=" + letter, block, at, numbers[rank] ^ default)
-            names += (members[numbers[rank]],)
+            names += (_fixed_item(form, numbers[rank]),)
         tail = bytes(block[self._bytes :])
         size, tails = self._known.setdefault(self._constants_from(block), (len(tail), {}))
         if size == len(tail):
@@ -131,21 +142,38 @@ class Imprint(Generic[S]):
         source.left -= (self._bytes + size) // wire.WORD
         pool: list[Any] = [*map(xor, self._numbers_from(frame, start), self._defaults), *names]
         documents = tables.documents
-        for rank, default in self._documents:
-            number = pool[rank]
-            pool[rank] = documents[number - 1] if number else default
-        for rank, at, default, fetch in self._contents_at:
-            pointer = pool[rank]
-            pool[rank] = fetch(source, start + at, pointer) if pointer else default
-        for rank, read in self._values:
-            number = pool[rank]
-            pool[rank] = tables.values[number - 1] if number else read(0, tables)
+        for spot, default in self._documents:
+            number = pool[spot]
+            pool[spot] = documents[number - 1] if number else default
+        for spot, at, default, fetch in self._contents_at:
+            pointer = pool[spot]
+            pool[spot] = fetch(source, start + at, pointer) if pointer else default
+        for spot, read in self._values:
+            number = pool[spot]
+            pool[spot] = tables.values[number - 1] if number else read(0, tables)
         for kind, get in self._inner:
             pool.append(kind(*get(pool)))
         return tuple([kind(*get(pool)) for kind, get in self._structs])
 
 
 _UNKNOWN: Final[tuple[int, dict[bytes, Names]]] = (0, {})
+
+
+def _kept(draft: Draft, splitter: Splitter[S], numbers: Sequence[int]) -> Set[int]:
+    """The ranks of the numbers that a list is not known by."""
+    defaults = Packer("<" + format_of(draft.numbers, len(draft.mask))).unpack(draft.mask)
+    return {
+        rank
+        for rank, (_, form) in enumerate(splitter.numbers)
+        if form.members is None and (numbers[rank] != defaults[rank] or form.role is Role.VALUE)
+    }
+
+
+def _fixed_item(form: Form, number: int) -> object:
+    """The item of a number that a list is known by."""
+    if form.members is not None:
+        return form.members[number]
+    return number if form.role is Role.NUMBER else form.default
 
 
 def _gaps(numbers: Sequence[Number], size: int) -> str:
@@ -216,8 +244,11 @@ class ListReader(Generic[S]):
         if heads != draft.mask[: wire.WORD * (1 + self._writer.head_words * len(structs))]:
             return
         imprint = self._imprints.get(heads)
-        if imprint is None:
-            imprint = Imprint(draft, splitter, structs, self._writer.tail_words(split))
+        kept = _kept(draft, splitter, numbers)
+        if imprint is None or kept - imprint.kept:
+            kept |= imprint.kept if imprint else set()
+            tail_words = self._writer.tail_words(split)
+            imprint = Imprint(draft, splitter, structs, tail_words=tail_words, kept=kept)
             self._imprints.keep(heads, imprint)
         self._known_count += imprint.learn(draft.mask, numbers, names)
 
