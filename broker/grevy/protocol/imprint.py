@@ -10,7 +10,6 @@ in C.
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from operator import xor
 from struct import Struct as Packer
 from struct import calcsize, pack_into, unpack_from
 from typing import Any, Final, Generic, TypeVar
@@ -32,6 +31,11 @@ from grevy.protocol.tables import TableReader, TableWriter
 __all__ = ["Imprint", "ListReader"]
 
 S = TypeVar("S", bound=Struct)
+
+_INVERTED: Final = bytes(range(255, -1, -1))
+"""The wire has numbers XOR their defaults, most of which are 0 or -1: all numbers of a list that
+have -1 are turned at once.
+"""
 
 _FULL_PAUSE: Final = 16
 """So many times as many lists as are known go to pycapnp before others are learned in their place:
@@ -55,8 +59,9 @@ class Imprint(Generic[S]):
         "_documents",
         "_fixed",
         "_inner",
+        "_inverted_from",
         "_known",
-        "_numbers_from",
+        "_plain_from",
         "_structs",
         "_values",
         "kept",
@@ -76,11 +81,17 @@ class Imprint(Generic[S]):
         """
         self.kept: Final = kept
         self._bytes: Final = len(draft.mask) - tail_words * wire.WORD
-        ranks = sorted(kept)
-        numbers = [draft.numbers[rank] for rank in ranks]
-        self._constants_from: Final = Packer(_gaps(numbers, self._bytes)).unpack_from
-        self._numbers_from: Final = wire.packer(format_of(numbers, self._bytes)).unpack_from
-        self._defaults: Final = self._numbers_from(draft.mask)
+        defaults = _defaults(draft)
+        plain = [rank for rank in sorted(kept) if defaults[rank] != -1]
+        inverted = [rank for rank in sorted(kept) if defaults[rank] == -1]
+        ranks = plain + inverted
+        gaps = _gaps([draft.numbers[rank] for rank in sorted(kept)], self._bytes)
+        self._constants_from: Final = Packer(gaps).unpack_from
+        self._plain_from: Final = self._packer(draft, plain).unpack_from
+        self._inverted_from: Final = self._packer(draft, inverted).unpack
+        self._defaults: Final = [
+            (spot, defaults[rank]) for spot, rank in enumerate(plain) if defaults[rank]
+        ]
         self._known: Final[dict[tuple[bytes, ...], tuple[int, dict[bytes, Names]]]] = {}
         self._fixed: Final = [
             (rank, form, *draft.numbers[rank])
@@ -118,6 +129,9 @@ class Imprint(Generic[S]):
             (kind, getter([spots[place] for place in places])) for kind, places in outer
         ]
 
+    def _packer(self, draft: Draft, ranks: Sequence[int]) -> Packer:
+        return wire.packer(format_of([draft.numbers[rank] for rank in ranks], self._bytes))
+
     def learn(self, mask: bytes, numbers: Sequence[int], names: Names) -> bool:
         """Know a list from now on, by its mask, numbers and names; whether that can be."""
         block = bytearray(mask)
@@ -140,7 +154,10 @@ class Imprint(Generic[S]):
         if names is None:
             return None
         source.left -= (self._bytes + size) // wire.WORD
-        pool: list[Any] = [*map(xor, self._numbers_from(frame, start), self._defaults), *names]
+        inverted = frame[start:end].translate(_INVERTED)
+        pool: list[Any] = [*self._plain_from(frame, start), *self._inverted_from(inverted), *names]
+        for spot, number in self._defaults:
+            pool[spot] ^= number
         documents = tables.documents
         for spot, default in self._documents:
             number = pool[spot]
@@ -159,9 +176,14 @@ class Imprint(Generic[S]):
 _UNKNOWN: Final[tuple[int, dict[bytes, Names]]] = (0, {})
 
 
+def _defaults(draft: Draft) -> tuple[int, ...]:
+    """The defaults of a draft's numbers."""
+    return Packer("<" + format_of(draft.numbers, len(draft.mask))).unpack(draft.mask)
+
+
 def _kept(draft: Draft, splitter: Splitter[S], numbers: Sequence[int]) -> Set[int]:
     """The ranks of the numbers that a list is not known by."""
-    defaults = Packer("<" + format_of(draft.numbers, len(draft.mask))).unpack(draft.mask)
+    defaults = _defaults(draft)
     return {
         rank
         for rank, (_, form) in enumerate(splitter.numbers)
