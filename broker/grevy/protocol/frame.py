@@ -11,7 +11,6 @@ import struct
 from collections.abc import Callable
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
 from grevy.protocol.forms import check_count
 from grevy.protocol.frame_writer import ROOT_AT, FrameWriter
@@ -112,14 +111,14 @@ class FrameReader(Generic[R]):
     def _scan_all(self, frame: bytes, scan: Scan[R]) -> R:
         root = self._root.unpack_from(frame)
         size = len(frame) - self._trailer
-        header = size - wire.WORD << _WORDS_SHIFT
-        if root[0] != header or root[1] != self._tag or size % wire.WORD:
+        header = size - 8 << _WORDS_SHIFT
+        if root[0] != header or root[1] != self._tag or size & 7:
             raise Unusual
         source = Source(frame, size)
         at = self._documents_at
-        tables = TableReader(source.documents(at * wire.WORD, root[at]))
+        tables = TableReader(source.documents(8 * at, root[at]))
         at = self._values_at
-        values = VALUE_CODEC.likes.read(source, at * wire.WORD, root[at], tables)
+        values = VALUE_CODEC.likes.read(source, 8 * at, root[at], tables)
         content = scan(source, root, TableReader(tables.documents, values))
         if source.left < 0:
             raise Unusual
