@@ -52,6 +52,7 @@ class Imprint(Generic[S]):
         "_fixed",
         "_inner",
         "_inverted_from",
+        "_is_left",
         "_known",
         "_plain_from",
         "_structs",
@@ -108,6 +109,7 @@ class Imprint(Generic[S]):
             for spot, form in forms
             if spot in words
         ]
+        self._is_left: Final = any(form.fetch is None for spot, form in forms if spot in words)
 
         items: list[Any] = []
         outer = [_add(struct, items) for struct in structs]
@@ -139,6 +141,8 @@ class Imprint(Generic[S]):
 
     def read(self, source: Source, start: int, tables: TableReader) -> tuple[S, ...] | None:
         """The structs of the list that begins at a byte; None when its names are not known."""
+        if self._is_left:
+            raise Unusual
         frame = source.frame
         size, tails = self._known.get(self._constants_from(frame, start), _UNKNOWN)
         end = start + self._bytes
@@ -208,5 +212,7 @@ def _add(struct: S, items: list[Any]) -> tuple[type[S], range]:
 
 
 def _leave(_source: Source, _at: int, _pointer: int) -> object:
-    """Contents that are lists of structs are left to pycapnp."""
+    """Contents that are lists of structs are left to pycapnp, and so are all lists with the same
+    heads as one that has such.
+    """
     raise Unusual

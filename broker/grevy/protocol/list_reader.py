@@ -32,11 +32,12 @@ class ListReader(Generic[S]):
     have come twice, its structs are the example for others.
     """
 
-    __slots__ = ("_imprints", "_known_count", "_missed_count", "_wanted", "_writer")
+    __slots__ = ("_head_words", "_imprints", "_known_count", "_missed_count", "_wanted", "_writer")
 
     def __init__(self, writer: ListWriter[S]) -> None:
         """`writer`: writes such lists."""
         self._writer: Final = writer
+        self._head_words: Final = writer.head_words
         self._imprints: Final[Cache[bytes, Imprint[S]]] = Cache(CODEC_IMPRINTS_CACHED)
         self._known_count = 0
         self._missed_count = 0
@@ -46,7 +47,7 @@ class ListReader(Generic[S]):
         """The structs of the list that the pointer at a byte points at."""
         if not pointer:
             return ()
-        start, heads = source.heads(at, pointer, self._writer.head_words)
+        start, heads = source.heads(at, pointer, self._head_words)
         imprint = self._imprints.get(heads)
         if imprint is not None:
             structs = imprint.read(source, start, tables)
