@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from grevy.protocol import codec, imprint, wire
+from grevy.protocol import codec, list_reader, wire
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
 from grevy.protocol.frame_writer import ROOT_AT
 from grevy.protocol.intents import JobIntent, MessageIntent, ProcessInstanceCreationIntent
@@ -111,7 +111,7 @@ def test_other_names_are_told_apart(count: int) -> None:
 def test_names_beyond_those_that_are_known_are_learned_in_their_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(imprint, "CODEC_IMPRINTS_CACHED", 3)
+    monkeypatch.setattr(list_reader, "CODEC_IMPRINTS_CACHED", 3)
     for _ in range(5):
         for i in range(3):
             codec.decode_client_message(codec.encode_client_message(creations(7, f"old-{i}")))

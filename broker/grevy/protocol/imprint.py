@@ -18,28 +18,20 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from grevy.protocol import wire
-from grevy.protocol.cache import Cache
 from grevy.protocol.forms import Form, Role
 from grevy.protocol.layout import Number, format_of
-from grevy.protocol.limits import CODEC_IMPRINT_ITEMS_MAX, CODEC_IMPRINTS_CACHED
-from grevy.protocol.list_writer import ListWriter
 from grevy.protocol.mold import Draft
 from grevy.protocol.source import Source, Unusual
 from grevy.protocol.splitter import Names, Splitter, getter
-from grevy.protocol.tables import TableReader, TableWriter
+from grevy.protocol.tables import TableReader
 
-__all__ = ["Imprint", "ListReader"]
+__all__ = ["Imprint", "kept_ranks"]
 
 S = TypeVar("S", bound=Struct)
 
 _INVERTED: Final = bytes(range(255, -1, -1))
 """The wire has numbers XOR their defaults, most of which are 0 or -1: all numbers of a list that
 have -1 are turned at once.
-"""
-
-_FULL_PAUSE: Final = 16
-"""So many times as many lists as are known go to pycapnp before others are learned in their place:
-to learn one costs some ten readings.
 """
 
 
@@ -60,6 +52,7 @@ class Imprint(Generic[S]):
         "_fixed",
         "_inner",
         "_inverted_from",
+        "_is_left",
         "_known",
         "_plain_from",
         "_structs",
@@ -116,6 +109,7 @@ class Imprint(Generic[S]):
             for spot, form in forms
             if spot in words
         ]
+        self._is_left: Final = any(form.fetch is None for spot, form in forms if spot in words)
 
         items: list[Any] = []
         outer = [_add(struct, items) for struct in structs]
@@ -147,6 +141,8 @@ class Imprint(Generic[S]):
 
     def read(self, source: Source, start: int, tables: TableReader) -> tuple[S, ...] | None:
         """The structs of the list that begins at a byte; None when its names are not known."""
+        if self._is_left:
+            raise Unusual
         frame = source.frame
         size, tails = self._known.get(self._constants_from(frame, start), _UNKNOWN)
         end = start + self._bytes
@@ -181,7 +177,7 @@ def _defaults(draft: Draft) -> tuple[int, ...]:
     return Packer("<" + format_of(draft.numbers, len(draft.mask))).unpack(draft.mask)
 
 
-def _kept(draft: Draft, splitter: Splitter[S], numbers: Sequence[int]) -> Set[int]:
+def kept_ranks(draft: Draft, splitter: Splitter[S], numbers: Sequence[int]) -> Set[int]:
     """The ranks of the numbers that a list is not known by."""
     defaults = _defaults(draft)
     return {
@@ -216,75 +212,7 @@ def _add(struct: S, items: list[Any]) -> tuple[type[S], range]:
 
 
 def _leave(_source: Source, _at: int, _pointer: int) -> object:
-    """Contents that are lists of structs are left to pycapnp."""
-    raise Unusual
-
-
-class ListReader(Generic[S]):
-    """Reads lists that are like others before.
-
-    A list that is not known is `Unusual`: pycapnp reads it, and when its heads, and then its names,
-    have come twice, its structs are the example for others.
+    """Contents that are lists of structs are left to pycapnp, and so are all lists with the same
+    heads as one that has such.
     """
-
-    __slots__ = ("_imprints", "_known_count", "_missed_count", "_wanted", "_writer")
-
-    def __init__(self, writer: ListWriter[S]) -> None:
-        """`writer`: writes such lists."""
-        self._writer: Final = writer
-        self._imprints: Final[Cache[bytes, Imprint[S]]] = Cache(CODEC_IMPRINTS_CACHED)
-        self._known_count = 0
-        self._missed_count = 0
-        self._wanted = b""
-
-    def read(self, source: Source, at: int, pointer: int, tables: TableReader) -> tuple[S, ...]:
-        """The structs of the list that the pointer at a byte points at."""
-        if not pointer:
-            return ()
-        start, heads = source.heads(at, pointer, self._writer.head_words)
-        imprint = self._imprints.get(heads)
-        if imprint is not None:
-            structs = imprint.read(source, start, tables)
-            if structs is not None:
-                return structs
-        self._wanted = heads if self._imprints.is_worth(heads) else b""
-        raise Unusual
-
-    def learn(self, structs: Sequence[S]) -> None:
-        """Structs that pycapnp has read: perhaps those of the list that was not known."""
-        heads, self._wanted = self._wanted, b""
-        items_max = min(self._writer.piece_items, CODEC_IMPRINT_ITEMS_MAX)
-        if not heads or not 0 < len(structs) <= items_max or not self._has_room():
-            return
-        numbers: list[int] = []
-        split = self._writer.split(structs, TableWriter(), numbers, [])
-        splitter, names = split
-        if not self._imprints.is_worth(split) or not splitter.is_kept(names):
-            return
-        _, draft = self._writer.draft(split, structs)
-        # Heads that a refused frame has left here may be cut short: these are nobody's.
-        if heads != draft.mask[: wire.WORD * (1 + self._writer.head_words * len(structs))]:
-            return
-        imprint = self._imprints.get(heads)
-        kept = _kept(draft, splitter, numbers)
-        if imprint is None or kept - imprint.kept:
-            kept |= imprint.kept if imprint else set()
-            tail_words = self._writer.tail_words(split)
-            imprint = Imprint(draft, splitter, structs, tail_words=tail_words, kept=kept)
-            self._imprints.keep(heads, imprint)
-        self._known_count += imprint.learn(draft.mask, numbers, names)
-
-    def forget(self) -> None:
-        """Know no list any more."""
-        self._imprints.clear()
-        self._known_count = self._missed_count = 0
-
-    def _has_room(self) -> bool:
-        """Whether one more list may be known; now and then all are forgotten for that."""
-        if self._known_count < CODEC_IMPRINTS_CACHED:
-            return True
-        self._missed_count += 1
-        if self._missed_count < _FULL_PAUSE * CODEC_IMPRINTS_CACHED:
-            return False
-        self.forget()
-        return True
+    raise Unusual

@@ -142,7 +142,7 @@ CODEC_WHOLE_ITEMS_MAX: Final = 4
 """
 
 CODEC_IMPRINTS_CACHED: Final = 1_024
-"""Lists that the codec has read and knows again, for each kind of list: some 2 KiB each, 10 more
+"""Lists that the codec has read and knows again, for each kind of list: some 3 KiB each, 10 more
 for the first with its heads. When there are more, these are read by pycapnp, and now and then all
 are forgotten and learned anew.
 """

@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
-from grevy.protocol.imprint import ListReader
+from grevy.protocol.list_reader import ListReader
 from grevy.protocol.list_writer import StructListWriter
 from grevy.protocol.schemas import Reader
 from grevy.protocol.struct_codec import StructCodec

@@ -182,6 +182,7 @@ class StructListWriter(ListWriter[S]):
         return Draft.of_structs(shapes, self._words)
 
     def tail_words(self, split: Split[S]) -> int:
+        """The names of all structs: they come behind all bodies."""
         splitter, names = split
         return sum(splitter.names_words(names))
 
@@ -207,5 +208,6 @@ class UnionListWriter(ListWriter[S]):
         return Draft.of_union(shapes, [(number, writer.tag) for number, writer in members])
 
     def tail_words(self, split: Split[S]) -> int:
+        """The names of the last struct."""
         splitter, names = split
         return splitter.names_words(names)[-1]
