@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from grevy.broker.config import BrokerConfig
 from grevy.broker.replicas import Replicas
@@ -29,12 +29,33 @@ from grevy.protocol.broker_messages import BrokerItem, GroupMessage, RemoteComma
 from grevy.protocol.gossip_messages import ClusterPlan, Gossip
 from grevy.protocol.messages import TopologyReply
 from grevy.protocol.raft_messages import RaftMessage
-from grevy.transport import ClusterLinks, ClusterOptions
+from grevy.transport import ClusterHandler, ClusterLinks, ClusterOptions
 
 _log = logging.getLogger(__name__)
 
 TICK_S: Final = 0.05
 """How soon a change of leaders is noticed and told; gossip has rounds of its own."""
+
+
+class Links(Protocol):
+    """The links to the other brokers, as `ClusterLinks` has them."""
+
+    def start(self) -> None:
+        """Begin to read."""
+
+    def close(self) -> None:
+        """Send what waits, as far as it goes, and be gone."""
+
+    def connect(self, node_id: int, endpoint: str) -> None:
+        """Make a link to a broker; one to another endpoint than before ends that one."""
+
+    def send(self, node_id: int, item: BrokerItem) -> bool:
+        """Queue an item for a broker; False when it is dropped."""
+        ...
+
+    def send_to(self, endpoint: str, item: BrokerItem) -> bool:
+        """The same for a broker whose node id is not known yet."""
+        ...
 
 
 class Cluster:
@@ -51,6 +72,7 @@ class Cluster:
         client_endpoint: str,
         software: str,
         on_failed: Callable[[BaseException], None],
+        make_links: Callable[[ClusterHandler], Links] | None = None,
     ) -> None:
         self._loop = loop
         self._clock = clock
@@ -64,13 +86,7 @@ class Cluster:
         self._endpoints: dict[int, str] = {}
         self._timer: asyncio.TimerHandle | None = None
         endpoint = f"{config.cluster_host}:{config.cluster_port}"
-        self._links = ClusterLinks(
-            *(loop, f"tcp://{endpoint}", self),
-            node_id=config.node_id,
-            cluster_id=config.cluster_id,
-            clock=clock,
-            options=ClusterOptions(is_insecure=config.insecure),
-        )
+        self._links = make_links(self) if make_links is not None else self._listen(endpoint)
         settings = GossipSettings(
             cluster_id=config.cluster_id,
             node_id=config.node_id,
@@ -80,6 +96,15 @@ class Cluster:
             contacts=config.contacts,
         )
         self._gossiper = Gossiper(settings, entropy, clock.now_ms(), plan)
+
+    def _listen(self, endpoint: str) -> Links:
+        return ClusterLinks(
+            *(self._loop, f"tcp://{endpoint}", self),
+            node_id=self._config.node_id,
+            cluster_id=self._config.cluster_id,
+            clock=self._clock,
+            options=ClusterOptions(is_insecure=self._config.insecure),
+        )
 
     def start(self, replicas: Replicas) -> None:
         """Begins to speak and to listen."""
