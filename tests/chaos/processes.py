@@ -74,6 +74,7 @@ def broker_options(node: Node, layout: Layout, contact_points: Sequence[str]) ->
     """What follows the program's name."""
     options = {
         "node-id": node.node_id,
+        "cluster-size": layout.brokers,
         "contact-points": ",".join(contact_points),
         "host": node.host,
         "port": node.port,

@@ -143,8 +143,7 @@ class _Log:
         """At least so many instances, and none that runs."""
         topology = await self._client.topology()
         readers = [
-            asyncio.create_task(self._read(partition.id))
-            for partition in topology.partitions
+            asyncio.create_task(self._read(partition.id)) for partition in topology.partitions
         ]
         try:
             async with self._grown:

@@ -8,7 +8,6 @@ from collections import deque
 
 from msgspec import Struct
 
-from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.raft_messages import GroupMembers, TakeOver
 from grevy.raft.config import REPLICAS_MAX, VOTERS_MAX
 from grevy.raft.errors import MembersRefused
@@ -51,9 +50,7 @@ class Leadership:
     def propose(self, payload: bytes) -> int:
         """Appends an entry; its index."""
         replica = self._replica
-        index = replica.log.last_index + 1
-        replica.append((JournalEntry(index, replica.hard_state.term, payload),))
-        return index
+        return replica.log.append_own(replica.hard_state.term, payload).index
 
     def tick(self) -> None:
         """A tick has passed: heartbeats, is there a quorum, does a transfer take too long."""
@@ -87,6 +84,8 @@ class Leadership:
         older one (thesis, 3.6.2).
         """
         replica = self._replica
+        if replica.commit_index == replica.log.last_index:
+            return
         index = agreed_value(replica.members.current, self.replication.match_of)
         if index > replica.commit_index and replica.log.term_at(index) == replica.term:
             replica.commit_to(index)
@@ -97,7 +96,7 @@ class Leadership:
         """See `RawNode`."""
         replica = self._replica
         current = replica.members.current
-        if self.is_changing_members or not self.is_settled:
+        if replica.is_changing_members or not self.is_settled:
             raise MembersRefused("another change is under way, or the leader has just begun")
         voters, learners = tuple(sorted(set(voters))), tuple(sorted(set(learners) - set(voters)))
         if not voters or len(voters) > VOTERS_MAX or min(voters + learners) < 1:
@@ -106,12 +105,6 @@ class Leadership:
         if len(voters) + len(old_voters) + len(learners) > REPLICAS_MAX:
             raise MembersRefused(f"expected at most {REPLICAS_MAX} replicas before and after")
         return self._change(GroupMembers(voters, old_voters, learners))
-
-    @property
-    def is_changing_members(self) -> bool:
-        """Whether the last change is not complete."""
-        members = self._replica.members
-        return bool(members.current.old_voters) or members.index > self._replica.commit_index
 
     def transfer_to(self, node_id: int) -> bool:
         """See `RawNode`."""
@@ -160,9 +153,11 @@ class Leadership:
             replica.send(self.transfer_target, TakeOver(replica.node_id, replica.term))
 
     def _change(self, members: GroupMembers) -> int:
-        index = self.propose(members_payload(members))
+        replica = self._replica
+        entry = replica.log.append_own(replica.term, members_payload(members))
+        replica.members.appended((entry,))
         self.replication.follow_members()
-        return index
+        return entry.index
 
     def _go_on_with_members(self) -> None:
         """The newest members are committed: a joint group becomes the new one, and a leader that is

@@ -69,6 +69,11 @@ class RaftLog:
             return self.reset_to.index + 1
         return self._written.first_index
 
+    @property
+    def is_moved(self) -> bool:
+        """Whether something that was written is void, and still there."""
+        return self.truncate_after is not None or self.reset_to is not None
+
     def term_at(self, index: int) -> int:
         """Term of an entry, or of the one before the first."""
         if index == self.last_index:
@@ -105,6 +110,19 @@ class RaftLog:
             self._tail_bytes += len(entry.payload)
         self._tail += entries
 
+    def append_own(self, term: int, payload: bytes) -> JournalEntry:
+        """A leader's next entry; what `append` does, for one."""
+        self.last_index += 1
+        if term != self.last_term:
+            assert term > self.last_term, "a term never falls"
+            self.last_term = term
+            self._run_starts.append(self.last_index)
+            self._run_terms.append(term)
+        entry = JournalEntry(self.last_index, term, payload)
+        self._tail_bytes += len(payload)
+        self._tail.append(entry)
+        return entry
+
     def truncate(self, after: int) -> None:
         """Removes the entries after `after`."""
         assert self.first_index - 1 <= after < self.last_index
@@ -130,6 +148,8 @@ class RaftLog:
     def unwritten(self) -> tuple[JournalEntry, ...]:
         """Entries that are to be appended."""
         count = self.last_index - self.written_index
+        if count == len(self._tail):
+            return tuple(self._tail)
         return tuple(self._tail[-count:]) if count else ()
 
     def wrote(self, keep_bytes: int) -> None:

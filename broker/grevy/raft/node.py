@@ -148,15 +148,14 @@ class RawNode:
         """Whether a change of members is not complete, as far as this replica knows; then there can
         be no other.
         """
-        index = self._members.index
-        return bool(self._members.current.old_voters) or index > self._replica.commit_index
+        return self._replica.is_changing_members
 
     @property
     def needs_quiet_log(self) -> bool:
         """Whether the next `ready` moves the end of the log back or resets it: it must not be taken
         while a flush is under way.
         """
-        return self._log.truncate_after is not None or self._log.reset_to is not None
+        return self._log.is_moved
 
     def tick(self) -> None:
         """A tick of time has passed."""
@@ -239,41 +238,26 @@ class RawNode:
         replica, log = self._replica, self._log
         entries = log.unwritten()
         committed_index = replica.commit_index
-        if replica.role is not Role.LEADER:
+        if self._leadership is None:
             committed_index = min(committed_index, log.persisted_index)
-        committed_index = max(committed_index, self._told_commit_index)
-        if not (
-            entries
-            or replica.outbox
-            or committed_index > self._told_commit_index
-            or replica.is_hard_state_due
-            or self._members.is_due
-            or self.needs_quiet_log
-            or replica.snapshot_reads
-            or replica.snapshot_chunks
-            or replica.confirmed_reads
-        ):
+        is_commit_new = committed_index > self._told_commit_index
+        if not (entries or is_commit_new or replica.has_news or log.is_moved):
             return None
-        self._told_commit_index = committed_index
+        if is_commit_new:
+            self._told_commit_index = committed_index
         self._given = Ready(
-            hard_state=replica.hard_state if replica.is_hard_state_due else None,
-            entries=entries,
-            messages=tuple(replica.outbox),
-            committed_index=committed_index,
-            reset=log.reset_to,
-            truncate_after=log.truncate_after,
-            memberships=self._members.take(),
-            snapshot_reads=tuple(replica.snapshot_reads),
-            snapshot_chunks=tuple(replica.snapshot_chunks),
-            confirmed_reads=tuple(replica.confirmed_reads),
+            replica.hard_state if replica.is_hard_state_due else None,
+            entries,
+            tuple(replica.outbox),
+            self._told_commit_index,
+            log.reset_to,
+            log.truncate_after,
+            replica.members.take(),
+            tuple(replica.snapshot_reads),
+            tuple(replica.snapshot_chunks),
+            tuple(replica.confirmed_reads),
         )
-        for given in (
-            replica.outbox,
-            replica.snapshot_reads,
-            replica.snapshot_chunks,
-            replica.confirmed_reads,
-        ):
-            given.clear()
+        replica.forget_news()
         return self._given
 
     def advance(self, ready: Ready) -> None:

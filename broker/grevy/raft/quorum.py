@@ -35,6 +35,8 @@ def _is_majority(voters: tuple[int, ...], ids: Collection[int]) -> bool:
 
 
 def _middle(voters: tuple[int, ...], value_of: Callable[[int], int]) -> int:
+    if len(voters) == 1:
+        return value_of(voters[0])
     if not voters:
         return 0
     return sorted(map(value_of, voters), reverse=True)[len(voters) // 2]

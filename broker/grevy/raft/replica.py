@@ -59,6 +59,31 @@ class Replica:
             and self.node_id in all_voters(self.members.current)
         )
 
+    @property
+    def is_changing_members(self) -> bool:
+        """Whether the last change of members is not complete, as far as this replica knows."""
+        members = self.members
+        return bool(members.current.old_voters) or members.index > self.commit_index
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something for the next `Ready`, besides entries and commits."""
+        return bool(
+            self.outbox
+            or self.is_hard_state_due
+            or self.members.is_due
+            or self.snapshot_reads
+            or self.snapshot_chunks
+            or self.confirmed_reads
+        )
+
+    def forget_news(self) -> None:
+        """What there was is given out; the hard state is due until it is durable."""
+        if self.outbox:
+            self.outbox = []
+        if self.snapshot_reads or self.snapshot_chunks or self.confirmed_reads:
+            self.snapshot_reads, self.snapshot_chunks, self.confirmed_reads = [], [], []
+
     def send(self, receiver: int, message: RaftMessage) -> None:
         """Puts a message into the next `Ready`."""
         assert receiver != self.node_id, "a replica never writes to itself"
