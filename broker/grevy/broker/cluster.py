@@ -169,7 +169,8 @@ class Cluster:
                     partition = self._partitions.get(item.partition_id)
                     if partition is not None:
                         self._touched[item.partition_id] = partition
-                        partition.on_remote_command(Command(item.intent, item.key, item.value))
+                        command = Command(item.intent, item.key, item.value)
+                        partition.on_remote_command(command, item.source_partition_id)
                 case Gossip():
                     self._hear(item)
 

@@ -60,7 +60,6 @@ class Replicas:
         self._on_failed = on_failed
         self._outbox: Outbox | None = None
         self._waiting: dict[int, PartitionPlacement] = {}
-        self._starts: set[asyncio.Task[None]] = set()
         self._folders = folders
         self._entropy = entropy
         self._partition_class = partition_class
@@ -123,9 +122,7 @@ class Replicas:
             self._on_failed(error)
             return
         assert self._outbox is not None, "nothing is heard before the start"
-        start = self._loop.create_task(partition.start(self._outbox))
-        self._starts.add(start)
-        start.add_done_callback(self._starts.discard)
+        partition.begin(self._outbox)
 
     def _open(self, placement: PartitionPlacement, *, has_lost_data: bool = False) -> Partition:
         partition_id = placement.partition_id

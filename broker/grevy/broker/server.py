@@ -160,7 +160,7 @@ class Broker:
         """
         partition = self._partitions.get(sent.partition_id)
         if partition is not None and partition.is_serving:
-            partition.on_remote_command(sent.command)
+            partition.on_remote_command(sent.command, source_partition_id)
             self._loop.call_soon(partition.on_drained)
         elif self._cluster is not None:
             self._cluster.post(source_partition_id, sent)

@@ -163,13 +163,17 @@ class Partition:
 
         Raises what made the partition fail, if that comes first.
         """
-        self._outbox = outbox
-        self._pipeline.start()
+        self.begin(outbox)
         if self._pipeline.is_alone:
             await self._settled.wait()
         if self._failure is not None:
             raise self._failure
+
+    def begin(self, outbox: Outbox) -> None:
+        """Takes up its place in the group; messages and requests can come from now on."""
+        self._outbox = outbox
         self._timer = self._loop.call_later(TICK_S, self._tick)
+        self._pipeline.start()
 
     def stand(self) -> None:
         """Stands for election without waiting, if nobody leads."""
@@ -221,12 +225,14 @@ class Partition:
             case _:
                 raise AssertionError(f"{type(request).__name__} is not for a partition")
 
-    def on_remote_command(self, command: Command) -> None:
+    def on_remote_command(self, command: Command, source_partition_id: int) -> None:
         """A command that another partition sends. Who cannot take it lets it go: it comes again."""
         if not self._is_serving or self._stream.in_flight >= IN_FLIGHT_MAX:
             return
         try:
-            self._stream.submit(command, self._now())
+            self._stream.submit(
+                command, self._now(), source_partition_id=source_partition_id
+            )
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
 
@@ -526,11 +532,18 @@ class Partition:
         try:
             if self._is_serving:
                 self._stream.run_schedule(self._now())
+                self._resend()
                 self._tell_of_exporters(now_ns)
             self._checkpoints.run_if_due(now_ns)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
         self.on_drained()
+
+    def _resend(self) -> None:
+        """What other partitions have not answered is sent again."""
+        for sent in self._stream.resend(self._now()):
+            assert self._post is not None, "there is nobody to send to"
+            self._post(sent)
 
     def _tell_of_exporters(self, now_ns: int) -> None:
         """Other replicas hold the log for the exporters too."""
