@@ -79,7 +79,7 @@ class CommitPipeline:
         self._storage = storage
         self._journal = storage.journal
         self._config = config
-        self._node = storage.make_node(config, entropy)
+        self._node = storage.make_node(config, entropy, committed_index=applied_index)
         self._partition = partition
         self._applied_index = applied_index
         self._committed_index = 0

@@ -45,7 +45,7 @@ class Following:
         self._incoming: IncomingSnapshot | None = None
         self._repair_id = 0
         if replica.hard_state.is_recovering:
-            self._repair_id = replica.entropy.random_u64() or 1
+            self._repair_id = replica.entropy.random_u64() >> 1 or 1  # fits a message
         self.restart()
 
     def restart(self) -> None:
