@@ -91,7 +91,13 @@ class SimCluster:
         return [*self.orderers, *self.workers, self.exporter, self.reader]
 
     def run(self) -> ClusterReport:
-        """Everything; raises when something does not hold."""
+        """Everything; raises `AssertionError` when something does not hold."""
+        try:
+            return self._run()
+        except Violation as violation:
+            raise AssertionError(str(violation)) from violation
+
+    def _run(self) -> ClusterReport:
         world = self.world
         for node_id in BROKERS:
             self.start(node_id)

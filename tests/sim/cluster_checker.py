@@ -23,8 +23,10 @@ EARLIER_MAX: Final = 100_000
 """Entries of a partition in one run; more is a loop."""
 
 
-class Violation(AssertionError):
-    """Something that must hold does not."""
+class Violation(BaseException):
+    """Something that must hold does not. Brokers catch every `Exception` of their partitions, and
+    this one is not theirs.
+    """
 
 
 class ClusterChecker:

@@ -407,9 +407,10 @@ class Reader(Subscriber):
     def _opened(self, partition_id: int, item: SubscriptionOpened) -> None:
         self._is_opened.add(partition_id)
         seen = self.seen[partition_id]
+        if self._exporter_id and item.position <= max(seen.acknowledged, seen.position):
+            seen.position = item.position
+            return
         if item.position <= seen.position:
-            if self._exporter_id:
-                seen.position = item.position
             return
         if self._exporter_id:
             raise Violation(
@@ -443,5 +444,6 @@ class Reader(Subscriber):
             connection.send(AddCredit(item.subscription, len(item.entries)))
         if self._exporter_id and self.rng.random() < 0.5:
             position = self.seen[partition_id].position
-            self.seen[partition_id].acknowledged = position
+            seen = self.seen[partition_id]
+            seen.acknowledged = max(seen.acknowledged, position)
             connection.send(AcknowledgeRecords(item.subscription, position))

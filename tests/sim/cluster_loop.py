@@ -196,6 +196,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         finally:
             asyncio._set_running_loop(None)
         if self._broken is not None:
+            if not isinstance(self._broken, Exception):
+                raise self._broken
             raise BrokenTurn(f"in {self.name}: {self._broken!r}") from self._broken
         if self._ready:
             self._wake(self._turn_us)
