@@ -1,7 +1,10 @@
 # make demo   one broker runs an order process, on the screen
 # make test   all tests
 # make check  format, lint, types, floors, house rules
-# make sim    the long runs of the simulated world, the crash tests and random expressions
+# make sim    the long runs of the simulated world, the planted bugs, the crash tests and random expressions;
+#             SEED=n repeats the run with that seed
+# make sim-nightly   SEEDS new runs of groups of replicas, for at most SECONDS
+# make mutants       the planted bugs, each looked for until it is found
 # make bench  microbenchmarks, then one-task instances end to end (bench/feel.py compares FEEL with its peers)
 # make feel   the FEEL cases of GREVY_FEEL (default: the repository's own)
 # make traces the recorded traces in GREVY_TRACES (default: the repository's own)
@@ -10,7 +13,10 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SEED ?= 1
 
-.PHONY: demo test check sim bench feel traces clean
+SEEDS ?= 30000
+SECONDS ?= 28800
+
+.PHONY: demo test check sim sim-nightly mutants bench feel traces clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m grevy.broker.demo
@@ -26,8 +32,20 @@ check: $(VENV)/ready
 	$(BIN)/python -m pytest tests/tidy -q
 
 sim: $(VENV)/ready
+ifeq ($(origin SEED),file)
+	$(BIN)/python -m tests.sim.runner raft --new 200
+	$(BIN)/python -m tests.sim.mutants.board
+else
+	$(BIN)/python -m tests.sim.runner raft --seed $(SEED)
+endif
 	GREVY_FLIPS=all GREVY_EXPRESSIONS=200000 GREVY_SEED=$(SEED) $(BIN)/python -m pytest \
 		tests/crash tests/journal tests/state tests/sim tests/engine tests/feel/test_feel_fuzz.py -q -n 2
+
+sim-nightly: $(VENV)/ready
+	$(BIN)/python -m tests.sim.runner raft --new $(SEEDS) --seconds $(SECONDS)
+
+mutants: $(VENV)/ready
+	$(BIN)/python -m tests.sim.mutants.board
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest bench -q --benchmark-columns=min,median,ops

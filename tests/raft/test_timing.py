@@ -170,6 +170,17 @@ def test_what_is_committed_is_never_removed() -> None:
         replica.node.step(AppendRequest(3, 2, 0, 0, 2, 1, conflict))
 
 
+def test_no_more_is_committed_than_is_known_to_agree() -> None:
+    replica = Replica(RaftConfig(1, VOTERS), 1, 1, 1)
+    replica.node.step(AppendRequest(2, 3, 1, 1, 3, 1, tuple(MemoryLog(1, 2).entries[1:])))
+    assert replica.node.commit_index == 2
+    replica = Replica(RaftConfig(1, VOTERS), 1, 1, 1)
+    replica.node.step(AppendRequest(2, 3, 1, 1, 3, 1))
+    assert replica.node.commit_index == 1, "the entries after it may be another leader's"
+    replica.node.step(Heartbeat(2, 3, 3, 1))
+    assert replica.node.commit_index == 1
+
+
 def test_two_leaders_in_one_term_are_the_end() -> None:
     replica = Replica(RaftConfig(1, VOTERS))
     replica.node.step(Heartbeat(2, 1, 0, 1))

@@ -2,7 +2,8 @@
 
 R1  a term has at most one leader
 R2  entries with the same index and term are the same, and so is all before them
-R3  a leader has all that was committed in terms before its own
+R3  a leader has all that was committed in terms before its own, since nobody commits by counting
+    entries of older terms, which a majority may have and lose again (Raft, figure 8)
 R4  what is committed is never lost or changed
 R5  a replica's term never falls, and it has one vote in a term, over restarts too
 R6  what becomes committed is on the devices of a majority at that moment
@@ -232,7 +233,13 @@ class RaftChecker:
             self.has_committed(node, entry)
             if entry.index > self.commit_index:
                 self._commit(node, term, entry)
-        if commit_index > before and not is_stable(commit_index, entries[-1].term):
+        if commit_index == before:
+            return
+        if self.leaders.get(term) == node and entries[-1].term != term:
+            raise InvariantBroken(
+                "R3", f"{node} leads in term {term} and counts an entry of term {entries[-1].term}"
+            )
+        if not is_stable(commit_index, entries[-1].term):
             raise InvariantBroken(
                 "R6", f"{node} commits {commit_index}, which no majority has on its devices"
             )

@@ -261,6 +261,16 @@ STATE_MAP_BYTES: Final = 64 * 1024 * 1024 * 1024
 CHECKPOINT_PIECE_BYTES: Final = 1024 * 1024
 """A piece of a checkpoint's image with a checksum of its own."""
 
+RAFT_VOTERS_MAX: Final = 7
+"""Voters of a group: more make every commit slower and bear no more than three losses (etcd advises
+at most 7).
+"""
+
+RAFT_REPLICAS_MAX: Final = 21
+"""Voters, voters before a change and learners of a group, counted together: four memberships must
+fit one slot of 512 bytes.
+"""
+
 IN_FLIGHT_MAX: Final = 20_000
 """Entries on their way to commit; beyond that requests are refused, so that memory and latency stay
 bounded.

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from msgspec import Struct
 
-VOTERS_MAX: Final = 7
-"""More voters make every commit slower and save no more than three losses (etcd advises 7)."""
-
-REPLICAS_MAX: Final = 21
-"""Voters, voters before a change and learners of one group, counted together: what four
-memberships in one slot of 512 bytes leave room for."""
+from grevy.protocol.limits import RAFT_REPLICAS_MAX, RAFT_VOTERS_MAX
 
 
 class RaftConfig(Struct, frozen=True):
@@ -57,8 +50,8 @@ class RaftConfig(Struct, frozen=True):
         ids = (*self.voters, *self.learners)
         if len(set(ids)) != len(ids) or min(ids, default=1) < 1:
             raise ValueError(f"voters, learners: expected different ids from 1, got {ids}")
-        if len(self.voters) > VOTERS_MAX or len(ids) > REPLICAS_MAX:
-            raise ValueError(f"voters: expected at most {VOTERS_MAX}, got {self.voters}")
+        if len(self.voters) > RAFT_VOTERS_MAX or len(ids) > RAFT_REPLICAS_MAX:
+            raise ValueError(f"voters: expected at most {RAFT_VOTERS_MAX}, got {self.voters}")
         if not 0 < self.heartbeat_ticks < self.election_ticks:
             raise ValueError(
                 f"heartbeat_ticks: expected 1 to {self.election_ticks - 1}, "

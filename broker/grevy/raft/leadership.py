@@ -8,8 +8,8 @@ from collections import deque
 
 from msgspec import Struct
 
+from grevy.protocol.limits import RAFT_REPLICAS_MAX, RAFT_VOTERS_MAX
 from grevy.protocol.raft_messages import GroupMembers, TakeOver
-from grevy.raft.config import REPLICAS_MAX, VOTERS_MAX
 from grevy.raft.errors import MembersRefused
 from grevy.raft.membership import members_payload
 from grevy.raft.quorum import agreed_value, all_voters, is_quorum
@@ -99,11 +99,11 @@ class Leadership:
         if replica.is_changing_members or not self.is_settled:
             raise MembersRefused("another change is under way, or the leader has just begun")
         voters, learners = tuple(sorted(set(voters))), tuple(sorted(set(learners) - set(voters)))
-        if not voters or len(voters) > VOTERS_MAX or min(voters + learners) < 1:
-            raise MembersRefused(f"expected 1 to {VOTERS_MAX} voters, got {voters}")
+        if not voters or len(voters) > RAFT_VOTERS_MAX or min(voters + learners) < 1:
+            raise MembersRefused(f"expected 1 to {RAFT_VOTERS_MAX} voters, got {voters}")
         old_voters = () if set(voters) == set(current.voters) else current.voters
-        if len(voters) + len(old_voters) + len(learners) > REPLICAS_MAX:
-            raise MembersRefused(f"expected at most {REPLICAS_MAX} replicas before and after")
+        if len(voters) + len(old_voters) + len(learners) > RAFT_REPLICAS_MAX:
+            raise MembersRefused(f"expected at most {RAFT_REPLICAS_MAX} replicas before and after")
         return self._change(GroupMembers(voters, old_voters, learners))
 
     def transfer_to(self, node_id: int) -> bool:

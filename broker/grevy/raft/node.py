@@ -6,16 +6,17 @@
 
 The contract with the embedder, who calls everything from one thread:
 
-* **A turn.** Take `ready()`; do what it says in the order of its fields (`RaftStorage.write`, then
-  the messages); call `advance(ready)`; again, until `ready()` gives None. Nothing else is called
-  between `ready` and its `advance`. What is proposed in one turn goes out in one message to each
-  follower, so propose first and take `ready` then.
-* **Hard state** is durable when `advance` is called: messages may rely on it. **Entries** need only
-  be appended, so that a leader's entries are on their way to the followers while its own disk is
-  flushed. `persisted` is called when a flush is back, with the index and term of the last entry of
-  it; nobody counts an entry of its own, or acknowledges it, before that. `ready` may be taken while
-  a flush is under way, unless `needs_quiet_log`: then the end of the log is to move, the journal
-  cannot do that under a flush, and the embedder waits for `persisted` first.
+* **A turn.** Take `ready()`; write what it says (`RaftStorage.write`), then send its messages, and
+  call `advance(ready)`; then see to what is committed, to reads and to snapshots; again, until
+  `ready()` gives None. Nothing else is called between `ready` and its `advance`. What is proposed
+  in one turn goes out in one message to each follower, so propose first and take `ready` then.
+* **Hard state** is durable when `advance` is called: messages may rely on it.
+* **Entries** need only be appended, so that a leader's entries are on their way to the followers
+  while its own disk is flushed. `persisted` is called when a flush is back, with the index and term
+  of the last entry of it; nobody counts an entry of its own, or acknowledges it, before that.
+  `ready` may be taken while a flush is under way, unless `needs_quiet_log`: then the end of the log
+  is to move, the journal cannot do that under a flush, and the embedder waits for `persisted`
+  first.
 * **Committed** is what `Ready.committed_index` says; it only grows. A follower is told of what its
   own disk has. A leader may be told of more, when others were faster than its own disk: a
   checkpoint is only to be taken of what is flushed. Committed entries are read from the log (or
@@ -34,7 +35,8 @@ The contract with the embedder, who calls everything from one thread:
   durable; after the last one the embedder checks the whole, keeps the chunk's `index`, `index_term`
   and `members` with it (for `RaftStorage.begin_after`, if the power goes now), makes it its state,
   and says `snapshot_installed`, or `snapshot_refused` if it is damaged. The log is reset by the
-  next `Ready`.
+  next `Ready`. One that is not ahead of the state, because the log was faster, is left alone and
+  counts as installed. A restart of the follower begins its snapshot anew.
 * **Lost data**: whoever opens a disk that lacks what was durable says so to `RaftStorage.open`.
 * **An assertion that fails** is the end of this replica: it must stop without another message.
 """

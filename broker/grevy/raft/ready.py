@@ -74,16 +74,17 @@ class ConfirmedRead(Struct, frozen=True):
 
 
 class Ready(Struct, frozen=True):
-    """What the embedder has to do now, in the order of the fields; `RaftStorage.write` does the
-    first five.
+    """What the embedder has to do now. `RaftStorage.write` does what concerns the disk, in this
+    order: hard state and memberships, `reset` or `truncate_after`, entries. Then the messages may
+    leave, and then comes the rest.
     """
 
     hard_state: HardState | None
     """To be made durable, if any."""
     entries: tuple[JournalEntry, ...]
-    """To be appended, after `reset` and `truncate_after` and `memberships`."""
+    """To be appended, when the log is as `reset` or `truncate_after` wants it."""
     messages: tuple[Envelope, ...]
-    """To be sent when the five fields of the log are written (not flushed)."""
+    """To be sent when all that concerns the disk is written; entries need not be flushed."""
     committed_index: int
     """How far the log is committed; a follower is told of what its own disk has."""
     reset: LogStart | None = None

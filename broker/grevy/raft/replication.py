@@ -122,7 +122,8 @@ class Replication:
         if progress is None or progress.state is not ProgressState.SNAPSHOT:
             return
         assert part.data, "a part of a snapshot has bytes"
-        assert part.index <= replica.commit_index, "a snapshot is of what is committed"
+        # A leader that has just begun may not know yet that this is committed.
+        assert part.index <= replica.log.last_index, "a snapshot is of what the log has, or had"
         if part.index != progress.snapshot_index:
             if part.offset != 0:
                 return

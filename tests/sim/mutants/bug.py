@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from random import Random
 from unittest import mock
 
-from tests.sim.raft_group import run_group
+from tests.sim.knobs import draw_knobs
+from tests.sim.raft_group import Group
 
 
-def fault_of_group(seed: int) -> str:
-    """What is wrong in one run of a group; empty when nothing is."""
+def fault_of_group(seed: int, **fixed: float) -> str:
+    """What is wrong in one run of a group; empty when nothing is. Some knobs may be fixed, for a
+    bug that needs them all at once.
+    """
     try:
-        run_group(seed)
+        Group(seed, replace(draw_knobs(Random(seed)), **fixed)).run()
     except Exception as error:  # noqa: BLE001 - a bug shows itself in many ways
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return ""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
-from tests.sim.mutants.bug import Bug
+from tests.sim.mutants.bug import Bug, fault_of_group
 
 from grevy.journal import FlushHandle, Journal, JournalCompacted, SlotFile, recovery
 from grevy.journal.recovery import Found
@@ -132,32 +132,72 @@ _SYNC: Final = (FlushHandle, "sync")
 _WRITE: Final = (RaftStorage, "write")
 
 JOURNAL_BUGS: Final = (
-    Bug("the promise is written, the frames are not synced", {_SYNC: _sync_promise_only}, ()),
-    Bug("the frames are synced, no promise is kept", {_SYNC: _sync_frames_only}, ()),
-    Bug("a failed sync is tried again", {_SYNC: _sync_and_try_again}, ()),
-    Bug("only the last of the segments is synced", {_SYNC: _sync_last_segment_only}, ()),
-    Bug("names of new segments are not synced", {(Journal, "_sync_names"): _no_sync}, ()),
-    Bug("the slots are not synced", {(SlotFile, "write"): _write_unsynced}, ()),
-    Bug("both copies of a slot are in one place", {(SlotFile, "write"): _write_in_place}, ()),
+    Bug("the promise is written, the frames are not synced", {_SYNC: _sync_promise_only}, (1,)),
+    Bug("the frames are synced, no promise is kept", {_SYNC: _sync_frames_only}, (3,)),
+    Bug(
+        "a failed sync is tried again",
+        {_SYNC: _sync_and_try_again},
+        (3,),
+        partial(fault_of_group, disk_error_every=20),
+    ),
+    Bug("only the last of the segments is synced", {_SYNC: _sync_last_segment_only}, (1,)),
+    Bug("names of new segments are not synced", {(Journal, "_sync_names"): _no_sync}, (1,)),
+    Bug("the slots are not synced", {(SlotFile, "write"): _write_unsynced}, (1,)),
+    Bug("both copies of a slot are in one place", {(SlotFile, "write"): _write_in_place}, (3,)),
     Bug(
         "the log is cut before the promise falls",
         {(Journal, "truncate_after"): _truncate_before_promise},
-        (),
+        (8,),
+        partial(
+            fault_of_group, cut_every=10, crash_every=5, mid_write=0.5, segment_bytes=1024, kill=0.0
+        ),
     ),
     Bug(
         "the front is dropped before the promise moves",
         {(Journal, "compact"): _compact_before_promise},
-        (),
+        (11,),
+        partial(
+            fault_of_group,
+            snapshot_every=5,
+            segment_bytes=1024,
+            crash_every=5,
+            mid_write=0.5,
+            kill=0.0,
+        ),
     ),
-    Bug("recovery believes what it sees", {(recovery, "_rewrite"): _no_rewrite}, ()),
-    Bug("recovery takes damage for a tear", {(recovery, "_check_promise"): _no_check}, ()),
+    Bug(
+        "recovery believes what it sees",
+        {(recovery, "_rewrite"): _no_rewrite},
+        (3,),
+        partial(fault_of_group, disk_error_every=20, crash_every=20, kill=0.0),
+    ),
+    Bug("recovery takes damage for a tear", {(recovery, "_check_promise"): _no_check}, (1,)),
 )
 """In the journal."""
 
 STORAGE_BUGS: Final = (
-    Bug("the vote is not kept", {_WRITE: _write_without_vote}, ()),
-    Bug("term and vote are not kept", {_WRITE: _write_without_hard_state}, ()),
-    Bug("entries are written before their term", {_WRITE: _write_entries_first}, ()),
-    Bug("members are not kept", {_WRITE: _write_without_memberships}, ()),
+    Bug("the vote is not kept", {_WRITE: _write_without_vote}, (1,)),
+    Bug("term and vote are not kept", {_WRITE: _write_without_hard_state}, (1,)),
+    Bug(
+        "entries are written before their term",
+        {_WRITE: _write_entries_first},
+        (),
+        partial(
+            fault_of_group,
+            crash_every=5,
+            mid_write=1.0,
+            kill=1.0,
+            turn_us=10_000,
+            lost=0.3,
+            cut_every=10,
+            damage_every=0,
+        ),
+    ),
+    Bug(
+        "members are not kept",
+        {_WRITE: _write_without_memberships},
+        (),
+        partial(fault_of_group, members_every=20, damage_every=0, crash_every=5),
+    ),
 )
 """In what raft keeps beside the log."""

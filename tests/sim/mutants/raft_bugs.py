@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
-from msgspec.structs import replace
-from tests.sim.mutants.bug import Bug
+from tests.sim.mutants.bug import Bug, fault_of_group
 
 from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.raft_messages import (
-    AppendRequest,
     GroupMembers,
+    Heartbeat,
     SnapshotChunk,
     VoteRequest,
 )
@@ -59,8 +59,16 @@ def _always_cut(self: Following, entries: tuple[JournalEntry, ...]) -> tuple[Jou
     return entries
 
 
-def _commit_all_that_the_leader_has(self: Following, message: AppendRequest) -> None:
-    _on_append(self, message)
+def _tell_all_that_is_committed(self: Replication) -> None:
+    replica = self._replica
+    self.round += 1
+    for node_id in self.followers:
+        commit_index, round_ = replica.commit_index, self.round
+        replica.send(node_id, Heartbeat(replica.node_id, replica.term, commit_index, round_))
+
+
+def _commit_all_that_the_leader_has(self: Following, message: Heartbeat) -> None:
+    _on_heartbeat(self, message)
     self._replica.commit_to(min(message.commit_index, self._replica.log.last_index))
 
 
@@ -150,48 +158,66 @@ def _vote_though_recovering(self: RawNode, message: VoteRequest) -> None:
 
 _on_request: Final = Election.on_request
 _stand: Final = Election._stand
-_on_append: Final = Following.on_append
+_on_heartbeat: Final = Following.on_heartbeat
 _collect: Final = Following.collect
 _match_of: Final = Replication.match_of
 _on_vote_request: Final = RawNode._on_vote_request
 
 RAFT_BUGS: Final[tuple[Bug, ...]] = (
-    Bug("a vote for a log that is behind", {(Election, "_is_up_to_date"): _yes}, ()),
+    Bug("a vote for a log that is behind", {(Election, "_is_up_to_date"): _yes}, (1,)),
     Bug(
         "two votes in one term",
         {(Election, "on_request"): _forget_vote, (Replica, "keep"): _keep_anything},
-        (),
+        (2,),
     ),
-    Bug("the term of the entry before is not compared", {(RaftLog, "has"): _has_index}, ()),
-    Bug("what conflicts stays in the log", {(Following, "_without_known"): _never_cut}, ()),
-    Bug("an old append cuts the log", {(Following, "_without_known"): _always_cut}, ()),
+    Bug("the term of the entry before is not compared", {(RaftLog, "has"): _has_index}, (7,)),
+    Bug("what conflicts stays in the log", {(Following, "_without_known"): _never_cut}, (2,)),
+    Bug("an old append cuts the log", {(Following, "_without_known"): _always_cut}, (2,)),
     Bug(
         "a follower commits what it has not compared",
-        {(Following, "on_append"): _commit_all_that_the_leader_has},
-        (),
+        {
+            (Replication, "heartbeat"): _tell_all_that_is_committed,
+            (Following, "on_heartbeat"): _commit_all_that_the_leader_has,
+        },
+        (2,),
     ),
     Bug(
         "a leader commits by entries of older terms",
         {(Leadership, "commit"): _commit_older_terms},
-        (),
+        (1,),
     ),
     Bug(
         "a leader counts itself before its flush",
         {(Replication, "match_of"): _count_own_unflushed},
-        (),
+        (1,),
     ),
-    Bug("a leader counts what it has sent", {(Replication, "match_of"): _count_what_was_sent}, ()),
+    Bug(
+        "a leader counts what it has sent", {(Replication, "match_of"): _count_what_was_sent}, (1,)
+    ),
     Bug(
         "a follower acknowledges before its flush",
         {(Following, "collect"): _acknowledge_unflushed},
-        (),
+        (1,),
     ),
-    Bug("pre-votes count as votes", {(Election, "_stand"): _keep_pre_votes}, ()),
-    Bug("a leader without a quorum stays", {(Leadership, "_check_quorum"): _never_doubt}, ()),
+    Bug(
+        "pre-votes count as votes",
+        {(Election, "_stand"): _keep_pre_votes},
+        (9,),
+    ),
+    Bug("a leader without a quorum stays", {(Leadership, "_check_quorum"): _never_doubt}, (2,)),
     Bug(
         "a snapshot replaces what is newer",
         {(Following, "installed"): _install_anything, (Following, "on_chunk"): _take_any_chunk},
         (),
+        partial(
+            fault_of_group,
+            snapshot_every=5,
+            doubled=0.5,
+            late=0.3,
+            late_us=50_000,
+            cut_every=10,
+            chunk_bytes=65_536,
+        ),
     ),
     Bug(
         "a change of members is decided by the new ones alone",
@@ -201,8 +227,27 @@ RAFT_BUGS: Final[tuple[Bug, ...]] = (
             (leaderships, "agreed_value"): _agreed_by_new_members,
         },
         (),
+        partial(fault_of_group, members_every=20, damage_every=0, crash_every=20, cut_every=10),
     ),
-    Bug("reads are not confirmed", {(Leadership, "_collect_reads"): _read_at_once}, ()),
-    Bug("who has lost data votes", {(RawNode, "_on_vote_request"): _vote_though_recovering}, ()),
+    Bug(
+        "reads are not confirmed",
+        {(Leadership, "_collect_reads"): _read_at_once},
+        (),
+        partial(
+            fault_of_group,
+            read_every=1.0,
+            cut_every=10,
+            cut_ticks=60,
+            proposal_every=1.0,
+            drift=0.5,
+            damage_every=0,
+        ),
+    ),
+    Bug(
+        "who has lost data votes",
+        {(RawNode, "_on_vote_request"): _vote_though_recovering},
+        (),
+        partial(fault_of_group, damage_every=30, members_every=0, cut_every=10, crash_every=20),
+    ),
 )
 """In the core."""
