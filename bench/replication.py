@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -296,7 +297,7 @@ class Results:
             return {}
         rates = [round(a["appends_per_s"] / b["appends_per_s"], 2) for a, b in pairs]
         return {
-            "appends": median(rates),
+            "appends": round(median(rates), 2),
             "appends_of_rounds": rates,
             "p50": round(median(b["p50_ms"] / a["p50_ms"] for a, b in pairs), 2),
             "p99": round(median(b["p99_ms"] / a["p99_ms"] for a, b in pairs), 2),
@@ -313,6 +314,7 @@ def main() -> None:
     parser.add_argument("--tools", default="", help="folder that keeps the peers")
     parser.add_argument("--data", default=None, help="folder for the logs: the disk to measure")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # and with it the replicas
     only = [name for name in given.only.split(",") if name]
     load = Load(tuple(map(int, given.clients.split(","))), given.seconds)
     results = Results()

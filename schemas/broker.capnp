@@ -21,14 +21,14 @@ struct BrokerMessage {
 }
 
 struct GroupMessage {
-  # A word of Raft. Flat, so that a list of them is numbers in a row.
-  partitionId @0 :Int64;
-  term @1 :Int64;
-  round @2 :Int64;
+  # A word of Raft. Flat, so that a list of them is numbers in a row, none of them below 0.
+  partitionId @0 :UInt64;
+  term @1 :UInt64;
+  round @2 :UInt64;
   union {
     voteRequest :group {
-      lastIndex @3 :Int64;
-      lastTerm @4 :Int64;
+      lastIndex @3 :UInt64;
+      lastTerm @4 :UInt64;
       isPreVote @5 :Bool;
       isTransfer @6 :Bool;
     }
@@ -37,38 +37,38 @@ struct GroupMessage {
       isPreVote @8 :Bool;
     }
     appendRequest :group {
-      previousIndex @9 :Int64;
-      previousTerm @10 :Int64;
-      commitIndex @11 :Int64;
-      terms @12 :List(Int64);     # of the entries after previousIndex
+      previousIndex @9 :UInt64;
+      previousTerm @10 :UInt64;
+      commitIndex @11 :UInt64;
+      terms @12 :List(UInt64);     # of the entries after previousIndex
       sizes @13 :List(UInt32);    # of their payloads, bytes
       payloads @14 :Data;         # one behind the other
-      repairId @15 :Int64;
-      repairIndex @16 :Int64;
+      repairId @15 :UInt64;
+      repairIndex @16 :UInt64;
     }
     appendResponse :group {
-      matchIndex @17 :Int64;
-      hintTerm @18 :Int64;
+      matchIndex @17 :UInt64;
+      hintTerm @18 :UInt64;
       isRejected @19 :Bool;
-      repairId @20 :Int64;
+      repairId @20 :UInt64;
     }
     heartbeat :group {
-      commitIndex @21 :Int64;
+      commitIndex @21 :UInt64;
     }
     heartbeatResponse :group {
-      repairId @22 :Int64;
+      repairId @22 :UInt64;
     }
     snapshotChunk :group {
-      index @23 :Int64;
-      indexTerm @24 :Int64;
-      offset @25 :Int64;          # bytes
-      totalBytes @26 :Int64;
+      index @23 :UInt64;
+      indexTerm @24 :UInt64;
+      offset @25 :UInt64;          # bytes
+      totalBytes @26 :UInt64;
       members @27 :GroupMembers;
       data @28 :Data;
     }
     snapshotResponse :group {
-      index @29 :Int64;
-      offset @30 :Int64;          # bytes
+      index @29 :UInt64;
+      offset @30 :UInt64;          # bytes
       isInstalled @31 :Bool;
     }
     takeOver @32 :Void;

@@ -94,7 +94,9 @@ class EtcdConnection(Wire):
 
     def _on_frame(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if kind == DATA:
-            self._waiters.pop(stream).set_result(None)
+            waiter = self._waiters.pop(stream)
+            if not waiter.done():  # its client has given up
+                waiter.set_result(None)
         elif kind == HEADERS and flags & END_STREAM:
             # The end of an answer; one without a message is an error.
             if stream in self._waiters:

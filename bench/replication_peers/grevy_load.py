@@ -18,6 +18,7 @@ class GrevyConnection:
 
     def __init__(self, address: str) -> None:
         dealer: Socket = zmq.Context.instance().socket(zmq.DEALER)
+        dealer.setsockopt(zmq.LINGER, 0)
         dealer.connect(f"tcp://{address}")
         self._wire = ZmqWire(dealer, self._on_answer, lambda: None)
         self._loop = asyncio.get_running_loop()
@@ -54,7 +55,9 @@ class GrevyConnection:
         if not answer and not self._is_leader.done():
             self._is_leader.set_result(None)
         for begin in range(0, len(answer), ID_BYTES):
-            self._waiters.pop(answer[begin : begin + ID_BYTES]).set_result(None)
+            waiter = self._waiters.pop(answer[begin : begin + ID_BYTES])
+            if not waiter.done():  # its client has given up
+                waiter.set_result(None)
 
 
 async def connect(addresses: tuple[str, ...]) -> GrevyConnection:

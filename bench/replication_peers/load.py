@@ -21,6 +21,8 @@ import uvloop
 
 PAYLOAD: Final = bytes(range(256))
 START_TIMEOUT_S: Final = 60.0
+APPEND_TIMEOUT_S: Final = 5.0
+"""After which an append counts as failed: a stream that changes its leader drops some."""
 
 
 class ReplicatedLog(Protocol):
@@ -119,8 +121,13 @@ async def _measure(log: ReplicatedLog, options: LoadOptions, clients: int) -> Fi
 
     async def client() -> None:
         while not watch.is_over(begin := clock()):
-            await log.append(PAYLOAD)
-            watch.took(begin, clock())
+            try:
+                async with asyncio.timeout(APPEND_TIMEOUT_S):
+                    await log.append(PAYLOAD)
+            except TimeoutError:
+                watch.failed()
+            else:
+                watch.took(begin, clock())
 
     await asyncio.gather(*(client() for _ in range(clients)))
     return watch.figures()

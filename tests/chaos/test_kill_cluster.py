@@ -1,5 +1,5 @@
-"""Three brokers under load, of which one after the other is killed, stopped for a time, or robbed of
-its data: what clients were told is what the logs of all partitions say.
+"""Three brokers under load, of which one after the other is killed, stopped for a time, or robbed
+of its data: what clients were told is what the logs of all partitions say.
 
 GREVY_FAULTS is how many faults there are (default: 6), GREVY_SEED which.
 """
@@ -29,10 +29,23 @@ BETWEEN: Final = 40
 SETTINGS: Final = {"GREVY_CHECKPOINT_PERIOD_S": "0.5"}
 
 
-async def hurt(cluster: ClusterProcesses, rng: Random) -> None:
+async def wait_healthy(client: Client) -> None:
+    """All replicas have all that they ever had: nobody tells, so look again and again."""
+    while True:
+        topology = await client.topology()
+        replicas = [each for broker in topology.brokers for each in broker.replicas]
+        are_whole = [each.is_healthy for each in replicas]
+        if len(are_whole) == len(topology.brokers) * len(topology.partitions) and all(are_whole):
+            return
+        await asyncio.sleep(0.1)
+
+
+async def hurt(cluster: ClusterProcesses, client: Client, rng: Random) -> None:
     """One fault, from its beginning to its end but for what the load has to do about it."""
     victim = rng.choice(sorted(cluster.nodes))
     kind = rng.choice(("kill", "kill", "pause", "wipe"))
+    if kind == "wipe":  # two that lack what they had are more than three replicas can bear
+        await wait_healthy(client)
     if kind == "pause":
         await cluster.pause(victim, rng.uniform(0.5, 4))
         return
@@ -56,7 +69,7 @@ async def hurt_all_the_time(folder: Path) -> None:
         await workload.begin()
         for _ in range(FAULTS):
             await workload.wait_acknowledged(workload.acknowledged + BETWEEN)
-            await hurt(cluster, rng)
+            await hurt(cluster, client, rng)
         await workload.wait_acknowledged(workload.acknowledged + BETWEEN)
         entries = await workload.finish()
         client.close()

@@ -114,7 +114,7 @@ CLIENT_MESSAGES: Strategy = st.builds(
     ClientMessage, client_id=_IDS, requests=st.lists(_of_hint(Request), max_size=5).map(tuple)
 )
 
-_NUMBERS = st.integers(0, 2**63 - 1)
+_NUMBERS = st.integers(0, 2**64 - 1)
 
 
 @st.composite
@@ -129,7 +129,7 @@ def _group_messages(draw: st.DrawFn, sender: int) -> GroupMessage:
     }
     fields = {name: draw(strategy) for name, strategy in drawn.items()}
     if kind is AppendRequest:
-        rows = draw(st.lists(st.tuples(_NUMBERS, st.binary(max_size=40)), max_size=40))
+        rows = draw(st.lists(st.tuples(_NUMBERS, st.binary(max_size=20)), max_size=8))
         first = fields["previous_index"] + 1
         fields["entries"] = tuple(JournalEntry(first + at, *row) for at, row in enumerate(rows))
     return GroupMessage(draw(_NUMBERS), kind(sender=sender, **fields))
@@ -147,7 +147,7 @@ def _broker_messages(draw: st.DrawFn) -> BrokerMessage:
     sender = draw(st.integers(1, 2**63 - 1))
     gossip = structs(Gossip).map(lambda item: replace(item, sender=sender))
     groups: list[BrokerItem] = draw(st.lists(_group_messages(sender), max_size=5))
-    others: list[BrokerItem] = draw(st.lists(_remote_commands() | gossip, max_size=3))
+    others: list[BrokerItem] = draw(st.lists(_remote_commands() | gossip, max_size=2))
     cluster_id, sent_at_ms = draw(st.text(max_size=30)), draw(_INTEGERS)
     return BrokerMessage(cluster_id, sender, sent_at_ms, (*groups, *others))
 

@@ -56,7 +56,7 @@ def is_taken_or_refused(frame: bytes) -> bool:
     return True
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_messages_come_back(
     broker_messages: st.SearchStrategy[BrokerMessage], data: st.DataObject
@@ -156,7 +156,7 @@ def test_a_message_that_another_broker_would_not_take_is_not_written() -> None:
 @pytest.mark.parametrize(
     "item",
     [
-        GroupMessage(1, TakeOver(SENDER, 2**63)),
+        GroupMessage(1, TakeOver(SENDER, 2**64)),
         RemoteCommand(1, 1, JobIntent.COMPLETE, 1, MessageBatchValue((2**64,))),
         Gossip(SENDER, (replace(MEMBERS[0], software="\ud800"),)),
     ],
@@ -207,11 +207,10 @@ def test_a_command_comes_back_when_its_like_is_known() -> None:
     assert BROKER_MESSAGES.scan(encode_broker_message(message)) == message
 
 
-@pytest.mark.parametrize("number", [-1, -(2**63)])
-def test_numbers_of_raft_are_not_negative(number: int) -> None:
-    frame = encode_broker_message(message_of(VoteRequest(SENDER, 1, number, 1)))
-    with pytest.raises(MalformedFrame, match="below 0"):
-        decode_broker_message(frame)
+@pytest.mark.parametrize("number", [-1, -(2**63), 2**64])
+def test_numbers_of_raft_have_64_bits_and_no_sign(number: int) -> None:
+    with pytest.raises(LimitExceeded, match="its schema cannot"):
+        encode_broker_message(message_of(VoteRequest(SENDER, 1, number, 1)))
 
 
 @pytest.mark.parametrize(
@@ -221,7 +220,6 @@ def test_numbers_of_raft_are_not_negative(number: int) -> None:
         ([], [1], b"x"),
         ([1], [2], b"x"),
         ([1, 1], [1, 1], b"xyz"),
-        ([-1], [1], b"x"),
         ([], [], b"x"),
     ],
     ids=str,

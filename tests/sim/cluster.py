@@ -1,5 +1,5 @@
-"""A whole cluster in one process, from one seed: brokers, clients, workers, exporters, and what goes
-wrong between them.
+"""A whole cluster in one process, from one seed: brokers, clients, workers, exporters, and what
+goes wrong between them.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class SimCluster:
         world = self.world
         for node_id in BROKERS:
             self.start(node_id)
-        for client in (*self.orderers, *self.workers, self.exporter, self.reader):
+        for client in self.clients:
             client.begin()
         world.run(CALM_US)
         self.nemesis.begin()
@@ -241,10 +241,9 @@ class SimCluster:
             f"{len(audit.messages)} messages, positions {audit.positions}"
         ]
         for orderer in self.orderers:
-            lines.append(
-                f"created {len(orderer.created)}, published {len(orderer.published)}, "
-                f"asked {[(a.number, a.partition_id, a.intent.name, a.tries) for a in orderer.asked.values()]}"
-            )
+            asked = [(each.number, each.tries) for each in orderer.asked.values()]
+            created, published = len(orderer.created), len(orderer.published)
+            lines.append(f"created {created}, published {published}, asked {asked}")
         for name, reader in (("exporter", self.exporter), ("reader", self.reader)):
             lines.append(f"{name} at {[seen.position for seen in reader.seen.values()]}")
         for node_id, broker in sorted(self.brokers.items()):
@@ -256,4 +255,3 @@ class SimCluster:
                     f"of {len(self.checker.logs[partition_id])}"
                 )
         return "\n".join(lines)
-

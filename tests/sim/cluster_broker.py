@@ -109,9 +109,7 @@ class Connection:
 class SimFolders(Folders):
     """A broker's disks, one for each partition."""
 
-    def __init__(
-        self, disks: dict[int, SimDisk], options: StorageOptions, clock: Clock
-    ) -> None:
+    def __init__(self, disks: dict[int, SimDisk], options: StorageOptions, clock: Clock) -> None:
         super().__init__(Path("nowhere"), options, clock)
         self._disks = disks
         self._options = options
@@ -190,7 +188,8 @@ class SimBroker:
         self.failure: BaseException | None = None
         self.connections: dict[Peer, Connection] = {}
         self.clock = BrokerClock(world, skew_ms)
-        self.loop = SimLoop(world, name=host_of(node_id), job_us=job_us)
+        name = host_of(node_id)
+        self.loop = SimLoop(world, name=name, job_us=job_us)  # type: ignore[abstract]  # a part of it
         self._world = world
         self._checker = checker
         entropy = SimEntropy(Random(world.rng.getrandbits(64)))

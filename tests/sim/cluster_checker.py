@@ -68,7 +68,9 @@ class ClusterChecker:
         for index, payload in enumerate(payloads, first):
             if index <= len(log):
                 if log[index - 1] != payload:
-                    raise Violation(f"{where} has another entry at index {index} than was committed")
+                    raise Violation(
+                        f"{where} has another entry at index {index} than was committed"
+                    )
             elif index == len(log) + 1:
                 log.append(payload)
                 if is_of_engine(payload):

@@ -130,6 +130,10 @@ class SimClient:
         for connection in self._connections.values():
             connection.close()
 
+    def begin(self) -> None:
+        """Start to do what it does."""
+        raise NotImplementedError
+
     def on_closed(self, connection: Connection) -> None:
         """A connection is gone."""
         node_id = connection.broker.node_id
@@ -427,7 +431,7 @@ class Reader(Subscriber):
             first, last = entry_positions(payload)
             if first > seen.position + 1:
                 raise Violation(
-                    f"partition {partition_id}: a reader has seen {seen.position} and is sent {first}"
+                    f"partition {partition_id}: a reader at {seen.position} is sent {first}"
                 )
             if last > log:
                 raise Violation(f"position {last} is read before it is committed")

@@ -84,7 +84,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         """Never."""
         return False
 
-    def call_soon(  # type: ignore[override]  # asyncio's own types are wider
+    def call_soon(
         self, callback: Callable[..., object], *args: object, context: Context | None = None
     ) -> asyncio.Handle:
         """In the next turn."""
@@ -94,7 +94,7 @@ class SimLoop(asyncio.AbstractEventLoop):
             self._wake(self._turn_us)
         return handle
 
-    def call_soon_threadsafe(  # type: ignore[override]
+    def call_soon_threadsafe(
         self, callback: Callable[..., object], *args: object, context: Context | None = None
     ) -> asyncio.Handle:
         """From a thread: its job ends now, or a little later."""
@@ -104,7 +104,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         self.world.after(self._heard_us - now_us, partial(self._due, handle))
         return handle
 
-    def call_later(  # type: ignore[override]
+    def call_later(
         self,
         delay: float,
         callback: Callable[..., object],
@@ -114,7 +114,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         """After some seconds."""
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
-    def call_at(  # type: ignore[override]
+    def call_at(
         self,
         when: float,
         callback: Callable[..., object],
@@ -131,13 +131,13 @@ class SimLoop(asyncio.AbstractEventLoop):
         """A future of this loop."""
         return asyncio.Future(loop=self)
 
-    def create_task(  # type: ignore[override]
+    def create_task(  # type: ignore[override]  # none of ours is a generator
         self, coro: Coroutine[object, object, T], *, name: str | None = None
     ) -> asyncio.Task[T]:
         """A task of this loop."""
         return asyncio.Task(coro, loop=self, name=name)
 
-    def run_in_executor(  # type: ignore[override]
+    def run_in_executor(
         self, executor: Executor | None, func: Callable[..., T], *args: object
     ) -> asyncio.Future[T]:
         """In a thread of this broker."""

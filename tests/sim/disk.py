@@ -206,10 +206,6 @@ class SimDisk:
         """No call fails any more."""
         self._failures.clear()
 
-    def mend(self) -> None:
-        """No call fails that has not failed yet."""
-        self._failures.clear()
-
     def changed(self) -> None:
         """A step was taken; for the files of this disk."""
         if self.on_change is not None:

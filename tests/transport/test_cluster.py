@@ -164,7 +164,7 @@ async def test_an_item_that_cannot_be_written_harms_no_other() -> None:
     with brokers(one, two):
         await until_up(one, two)
         one.links.send(2, one.heartbeat(1))
-        one.links.send(2, one.heartbeat(2**63))
+        one.links.send(2, one.heartbeat(2**64))
         one.links.send(2, one.heartbeat(3))
         await until(lambda: len(two.rounds()) == 2)
         assert two.rounds() == [1, 3]

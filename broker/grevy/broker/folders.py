@@ -13,16 +13,11 @@ from grevy.partition import PartitionStorage, StorageFailed, StorageOptions
 from grevy.partition.checkpoint_folder import CHECKPOINTS
 from grevy.partition.storage import EXPORTERS, JOURNAL, RAFT
 from grevy.ports import Clock
-from grevy.protocol.errors import GrevyError
 
 _log = logging.getLogger(__name__)
 
 _LOST: Final = "lost"
 """A file that is there from before data are put away until it is durable that they are lost."""
-
-
-class WrongPartitions(GrevyError):
-    """The broker's folder is of another number of partitions."""
 
 
 class Folders:
@@ -32,17 +27,6 @@ class Folders:
         self._root = root
         self._options = options
         self._clock = clock
-
-    def check(self, expected: list[int]) -> None:
-        """Raises `WrongPartitions` where a folder has other partitions: messages lie in the
-        partition that their key and the number of partitions say.
-        """
-        found = sorted(int(path.name) for path in self._root.glob("*") if path.name.isdigit())
-        if not set(found) <= set(expected) or (found and len(found) < len(expected)):
-            raise WrongPartitions(
-                f"{self._root} has partitions {', '.join(map(str, found))}, but by the settings it has "
-                f"{', '.join(map(str, expected))}: they stay as they were at the first start"
-            )
 
     def is_new(self, partition_id: int) -> bool:
         """Whether nothing of a partition has ever been here, or all of it was lost."""

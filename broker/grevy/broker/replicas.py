@@ -33,6 +33,7 @@ from grevy.raft import RaftConfig
 NEW: Final = "new"
 """The role of a replica that waits to hear whether there is a history."""
 
+
 class Replicas:
     """All of them, by partition. `send` is None where there are no other brokers."""
 
@@ -65,7 +66,6 @@ class Replicas:
         self._partition_class = partition_class
         self.partitions: Final[dict[int, Partition]] = {}
         mine = [each for each in placements.partitions if group_of(each, config.node_id)]
-        folders.check([each.partition_id for each in mine])
         for placement in mine:
             is_new = folders.is_new(placement.partition_id)
             if is_new and len(placement.replicas) > 1:
@@ -92,10 +92,11 @@ class Replicas:
                 each.leader,
                 each.role.value,
                 each.last_position,
+                each.is_healthy,
             )
             for each in self.partitions.values()
         )
-        return (*held, *(ReplicaState(each, 0, 0, NEW) for each in self._waiting))
+        return (*held, *(ReplicaState(each, 0, 0, NEW, is_healthy=False) for each in self._waiting))
 
     def hear(self, others: Iterable[MemberState]) -> None:
         """What the other brokers say of theirs: replicas that wait can perhaps begin."""

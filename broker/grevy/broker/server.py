@@ -22,8 +22,8 @@ from grevy.broker.exporters import Exporters
 from grevy.broker.folders import Folders
 from grevy.broker.replicas import Replicas
 from grevy.broker.router import Router
-from grevy.broker.system import DataLock, OsEntropy, SystemClock, process_usage
-from grevy.cluster import distribute, first_plan
+from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
+from grevy.cluster import PlanFile, describe, distribute, first_plan
 from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
 from grevy.partition import StorageOptions
@@ -50,6 +50,10 @@ class CannotListen(GrevyError):
     """The broker's port or address cannot be had; the text says why."""
 
 
+class WrongSettings(GrevyError):
+    """The broker's folder is of another cluster than the settings."""
+
+
 class Broker:
     """One broker: its partitions, its socket, its exporters."""
 
@@ -67,14 +71,13 @@ class Broker:
             check_exporter(exporter, clock)
         self._router = Router(config.partitions, self._topology, self.status)
         self._server = self._listen()
-        nodes = range(1, config.cluster_size + 1)
-        placements = distribute(nodes, config.partitions, config.replication_factor)
         self._cluster: Cluster | None = None
         try:
+            plan = plan_of(config)
             if config.contacts:
-                self._cluster = self._join(first_plan(placements))
+                self._cluster = self._join(plan)
             self._replicas = Replicas(
-                *(config, placements, loop, clock),
+                *(config, plan.current, loop, clock),
                 folders=_folders(config, clock),
                 entropy=OsEntropy(),
                 post=self._post,
@@ -227,6 +230,27 @@ def _folders(config: BrokerConfig, clock: SystemClock) -> Folders:
         exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
     )
     return Folders(config.data / "partitions", options, clock)
+
+
+def plan_of(config: BrokerConfig) -> ClusterPlan:
+    """Who holds which partition: as the broker's folder says, or in a new one, the settings.
+
+    Raises `WrongSettings` where both speak and differ: messages lie in the partition that their
+    key and the number of partitions say.
+    """
+    nodes = range(1, config.cluster_size + 1)
+    by_settings = distribute(nodes, config.partitions, config.replication_factor)
+    file = PlanFile.open(OsDisk(config.data), config.cluster_id)
+    plan = file.plan
+    if plan is None:
+        plan = first_plan(by_settings)
+        file.write(plan)
+    if plan.current != by_settings:
+        raise WrongSettings(
+            f"{config.data} is of a cluster with {describe(plan)}, but the settings say "
+            f"{describe(first_plan(by_settings))}: they stay as they were at the first start"
+        )
+    return plan
 
 
 def totals(figures: Sequence[Mapping[str, object]]) -> dict[str, object]:

@@ -34,7 +34,7 @@ from grevy.cluster.errors import (
     OtherVersion,
     PlanCorrupted,
 )
-from grevy.cluster.gossip import Broker, Gossiper, GossipSettings, Letter
+from grevy.cluster.gossip import Broker, Gossiper, GossipSettings, Letter, describe
 from grevy.cluster.members import Liveness
 from grevy.cluster.plan import (
     Step,
@@ -95,6 +95,7 @@ __all__ = [
     "cancel",
     "decide",
     "decider_of",
+    "describe",
     "distribute",
     "first_plan",
     "fixed",

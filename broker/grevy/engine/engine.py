@@ -103,13 +103,19 @@ class Engine:
         self._state = state
         self._stores = Stores(state, partition_id)
         self._resends = Resends(self.views, partition_id)
-        self._models = Models(self.views)
         self._topics = topics if topics is not None else NoTopics()
-        self._entropy = entropy
-        self._variable_order = VariableOrder()
         self._partition_id = partition_id
-        self._first_key = key_of(partition_id, 1)
-        self._partition_count = partition_count
+        self._step = Step(
+            views=self.views,
+            stores=self._stores,
+            models=Models(self.views),
+            topics=self._topics,
+            entropy=entropy,
+            variable_order=VariableOrder(),
+            partition_id=partition_id,
+            partition_count=partition_count,
+            first_key=key_of(partition_id, 1),
+        )
 
     def process(
         self,
@@ -129,17 +135,20 @@ class Engine:
         engine's own that follows from it and fails is left for later, so that what went well before
         it stays. With `is_checked` that includes an entry that the log cannot take (`encode`).
         """
-        order = _Order(
-            command,
-            now,
-            position,
-            position,
-            request,
-            taker,
-            is_checked=is_checked,
-            source_partition_id=source_partition_id,
+        activations = 0
+        return self._run(
+            _Order(
+                command,
+                now,
+                position,
+                position,
+                request,
+                taker,
+                activations,
+                is_checked,
+                source_partition_id,
+            )
         )
-        return self._run(order)
 
     def process_pending(
         self, *, now: int, position: int, is_checked: bool = False
@@ -218,11 +227,12 @@ class Engine:
         steps_max = BATCH_STEPS_MAX
         while True:
             step = self._begin(order)
+            queue = step.queue
             done = 0
             try:
-                step.queue.append(order.command)
-                while step.queue and done < steps_max and step.document_bytes < BATCH_BYTES_MAX:
-                    current = step.queue.popleft()
+                queue.append(order.command)
+                while queue and done < steps_max and step.document_bytes < BATCH_BYTES_MAX:
+                    current = queue.popleft()
                     PROCESSORS[current.intent](step, current)
                     done += 1
                 return self._finish(step, order)
@@ -248,25 +258,13 @@ class Engine:
     def _begin(self, order: _Order) -> Step:
         self._state.begin()
         self._stores.now = order.now
-        step = Step(
-            views=self.views,
-            stores=self._stores,
-            models=self._models,
-            topics=self._topics,
-            entropy=self._entropy,
-            variable_order=self._variable_order,
-            partition_id=self._partition_id,
-            partition_count=self._partition_count,
-            first_key=self._first_key,
-            now=order.now,
-            request=order.request,
-            taker=order.taker,
-            source_partition_id=order.source_partition_id,
-        )
+        step = self._step
+        step.begin(order.now, order.request, order.taker)
+        step.activations = order.activations
+        step.source_partition_id = order.source_partition_id
         if not order.is_own:
             command = order.command
             step.rows.append((_COMMAND, command.intent, command.key, command.value, None, ""))
-        step.activations = order.activations
         return step
 
     def _drop(self, step: Step) -> None:

@@ -116,6 +116,16 @@ class CommitPipeline:
         return self._node.leader
 
     @property
+    def is_transferring(self) -> bool:
+        """Whether this leader is handing its lead over: proposals should wait."""
+        return self._node.is_transferring
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether this replica has lost data and its leader has not repaired it yet."""
+        return self._node.is_recovering
+
+    @property
     def is_alone(self) -> bool:
         """Whether this is the only replica of its group."""
         return self._node.members.voters == (self._config.node_id,)

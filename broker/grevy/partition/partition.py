@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from grevy.engine import CLIENT_COMMANDS, Command, Engine, SentCommand
+from grevy.engine import CLIENT_COMMANDS, PARTITION_COMMANDS, Command, Engine, SentCommand
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
 from grevy.partition.exporter_positions import is_of_exporters
@@ -118,6 +118,7 @@ class Partition:
         self._peers: dict[bytes, Peer] = {}
         self._outbox: Outbox | None = None
         self._last_ms = storage.log.last_timestamp()
+        self._last_ns = clock.monotonic_ns()
         self._is_serving = False
         self._failure: BaseException | None = None
         self._settled = asyncio.Event()
@@ -151,6 +152,11 @@ class Partition:
     def leader(self) -> int:
         """Whom this replica follows, as a node id; 0 for nobody."""
         return self._pipeline.leader
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the others can count on this replica: it works, and has all that it ever had."""
+        return self._failure is None and not self._pipeline.is_recovering
 
     @property
     def is_serving(self) -> bool:
@@ -229,10 +235,11 @@ class Partition:
         """A command that another partition sends. Who cannot take it lets it go: it comes again."""
         if not self._is_serving or self._stream.in_flight >= IN_FLIGHT_MAX:
             return
+        if command.intent not in PARTITION_COMMANDS:
+            _log.warning("partition %d sends %s", source_partition_id, command.intent.name)
+            return
         try:
-            self._stream.submit(
-                command, self._now(), source_partition_id=source_partition_id
-            )
+            self._stream.submit(command, self._now(), source_partition_id=source_partition_id)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
 
@@ -320,6 +327,9 @@ class Partition:
         if intent not in CLIENT_COMMANDS:
             text = f"{intent.value_type.name} {intent.name} is not a command of clients"
             return ErrorReply(number, ErrorCode.UNSUPPORTED, text)
+        if self._pipeline.is_transferring:
+            text = f"the lead of partition {self.partition_id} is handed over"
+            return ErrorReply(number, ErrorCode.UNAVAILABLE, text, RETRY_AFTER_MS)
         if self._stream.in_flight >= IN_FLIGHT_MAX:
             text = f"partition {self.partition_id} has {IN_FLIGHT_MAX} requests in flight: load"
             return ErrorReply(number, ErrorCode.RESOURCE_EXHAUSTED, text, RETRY_AFTER_MS)
@@ -472,6 +482,7 @@ class Partition:
         """This replica leads, and has all that was committed before: it takes requests."""
         self._stream.begin()
         self._last_ms = max(self._last_ms, self._storage.log.last_timestamp())
+        self._last_ns = self._clock.monotonic_ns()
         self._is_serving = True
         self._settled.set()
         if self._on_lead is not None:
@@ -494,9 +505,7 @@ class Partition:
         )
 
     def _give_out(self, effects: Effects) -> None:
-        for sent in effects.sends:
-            assert self._post is not None, "there is nobody to send to"
-            self._post(sent)
+        self._send_to_others(effects.sends)
         assert self._outbox is not None, "nothing is sent before the start"
         for push in joined_pushes(effects.pushes):
             taker = push.taker
@@ -520,6 +529,11 @@ class Partition:
         if effects.replies or effects.pushes:
             self._outbox.flush()
 
+    def _send_to_others(self, sends: Sequence[SentCommand]) -> None:
+        for sent in sends:
+            assert self._post is not None, "there is nobody to send to"
+            self._post(sent)
+
     def _send(self, peer: Peer, item: ServerItem) -> None:
         assert self._outbox is not None, "nothing is sent before the start"
         self._outbox.send(peer, item)
@@ -530,20 +544,14 @@ class Partition:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         now_ns = self._clock.monotonic_ns()
         try:
-            if self._is_serving:
+            if self._is_serving and not self._pipeline.is_transferring:
                 self._stream.run_schedule(self._now())
-                self._resend()
+                self._send_to_others(self._stream.resend(self._now()))
                 self._tell_of_exporters(now_ns)
             self._checkpoints.run_if_due(now_ns)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
         self.on_drained()
-
-    def _resend(self) -> None:
-        """What other partitions have not answered is sent again."""
-        for sent in self._stream.resend(self._now()):
-            assert self._post is not None, "there is nobody to send to"
-            self._post(sent)
 
     def _tell_of_exporters(self, now_ns: int) -> None:
         """Other replicas hold the log for the exporters too."""
@@ -556,8 +564,16 @@ class Partition:
             self._pipeline.propose(payload)
 
     def _now(self) -> int:
-        """The log's time never goes back, whatever the machine's does, also while it was down."""
-        self._last_ms = max(self._last_ms, self._clock.now_ms())
+        """The log's time never goes back, whatever the machine's does, also while it was down, and
+        whatever the clock of another leader did. Behind it, it goes on at half speed, by the
+        stopwatch, so that what is due does not wait until the clock has caught up.
+        """
+        wall_ms, stopwatch_ns = self._clock.now_ms(), self._clock.monotonic_ns()
+        if wall_ms >= self._last_ms:
+            self._last_ms, self._last_ns = wall_ms, stopwatch_ns
+        elif stopwatch_ns - self._last_ns >= 2_000_000:
+            self._last_ms += (stopwatch_ns - self._last_ns) // 2_000_000
+            self._last_ns = stopwatch_ns
         return self._last_ms
 
     def _fail(self, error: BaseException) -> None:

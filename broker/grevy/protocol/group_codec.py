@@ -40,7 +40,7 @@ _WORDS: Final[int] = _DATA_WORDS + _NODE.pointerCount
 _TAG: Final = wire.struct_tag(_DATA_WORDS, _NODE.pointerCount)
 _FLAGS_WORD, _KIND_SHIFT = divmod(_NODE.discriminantOffset * 16, wire.WORD_BITS)
 _KIND_MASK: Final = 0xFFFF
-_FORM: Final = f"{_FLAGS_WORD}qQ{_DATA_WORDS - _FLAGS_WORD - 1}q{_NODE.pointerCount}Q"
+_FORM: Final = f"{_WORDS}Q"
 _BODY: Final = Struct("<" + _FORM)
 _COMMON: Final = ("partition_id", "term", "round")
 """The fields that lie outside of the kinds' groups."""
@@ -87,7 +87,7 @@ class _Kind:
         }
         numbers = {name: slot.word for name, slot in slots.items() if hints[name] is int}
         flags = [name for name in slots if hints[name] is bool]
-        assert all(slots[name].letter == "q" for name in numbers), kind
+        assert all(slots[name].letter == "Q" for name in numbers), kind
         assert len(set(numbers.values()) - {_FLAGS_WORD}) == len(numbers), kind
         assert len(group) == len(set(slots) - set(_COMMON)) + len(_POINTERS.get(kind, ())), kind
 
@@ -184,7 +184,7 @@ def _behind(message: RaftMessage) -> Sequence[tuple[int, wire.Pointer]]:
         check_count(entries)
         payloads = [entry.payload for entry in entries]
         return (
-            (_TERMS_WORD, wire.numbers("q", [entry.term for entry in entries])),
+            (_TERMS_WORD, wire.numbers("Q", [entry.term for entry in entries])),
             (_SIZES_WORD, wire.numbers("I", list(map(len, payloads)))),
             (_PAYLOADS_WORD, wire.data(b"".join(payloads))),
         )
@@ -256,7 +256,7 @@ def _scan_entries(source: Source, start: int, row: Sequence[int]) -> tuple[Journ
         if row[_SIZES_WORD] or row[_PAYLOADS_WORD]:
             raise Unusual
         return ()
-    terms = source.numbers(start + _TERMS_WORD * wire.WORD, row[_TERMS_WORD], "q")
+    terms = source.numbers(start + _TERMS_WORD * wire.WORD, row[_TERMS_WORD], "Q")
     sizes = source.numbers(start + _SIZES_WORD * wire.WORD, row[_SIZES_WORD], "I")
     payloads = source.data(start + _PAYLOADS_WORD * wire.WORD, row[_PAYLOADS_WORD])
     return _entries(row[_PREVIOUS_INDEX_WORD], terms, sizes, payloads)
@@ -268,8 +268,6 @@ def _entries(
     ends = list(accumulate(sizes))
     if len(terms) != len(sizes) or (ends[-1] if ends else 0) != len(payloads):
         raise MalformedFrame("entries whose sizes are not theirs")
-    if terms and min(terms) < 0:
-        raise MalformedFrame("an entry of a term below 0")
     parts = [payloads[end - size : end] for size, end in zip(sizes, ends, strict=True)]
     indexes = range(previous_index + 1, previous_index + 1 + len(parts))
     return tuple(map(JournalEntry, indexes, terms, parts))
@@ -279,6 +277,4 @@ _PREVIOUS_INDEX_WORD: Final = _slot(_APPEND, "previous_index").word
 
 
 def _message(kind: _Kind, row: Sequence[int], rest: tuple[object, ...]) -> GroupMessage:
-    if min(row) < 0:
-        raise MalformedFrame("a number of Raft below 0")
     return GroupMessage(row[0], kind.type(*kind.gather((*row, *rest))))

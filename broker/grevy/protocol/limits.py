@@ -190,6 +190,11 @@ s.
 FEEL_LIST_ITEMS_MAX: Final = 100_000
 """Items of a list, turns of a loop, numbers in a range that FEEL makes."""
 
+FEEL_NUMBER_CHARS_MAX: Final = 1_000
+"""A number as text, in an expression or for `number()`; Zeebe's JSON has no longer ones either.
+What is calculated has 34 digits.
+"""
+
 FEEL_STRING_CHARS_MAX: Final = 1024 * 1024
 """A string that FEEL makes."""
 

@@ -381,10 +381,16 @@ class Client:
         await self._about(_lease(job)[0], JobIntent.UPDATE_TIMEOUT, value)
 
     async def topology(self) -> Topology:
-        """The cluster's partitions and their leaders."""
+        """The cluster's partitions and their leaders, and how its brokers are."""
         reply = await self._link.topology()
         partitions = (Partition(p.partition_id, p.leader, p.term) for p in reply.partitions)
-        return Topology(reply.cluster_id, reply.version, tuple(partitions))
+        return Topology(
+            reply.cluster_id,
+            reply.version,
+            tuple(partitions),
+            reply.brokers,
+            reply.replication_factor,
+        )
 
     async def status(self) -> dict[str, JsonValue]:
         """A broker's figures."""

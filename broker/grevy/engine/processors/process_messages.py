@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from grevy.engine.behaviors.events import instance_accepts, trigger
@@ -15,6 +17,9 @@ from grevy.protocol.intents import (
 )
 from grevy.protocol.values import ProcessMessageSubscriptionValue
 
+_ALL: Final = (1 << 63) - 1
+"""As the last message that an element has taken: whatever it was sent, see `_is_taken`."""
+
 
 def confirm_opened(step: Step, command: Command) -> None:
     """The message's partition knows the subscription; one that nobody here knows any more was
@@ -25,7 +30,9 @@ def confirm_opened(step: Step, command: Command) -> None:
     if known is None or known.state is not SubscriptionState.OPENING:
         _reject(step, command, "confirm the opening of", known is None)
         if known is None and _is_remote(step, value):
-            step.send(value.subscription_partition_id, close_command(value))
+            # It may also be one that has taken its message: that is not to be given to another.
+            closed = replace(value, correlation=_ALL)
+            step.send(value.subscription_partition_id, close_command(closed))
         return
     step.event(ProcessMessageSubscriptionIntent.CREATED, known.key, known.value)
 
