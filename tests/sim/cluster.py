@@ -81,7 +81,9 @@ class SimCluster:
             )
             for _ in range(2)
         ]
-        self.exporter = Reader(self, self._some_rng(), exporter_id="sink")
+        self.exporter = Reader(
+            *(self, self._some_rng()), exporter_id="sink", diligence=self.knobs.diligence
+        )
         self.reader = Reader(self, self._some_rng())
         self.nemesis = ClusterNemesis(self)
 

@@ -376,8 +376,12 @@ class Seen:
 class Reader(Subscriber):
     """Reads all records; an exporter, which acknowledges, if it has an id."""
 
-    def __init__(self, cluster: SimCluster, rng: Random, *, exporter_id: str = "") -> None:
+    def __init__(
+        self, cluster: SimCluster, rng: Random, *, exporter_id: str = "", diligence: float = 0.0
+    ) -> None:
         super().__init__(cluster, rng)
+        self.diligence = diligence
+        """How often an exporter acknowledges what it is sent."""
         self.seen = {each: Seen() for each in cluster.partition_ids}
         self.gaps = 0
         self._exporter_id = exporter_id
@@ -416,7 +420,7 @@ class Reader(Subscriber):
             return
         if item.position <= seen.position:
             return
-        if self._exporter_id:
+        if self._exporter_id and seen.position > 0:  # a new one may come too late
             raise Violation(
                 f"an exporter has seen {seen.position} of partition {partition_id}, "
                 f"and goes on after {item.position}"
@@ -446,7 +450,7 @@ class Reader(Subscriber):
             return
         if item.entries:
             connection.send(AddCredit(item.subscription, len(item.entries)))
-        if self._exporter_id and self.rng.random() < 0.5:
+        if self._exporter_id and self.rng.random() < self.diligence:
             position = self.seen[partition_id].position
             seen = self.seen[partition_id]
             seen.acknowledged = max(seen.acknowledged, position)

@@ -22,6 +22,7 @@ class ClusterKnobs:
     work_us: int = 20_000
     job_timeout_ms: int = 2_000
     carelessness: float = 0.0
+    diligence: float = 0.5
     fault_us: int = 10_000_000
     flush_us: int = 1_000
     segment_bytes: int = 65_536
@@ -66,6 +67,7 @@ def draw_cluster_knobs(rng: Random) -> ClusterKnobs:
         work_us=pick(2_000, 50_000, 500_000),
         job_timeout_ms=pick(500, 2_000, 10_000),
         carelessness=sometimes(0.5, 0.1, 0.3, otherwise=0.0),
+        diligence=pick(0.5, 0.5, 0.05, 0.0),
         fault_us=pick(5_000_000, 10_000_000, 20_000_000),
         flush_us=pick(100, 2_000, 20_000, 200_000),
         segment_bytes=pick(4_096, 16_384, 65_536),

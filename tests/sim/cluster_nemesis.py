@@ -72,6 +72,7 @@ class ClusterNemesis:
                 disk.mend()
         for worker in cluster.workers:
             worker.carelessness = 0.0
+        cluster.exporter.diligence = 1.0
 
     def _repeat(self, every_us: int, action: Callable[[], None]) -> None:
         def happen() -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 import traceback
@@ -42,6 +43,7 @@ def _story(cluster: SimCluster) -> str:
 
 def main(arguments: list[str]) -> int:
     """The command line; 1 when a run has failed."""
+    logging.disable(logging.CRITICAL)
     runner.KINDS["cluster"] = run_cluster
     return runner.main(["cluster", "--fixed", str(FIXED), *arguments])
 
