@@ -87,6 +87,10 @@ class Following:
         """The leader is there, and has committed something."""
         replica = self._replica
         self._round = max(self._round, message.round)
+        if not self._repair_id:
+            # It was acknowledged in this term, maybe before a restart: it is on this disk.
+            known_index = min(message.commit_index, replica.log.persisted_index)
+            self._verified_index = max(self._verified_index, known_index)
         replica.commit_to(min(message.commit_index, self._verified_index))
         replica.send(
             message.sender,

@@ -130,84 +130,45 @@ def _remember_in_memory(
     pass
 
 
-CLUSTER_BUGS: Final = tuple(
-    Bug(name, {target: replacement}, seeds, fault_of_cluster)
-    for name, target, replacement, seeds in (
-        ("a reply is given before the commit", (Partition, "_on_command"), _answer_at_once, ()),
-        (
-            "a leader that steps down abandons nothing",
-            (StreamProcessor, "abandon"),
-            _abandon_nothing,
-            (),
-        ),
-        (
-            "its state keeps what was not committed",
-            (StreamProcessor, "abandon"),
-            _abandon_but_the_state,
-            (),
-        ),
-        (
-            "a request that comes again is done again",
-            (StreamProcessor, "recall"),
-            _recall_nothing,
-            (),
-        ),
-        (
-            "it is answered by what is not committed",
-            (StreamProcessor, "recall"),
-            _recall_the_uncommitted,
-            (),
-        ),
-        (
-            "answers are not remembered by the state",
-            (RequestStore, "remember"),
-            _remember_in_memory,
-            (),
-        ),
-        (
-            "followers do not learn how far exporters are",
-            (ExporterPositions, "take"),
-            _take_no_positions,
-            (),
-        ),
-        ("exporters do not hold the log", (ExporterPositions, "positions"), _no_positions, ()),
-        (
-            "a checkpoint of what is not on the own disk",
-            (Checkpoints, "run_if_due"),
-            _checkpoint_at_any_time,
-            (),
-        ),
-        (
-            "a snapshot is installed and the engine stays",
-            (Partition, "_install"),
-            _install_the_state_only,
-            (),
-        ),
-        (
-            "a leader serves before it has all that is committed",
-            (Partition, "on_role"),
-            _serve_at_once,
-            (),
-        ),
-        ("one that leads no longer goes on serving", (Partition, "on_role"), _serve_on, ()),
-        ("the log has the time of the leader's wall", (Partition, "_now"), _wall_time, ()),
-        (
-            "workers are not told that their leader has gone",
-            (Topics, "close_all"),
-            _tell_no_workers,
-            (),
-        ),
-        (
-            "nothing is sent to other partitions again",
-            (StreamProcessor, "resend"),
-            _never_again,
-            (),
-        ),
-        (
-            "a command does not say which partition it is from",
-            (Partition, "on_remote_command"),
-            _from_nowhere,
-            (),
-        ),
-    )
+def _bug(name: str, owner: type, attribute: str, replacement: object, *seeds: int) -> Bug:
+    return Bug(name, {(owner, attribute): replacement}, seeds, fault_of_cluster)
+
+
+CLUSTER_BUGS: Final = (
+    _bug("a reply is given before the commit", Partition, "_on_command", _answer_at_once, 1),
+    _bug("who steps down abandons nothing", StreamProcessor, "abandon", _abandon_nothing, 4),
+    _bug(
+        "its state keeps what was not committed",
+        *(StreamProcessor, "abandon", _abandon_but_the_state, 3),
+    ),
+    _bug("what is asked again is done again", StreamProcessor, "recall", _recall_nothing, 2),
+    _bug(
+        "a request is answered by what is not committed",
+        *(StreamProcessor, "recall", _recall_the_uncommitted, 6),
+    ),
+    _bug(
+        "answers are not remembered by the state", RequestStore, "remember", _remember_in_memory, 2
+    ),
+    _bug(
+        "followers do not learn how far exporters are",
+        *(ExporterPositions, "take", _take_no_positions),
+    ),
+    _bug("exporters do not hold the log", ExporterPositions, "positions", _no_positions),
+    _bug(
+        "a checkpoint of what is not on the own disk",
+        *(Checkpoints, "run_if_due", _checkpoint_at_any_time),
+    ),
+    _bug(
+        "a snapshot is installed and the engine stays",
+        *(Partition, "_install", _install_the_state_only),
+    ),
+    _bug("a leader serves before it has all", Partition, "on_role", _serve_at_once),
+    _bug("one that leads no longer goes on serving", Partition, "on_role", _serve_on),
+    _bug("the log has the time of the leader's wall", Partition, "_now", _wall_time),
+    _bug("workers are not told that their leader has gone", Topics, "close_all", _tell_no_workers),
+    _bug("nothing is sent to other partitions again", StreamProcessor, "resend", _never_again),
+    _bug(
+        "a command does not say which partition it is from",
+        *(Partition, "on_remote_command", _from_nowhere),
+    ),
 )
