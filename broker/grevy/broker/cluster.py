@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from grevy.broker.config import BrokerConfig
 from grevy.broker.replicas import Replicas
@@ -31,7 +31,13 @@ from grevy.protocol.curve_keys import load_key_pair
 from grevy.protocol.gossip_messages import ClusterPlan, Gossip
 from grevy.protocol.messages import TopologyReply
 from grevy.protocol.raft_messages import RaftMessage
-from grevy.transport import AllowList, ClusterLinks, ClusterOptions, PortSecurity
+from grevy.transport import (
+    AllowList,
+    ClusterHandler,
+    ClusterLinks,
+    ClusterOptions,
+    PortSecurity,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +48,27 @@ TICK_S: Final = 0.05
 def security_of(config: BrokerConfig, allowed: Path) -> PortSecurity:
     """This broker's identity, and who may come in. Raises `KeyFileError`."""
     return PortSecurity(load_key_pair(config.keys), AllowList.load(allowed))
+
+
+class Links(Protocol):
+    """The links to the other brokers, as `ClusterLinks` has them."""
+
+    def start(self) -> None:
+        """Begin to read."""
+
+    def close(self) -> None:
+        """Send what waits, as far as it goes, and be gone."""
+
+    def connect(self, node_id: int, endpoint: str) -> None:
+        """Make a link to a broker; one to another endpoint than before ends that one."""
+
+    def send(self, node_id: int, item: BrokerItem) -> bool:
+        """Queue an item for a broker; False when it is dropped."""
+        ...
+
+    def send_to(self, endpoint: str, item: BrokerItem) -> bool:
+        """The same for a broker whose node id is not known yet."""
+        ...
 
 
 class Cluster:
@@ -58,6 +85,7 @@ class Cluster:
         client_endpoint: str,
         software: str,
         on_failed: Callable[[BaseException], None],
+        make_links: Callable[[ClusterHandler], Links] | None = None,
     ) -> None:
         self._loop = loop
         self._clock = clock
@@ -71,14 +99,7 @@ class Cluster:
         self._endpoints: dict[int, str] = {}
         self._timer: asyncio.TimerHandle | None = None
         endpoint = f"{config.cluster_host}:{config.cluster_port}"
-        self._links = ClusterLinks(
-            *(loop, f"tcp://{endpoint}", self),
-            node_id=config.node_id,
-            cluster_id=config.cluster_id,
-            clock=clock,
-            options=ClusterOptions(is_insecure=config.insecure),
-            security=security_of(config, config.broker_keys) if config.has_cluster_keys else None,
-        )
+        self._links = make_links(self) if make_links is not None else self._listen(endpoint)
         settings = GossipSettings(
             cluster_id=config.cluster_id,
             node_id=config.node_id,
@@ -88,6 +109,17 @@ class Cluster:
             contacts=config.contacts,
         )
         self._gossiper = Gossiper(settings, entropy, clock.now_ms(), plan)
+
+    def _listen(self, endpoint: str) -> Links:
+        config = self._config
+        return ClusterLinks(
+            *(self._loop, f"tcp://{endpoint}", self),
+            node_id=config.node_id,
+            cluster_id=config.cluster_id,
+            clock=self._clock,
+            options=ClusterOptions(is_insecure=config.insecure),
+            security=security_of(config, config.broker_keys) if config.has_cluster_keys else None,
+        )
 
     def start(self, replicas: Replicas) -> None:
         """Begins to speak and to listen."""

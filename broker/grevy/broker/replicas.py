@@ -11,20 +11,15 @@ until one of them says that the partition has a history, or all of them that the
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from grevy.broker.config import BrokerConfig
-from grevy.broker.system import OsDisk, OsEntropy
+from grevy.broker.folders import Folders
 from grevy.engine import SentCommand
-from grevy.journal import JournalError
-from grevy.partition import Outbox, Partition, PartitionStorage, StorageFailed, StorageOptions
-from grevy.partition.checkpoint_folder import CHECKPOINTS
-from grevy.partition.storage import EXPORTERS, JOURNAL, RAFT
-from grevy.ports import Clock
+from grevy.partition import Outbox, Partition
+from grevy.ports import Clock, Entropy
 from grevy.protocol.errors import GrevyError
 from grevy.protocol.gossip_messages import (
     ClusterConfiguration,
@@ -35,13 +30,8 @@ from grevy.protocol.gossip_messages import (
 from grevy.protocol.raft_messages import RaftMessage
 from grevy.raft import RaftConfig
 
-_log = logging.getLogger(__name__)
-
 NEW: Final = "new"
 """The role of a replica that waits to hear whether there is a history."""
-
-_LOST: Final = "lost"
-"""A file that is there from before data are put away until it is durable that they are lost."""
 
 
 class Replicas:
@@ -54,10 +44,13 @@ class Replicas:
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
         *,
+        folders: Folders,
+        entropy: Entropy,
         post: Callable[[int, SentCommand], None],
         send: Callable[[int, int, RaftMessage], None] | None,
         on_lead: Callable[[int, bool], None],
         on_failed: Callable[[BaseException], None],
+        partition_class: type[Partition] = Partition,
     ) -> None:
         self._config = config
         self._loop = loop
@@ -68,16 +61,13 @@ class Replicas:
         self._on_failed = on_failed
         self._outbox: Outbox | None = None
         self._waiting: dict[int, PartitionPlacement] = {}
-        self._starts: set[asyncio.Task[None]] = set()
-        self._root = config.data / "partitions"
-        self._options = StorageOptions(
-            checkpoint_period_s=config.checkpoint_period_s,
-            exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
-        )
+        self._folders = folders
+        self._entropy = entropy
+        self._partition_class = partition_class
         self.partitions: Final[dict[int, Partition]] = {}
         mine = [each for each in placements.partitions if group_of(each, config.node_id)]
         for placement in mine:
-            is_new = not (self._root / str(placement.partition_id) / JOURNAL).exists()
+            is_new = folders.is_new(placement.partition_id)
             if is_new and len(placement.replicas) > 1:
                 self._waiting[placement.partition_id] = placement
             else:
@@ -133,22 +123,19 @@ class Replicas:
             self._on_failed(error)
             return
         assert self._outbox is not None, "nothing is heard before the start"
-        start = self._loop.create_task(partition.start(self._outbox))
-        self._starts.add(start)
-        start.add_done_callback(self._starts.discard)
+        partition.begin(self._outbox)
 
     def _open(self, placement: PartitionPlacement, *, has_lost_data: bool = False) -> Partition:
         partition_id = placement.partition_id
         group = group_of(placement, self._config.node_id)
         assert group is not None, "a replica of this broker"
-        folder = self._root / str(partition_id)
         if len(placement.replicas) > 1:
-            storage = self._open_or_repair(partition_id, folder, has_lost_data=has_lost_data)
+            storage = self._folders.open_or_repair(partition_id, has_lost_data=has_lost_data)
         else:
-            storage = PartitionStorage.open(OsDisk(folder), folder, partition_id, self._options)
-        self.partitions[partition_id] = partition = Partition(
+            storage = self._folders.open(partition_id)
+        self.partitions[partition_id] = partition = self._partition_class(
             *(partition_id, self._loop, self._clock, storage),
-            entropy=OsEntropy(),
+            entropy=self._entropy,
             on_failed=self._on_failed,
             partition_count=self._config.partitions,
             group=group,
@@ -157,50 +144,6 @@ class Replicas:
             on_lead=self._on_lead,
         )
         return partition
-
-    def _open_or_repair(
-        self, partition_id: int, folder: Path, *, has_lost_data: bool
-    ) -> PartitionStorage:
-        """Others have what is damaged here. The vote is kept where it can be read: to forget it is
-        a promise broken.
-        """
-        disk = OsDisk(folder)
-        has_lost_data = has_lost_data or disk.exists(_LOST)
-        for parts in ((JOURNAL, CHECKPOINTS, EXPORTERS), (JOURNAL, CHECKPOINTS, EXPORTERS, RAFT)):
-            try:
-                storage = PartitionStorage.open(
-                    *(disk, folder, partition_id, self._options), has_lost_data=has_lost_data
-                )
-            except (JournalError, StorageFailed) as error:
-                has_lost_data = True
-                name = self._put_away(disk, folder, parts)
-                _log.error("partition %d is damaged, put away as %s: %s", partition_id, name, error)
-                continue
-            break
-        else:
-            storage = PartitionStorage.open(
-                *(disk, folder, partition_id, self._options), has_lost_data=True
-            )
-        if disk.exists(_LOST):
-            disk.remove(_LOST)
-            disk.fsync_dir("")
-        return storage
-
-    def _put_away(self, disk: OsDisk, folder: Path, parts: Iterable[str]) -> str:
-        """What is damaged stays for those who want to look at it."""
-        if not disk.exists(_LOST):
-            mark = disk.create(_LOST)
-            mark.fdatasync()
-            mark.close()
-            disk.fsync_dir("")
-        name = f"damaged-{self._clock.now_ms()}"
-        disk.mkdir(name)
-        for part in parts:
-            if disk.exists(part):
-                (folder / part).rename(folder / name / part)
-        disk.fsync_dir(name)
-        disk.fsync_dir("")
-        return name
 
 
 def group_of(placement: PartitionPlacement, node_id: int) -> RaftConfig | None:

@@ -19,12 +19,14 @@ import uvloop
 from grevy.broker.cluster import Cluster, security_of
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
+from grevy.broker.folders import Folders
 from grevy.broker.replicas import Replicas
 from grevy.broker.router import Router
 from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
 from grevy.cluster import PlanFile, describe, distribute, first_plan
 from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
+from grevy.partition import StorageOptions
 from grevy.protocol.errors import GrevyError
 from grevy.protocol.gossip_messages import ClusterPlan
 from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo, TopologyReply
@@ -76,6 +78,8 @@ class Broker:
                 self._cluster = self._join(plan)
             self._replicas = Replicas(
                 *(config, plan.current, loop, clock),
+                folders=_folders(config, clock),
+                entropy=OsEntropy(),
                 post=self._post,
                 send=None if self._cluster is None else self._cluster.send,
                 on_lead=self._on_lead,
@@ -224,6 +228,14 @@ class Broker:
     def _on_failed(self, error: BaseException) -> None:
         self._failure = error
         self._stopped.set()
+
+
+def _folders(config: BrokerConfig, clock: SystemClock) -> Folders:
+    options = StorageOptions(
+        checkpoint_period_s=config.checkpoint_period_s,
+        exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
+    )
+    return Folders(config.data / "partitions", options, clock)
 
 
 def plan_of(config: BrokerConfig) -> ClusterPlan:

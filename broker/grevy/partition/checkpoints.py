@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Final
 
 from grevy.journal import JournalError
@@ -36,11 +36,12 @@ class Checkpoints:
         self,
         loop: asyncio.AbstractEventLoop,
         storage: PartitionStorage,
+        thread: Executor,
         *,
         on_failed: Callable[[BaseException], None],
     ) -> None:
         self._loop = loop
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="grevy-checkpoint")
+        self._executor = thread
         self._storage = storage
         self._on_failed = on_failed
         self._running: asyncio.Future[Manifest] | None = None

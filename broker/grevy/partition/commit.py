@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Final, Protocol
 
 from grevy.journal import FlushHandle
@@ -73,18 +73,19 @@ class CommitPipeline:
         applied_index: int,
         send: Callable[[int, RaftMessage], None],
         on_failed: Callable[[BaseException], None],
+        thread: Executor,
     ) -> None:
         self._loop = loop
         self._storage = storage
         self._journal = storage.journal
         self._config = config
-        self._node = storage.make_node(config, entropy)
+        self._node = storage.make_node(config, entropy, committed_index=applied_index)
         self._partition = partition
         self._applied_index = applied_index
         self._committed_index = 0
         self._send = send
         self._on_failed = on_failed
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="grevy-flush")
+        self._executor = thread
         self._tail: deque[JournalEntry] = deque()
         self._tail_bytes = 0
         self._lead: tuple[int, Role] = (0, Role.FOLLOWER)

@@ -24,6 +24,7 @@ from grevy.partition.record_subscriptions import RecordSubscriptions
 from grevy.partition.requests import fault_of_jobs, fault_of_records
 from grevy.partition.snapshots import Snapshots
 from grevy.partition.storage import PartitionStorage
+from grevy.partition.threads import MakeThread, one_thread
 from grevy.ports import Clock, Entropy
 from grevy.protocol.intents import JobBatchIntent, JobIntent
 from grevy.protocol.limits import IN_FLIGHT_MAX, JOBS_PER_ACTIVATION_MAX
@@ -99,6 +100,7 @@ class Partition:
         post: Callable[[SentCommand], None] | None = None,
         send: Callable[[int, RaftMessage], None] | None = None,
         on_lead: Callable[[int, bool], None] | None = None,
+        make_thread: MakeThread = one_thread,
     ) -> None:
         self.partition_id = partition_id
         self._loop = loop
@@ -129,9 +131,12 @@ class Partition:
             applied_index=storage.state.applied_index,
             send=send or _send_nothing,
             on_failed=self._fail,
+            thread=make_thread("grevy-flush"),
         )
-        self._checkpoints = Checkpoints(loop, storage, on_failed=self._fail)
-        self._snapshots = Snapshots(loop, storage)
+        self._checkpoints = Checkpoints(
+            loop, storage, make_thread("grevy-checkpoint"), on_failed=self._fail
+        )
+        self._snapshots = Snapshots(loop, storage, make_thread("grevy-snapshot"))
 
     @property
     def term(self) -> int:
@@ -164,13 +169,17 @@ class Partition:
 
         Raises what made the partition fail, if that comes first.
         """
-        self._outbox = outbox
-        self._pipeline.start()
+        self.begin(outbox)
         if self._pipeline.is_alone:
             await self._settled.wait()
         if self._failure is not None:
             raise self._failure
+
+    def begin(self, outbox: Outbox) -> None:
+        """Takes up its place in the group; messages and requests can come from now on."""
+        self._outbox = outbox
         self._timer = self._loop.call_later(TICK_S, self._tick)
+        self._pipeline.start()
 
     def stand(self) -> None:
         """Stands for election without waiting, if nobody leads."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from functools import partial
 from typing import Final
 
@@ -41,10 +41,12 @@ _LENGTH: Final = struct.Struct("<I")
 class Snapshots:
     """What a replica reads for others, and what it is sent."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, storage: PartitionStorage) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, storage: PartitionStorage, thread: Executor
+    ) -> None:
         self._loop = loop
         self._storage = storage
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="grevy-snapshot")
+        self._executor = thread
         self._outgoing = Outgoing(storage.disk)
         self._incoming = Incoming(storage.disk)
 

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from crc32c import crc32c
 from msgspec import Struct
@@ -37,6 +38,7 @@ from grevy.ports import Disk, Entropy
 from grevy.protocol.limits import SEGMENT_BYTES
 from grevy.raft import LogStart, Membership, RaftStorage
 from grevy.state import (
+    Backend,
     CheckpointCorrupted,
     LmdbBackend,
     State,
@@ -50,6 +52,10 @@ JOURNAL: Final = "journal"
 EXPORTERS: Final = "exporters"
 RAFT: Final = "raft"
 RUNTIME: Final = "runtime"
+
+
+MakeBackend: TypeAlias = Callable[[Path], Backend]
+"""Makes where the committed state is kept, in a folder that is its own."""
 
 
 class StorageOptions(Struct, frozen=True):
@@ -74,9 +80,11 @@ class PartitionStorage:
         options: StorageOptions,
         *,
         folder: Path,
+        make_backend: MakeBackend = LmdbBackend,
     ) -> None:
         self.disk = disk
         self._folder = folder
+        self._make_backend = make_backend
         self.raft = raft
         self.exporters = exporters
         self.journal = journal = raft.journal
@@ -93,6 +101,7 @@ class PartitionStorage:
         options: StorageOptions,
         *,
         has_lost_data: bool = False,
+        make_backend: MakeBackend = LmdbBackend,
     ) -> PartitionStorage:
         """Opens the folder, or begins one. `has_lost_data` says that it lacks something that was
         there: then this replica gives no vote until its leader has repaired it.
@@ -111,14 +120,15 @@ class PartitionStorage:
         _finish_snapshot(disk, raft)
         for runtime in folder.glob(f"{RUNTIME}*"):
             shutil.rmtree(runtime)
-        state = _open_state(disk, folder / RUNTIME, journal)
-        return cls(disk, raft, exporters, state, options, folder=folder)
+        state = _open_state(disk, lambda: make_backend(folder / RUNTIME), journal)
+        made = (disk, raft, exporters, state, options)
+        return cls(*made, folder=folder, make_backend=make_backend)
 
     def load(self, index: int) -> State:
         """The state of a checkpoint that came from a leader, beside the one that works; it may be
         called in another thread. Raises `CheckpointCorrupted`.
         """
-        backend = LmdbBackend(self._folder / f"{RUNTIME}-{index}")
+        backend = self._make_backend(self._folder / f"{RUNTIME}-{index}")
         try:
             return open_checkpoint(self.disk, f"{CHECKPOINTS}/{index}", backend)
         except CheckpointCorrupted:
@@ -189,14 +199,14 @@ def _is_in_log(journal: Journal, received: Received) -> bool:
     return index <= journal.last_index and journal.term_at(index) == received.term
 
 
-def _open_state(disk: Disk, runtime: Path, journal: Journal) -> State:
+def _open_state(disk: Disk, make_backend: Callable[[], Backend], journal: Journal) -> State:
     faults: list[str] = []
     for index, directory in reversed(checkpoint_directories(disk)):
         if index > journal.last_index:
             raise StorageFailed(
                 f"{directory} stands at index {index}, but the log ends at {journal.last_index}"
             )
-        backend = LmdbBackend(runtime)
+        backend = make_backend()
         try:
             _check_origin(disk, directory, journal)
             state = open_checkpoint(disk, directory, backend)
@@ -209,7 +219,7 @@ def _open_state(disk: Disk, runtime: Path, journal: Journal) -> State:
         return state
     _check_reach(journal, 0, faults)
     _report(faults, "the beginning of the log")
-    return State(LmdbBackend(runtime))
+    return State(make_backend())
 
 
 def _check_origin(disk: Disk, directory: str, journal: Journal) -> None:

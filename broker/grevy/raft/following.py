@@ -45,7 +45,7 @@ class Following:
         self._incoming: IncomingSnapshot | None = None
         self._repair_id = 0
         if replica.hard_state.is_recovering:
-            self._repair_id = replica.entropy.random_u64() or 1
+            self._repair_id = replica.entropy.random_u64() >> 1 or 1  # fits a message
         self.restart()
 
     def restart(self) -> None:
@@ -87,6 +87,10 @@ class Following:
         """The leader is there, and has committed something."""
         replica = self._replica
         self._round = max(self._round, message.round)
+        if not self._repair_id:
+            # It was acknowledged in this term, maybe before a restart: it is on this disk.
+            known_index = min(message.commit_index, replica.log.persisted_index)
+            self._verified_index = max(self._verified_index, known_index)
         replica.commit_to(min(message.commit_index, self._verified_index))
         replica.send(
             message.sender,

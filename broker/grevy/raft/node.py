@@ -82,6 +82,7 @@ class RawNode:
         *,
         entropy: Entropy,
         memberships: Sequence[Membership] = (),
+        committed_index: int = 0,
     ) -> None:
         """A replica as it was left: all of `log` is durable. See `RaftStorage.make_node`."""
         config.validate()
@@ -89,6 +90,8 @@ class RawNode:
         assert hard_state.term >= self._log.last_term, "the log is ahead of the term"
         self._members = MembersOfLog(GroupMembers(config.voters, (), config.learners), memberships)
         self._replica = Replica(config, hard_state, self._log, self._members, entropy)
+        assert committed_index <= self._log.last_index, "what is committed is in the log"
+        self._replica.commit_index = max(self._replica.commit_index, committed_index)
         self._election = Election(self._replica)
         self._following = Following(self._replica)
         self._leadership: Leadership | None = None

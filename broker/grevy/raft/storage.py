@@ -105,12 +105,18 @@ class RaftStorage:
         """See `LogReader`. Raises as `Journal.read` does."""
         return self.journal.read(from_index, max_bytes)
 
-    def make_node(self, config: RaftConfig, entropy: Entropy) -> RawNode:
+    def make_node(
+        self, config: RaftConfig, entropy: Entropy, *, committed_index: int = 0
+    ) -> RawNode:
         """The core of this replica, as it was left. Everything that the journal holds must be
-        durable, which it is when it has just been opened.
+        durable, which it is when it has just been opened. `committed_index` is how far the log is
+        known to be committed, by a checkpoint of what was applied.
         """
         return RawNode(
-            config, self._hard_state, self, entropy=entropy, memberships=self._memberships
+            *(config, self._hard_state, self),
+            entropy=entropy,
+            memberships=self._memberships,
+            committed_index=committed_index,
         )
 
     def write(self, ready: Ready) -> None:

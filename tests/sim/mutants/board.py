@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Final
 
+from tests.sim.mutants.cluster_bugs import CLUSTER_BUGS
 from tests.sim.mutants.journal_bugs import JOURNAL_BUGS, STORAGE_BUGS
 from tests.sim.mutants.raft_bugs import RAFT_BUGS
 
-BUGS: Final = (*RAFT_BUGS, *STORAGE_BUGS, *JOURNAL_BUGS)
+BUGS: Final = (*RAFT_BUGS, *STORAGE_BUGS, *JOURNAL_BUGS, *CLUSTER_BUGS)
 
 SEEDS_MAX: Final = 2_000
 """A bug is found within so many seeds, or it is not found."""

@@ -1,0 +1,34 @@
+"""A few runs of a whole cluster, and that a seed decides a run. `make sim` runs more of them."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import pytest
+from tests.sim.cluster import SimCluster
+from tests.sim.cluster_knobs import ClusterKnobs
+from tests.sim.cluster_runner import FIXED, run_cluster
+
+SEED: Final = int(os.environ.get("GREVY_SEED") or 0)
+IS_LONG: Final = "GREVY_FLIPS" in os.environ
+
+FEW: Final = (3, 5, 27, 35)
+"""Seeds that have found something once: resent commands, replicas that begin while messages come,
+a leader whose checkpoint was ahead of its commit index, a repair that could not be told.
+"""
+
+
+def test_without_faults_all_work_is_done() -> None:
+    report = SimCluster(1, ClusterKnobs(fault_us=1)).run()
+    assert report.instances == ClusterKnobs().orders
+
+
+def test_a_seed_decides_a_run() -> None:
+    assert SimCluster(7).run() == SimCluster(7).run()
+
+
+@pytest.mark.parametrize("seed", range(1, FIXED + 1) if IS_LONG else FEW)
+def test_what_is_acknowledged_stays(seed: int) -> None:
+    outcome = run_cluster(SEED or seed)
+    assert not outcome.fault, outcome.story[:10_000]
