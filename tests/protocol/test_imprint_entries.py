@@ -127,6 +127,31 @@ def test_many_processes_are_known_at_once() -> None:
     assert all(is_known(codec.encode_entry(entry)) for entry in entries)
 
 
+def test_a_number_that_had_its_default_so_far_is_learned_once_it_differs() -> None:
+    without, fields = timeout(-1), ("deadline", "retries", "element_instance_key")
+    entries = [without]
+    for field in fields:
+        value = replace(without.records[0].value, **{field: 77})
+        records = tuple([replace(record, value=value) for record in without.records])
+        entries.append(replace(without, records=records))
+    for _ in range(8):
+        assert codec.decode_entry(codec.encode_entry(without)) == without
+    assert [is_known(codec.encode_entry(entry)) for entry in entries] == [True, False, False, False]
+    for _ in range(8):
+        for entry in entries:
+            assert codec.decode_entry(codec.encode_entry(entry)) == entry
+    assert all(is_known(codec.encode_entry(entry)) for entry in entries)
+
+
+def test_entries_with_two_replies_are_left_to_pycapnp() -> None:
+    entry = timeout(7)
+    replies = [Reply(RequestId(CLIENT_ID, n), Answer(JobIntent.TIMED_OUT, n)) for n in (1, 2)]
+    for _ in range(8):
+        frame = codec.encode_entry(replace(entry, replies=tuple(replies)))
+        assert codec.decode_entry(frame).replies == tuple(replies)
+    assert not is_known(frame)
+
+
 @settings(max_examples=200)
 @given(data=st.data())
 def test_any_entry_is_read_alike_again_and_again(
