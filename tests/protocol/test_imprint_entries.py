@@ -143,6 +143,20 @@ def test_a_number_that_had_its_default_so_far_is_learned_once_it_differs() -> No
     assert all(is_known(codec.encode_entry(entry)) for entry in entries)
 
 
+@pytest.mark.parametrize("words", [-8, -1, 1, 1 << 20])
+@pytest.mark.parametrize("name", ["rejections", "replies", "values"])
+def test_lists_with_another_number_of_words_are_left_to_pycapnp(name: str, words: int) -> None:
+    frame = codec.encode_entry(rejection(7))
+    for _ in range(12):
+        codec.decode_entry(frame)
+    assert is_known(frame)
+    at = (ROOT_AT + Layout(SCHEMAS["Entry"]).slots[name].word) * wire.WORD
+    (pointer,) = struct.unpack_from("<Q", frame, at)
+    other = bytearray(frame)
+    struct.pack_into("<Q", other, at, pointer + (words << 35) & (1 << 64) - 1)
+    assert not is_known(bytes(other))
+
+
 def test_entries_with_two_replies_are_left_to_pycapnp() -> None:
     entry = timeout(7)
     replies = [Reply(RequestId(CLIENT_ID, n), Answer(JobIntent.TIMED_OUT, n)) for n in (1, 2)]
