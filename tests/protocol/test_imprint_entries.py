@@ -127,6 +127,45 @@ def test_many_processes_are_known_at_once() -> None:
     assert all(is_known(codec.encode_entry(entry)) for entry in entries)
 
 
+def test_a_number_that_had_its_default_so_far_is_learned_once_it_differs() -> None:
+    without, fields = timeout(-1), ("deadline", "retries", "element_instance_key")
+    entries = [without]
+    for field in fields:
+        value = replace(without.records[0].value, **{field: 77})
+        records = tuple([replace(record, value=value) for record in without.records])
+        entries.append(replace(without, records=records))
+    for _ in range(8):
+        assert codec.decode_entry(codec.encode_entry(without)) == without
+    assert [is_known(codec.encode_entry(entry)) for entry in entries] == [True, False, False, False]
+    for _ in range(8):
+        for entry in entries:
+            assert codec.decode_entry(codec.encode_entry(entry)) == entry
+    assert all(is_known(codec.encode_entry(entry)) for entry in entries)
+
+
+@pytest.mark.parametrize("words", [-8, -1, 1, 1 << 20])
+@pytest.mark.parametrize("name", ["rejections", "replies", "values"])
+def test_lists_with_another_number_of_words_are_left_to_pycapnp(name: str, words: int) -> None:
+    frame = codec.encode_entry(rejection(7))
+    for _ in range(12):
+        codec.decode_entry(frame)
+    assert is_known(frame)
+    at = (ROOT_AT + Layout(SCHEMAS["Entry"]).slots[name].word) * wire.WORD
+    (pointer,) = struct.unpack_from("<Q", frame, at)
+    other = bytearray(frame)
+    struct.pack_into("<Q", other, at, pointer + (words << 35) & (1 << 64) - 1)
+    assert not is_known(bytes(other))
+
+
+def test_entries_with_two_replies_are_left_to_pycapnp() -> None:
+    entry = timeout(7)
+    replies = [Reply(RequestId(CLIENT_ID, n), Answer(JobIntent.TIMED_OUT, n)) for n in (1, 2)]
+    for _ in range(8):
+        frame = codec.encode_entry(replace(entry, replies=tuple(replies)))
+        assert codec.decode_entry(frame).replies == tuple(replies)
+    assert not is_known(frame)
+
+
 @settings(max_examples=200)
 @given(data=st.data())
 def test_any_entry_is_read_alike_again_and_again(

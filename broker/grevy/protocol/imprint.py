@@ -29,6 +29,9 @@ __all__ = ["Imprint", "kept_ranks"]
 
 S = TypeVar("S", bound=Struct)
 
+_SIZES_SHIFT: Final = 32
+"""Of a pointer, all but the offset and the kind."""
+
 _INVERTED: Final = bytes(range(255, -1, -1))
 """The wire has numbers XOR their defaults, most of which are 0 or -1: all numbers of a list that
 have -1 are turned at once.
@@ -55,6 +58,7 @@ class Imprint(Generic[S]):
         "_is_left",
         "_known",
         "_plain_from",
+        "_sizes",
         "_structs",
         "_values",
         "kept",
@@ -62,16 +66,18 @@ class Imprint(Generic[S]):
 
     def __init__(
         self,
-        draft: Draft,
+        example: tuple[int, Draft],
         splitter: Splitter[S],
         structs: Sequence[S],
         *,
         tail_words: int,
         kept: Set[int],
     ) -> None:
-        """`draft`: that of one such list; `splitter`, `structs`: of what is in it; `tail_words`:
-        how long its tail is.
+        """`example`: one such list, the pointer to it and its draft; `splitter`, `structs`: of what
+        is in it; `tail_words`: how long its tail is.
         """
+        pointer, draft = example
+        self._sizes: Final = pointer >> _SIZES_SHIFT
         self.kept: Final = kept
         self._bytes: Final = len(draft.mask) - tail_words * wire.WORD
         defaults = _defaults(draft)
@@ -122,6 +128,10 @@ class Imprint(Generic[S]):
         self._structs: Final = [
             (kind, getter([spots[place] for place in places])) for kind, places in outer
         ]
+
+    def is_of(self, pointer: int) -> bool:
+        """Whether a pointer is one to such a list: these have the same number of words."""
+        return pointer >> _SIZES_SHIFT == self._sizes
 
     def _packer(self, draft: Draft, ranks: Sequence[int]) -> Packer:
         return wire.packer(format_of([draft.numbers[rank] for rank in ranks], self._bytes))

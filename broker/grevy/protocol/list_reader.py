@@ -49,7 +49,7 @@ class ListReader(Generic[S]):
             return ()
         start, heads = source.heads(at, pointer, self._head_words)
         imprint = self._imprints.get(heads)
-        if imprint is not None:
+        if imprint is not None and imprint.is_of(pointer):
             structs = imprint.read(source, start, tables)
             if structs is not None:
                 return structs
@@ -67,7 +67,7 @@ class ListReader(Generic[S]):
         splitter, names = split
         if not self._imprints.is_worth(split) or not splitter.is_kept(names):
             return
-        _, draft = self._writer.draft(split, structs)
+        pointer, draft = self._writer.draft(split, structs)
         # Heads that a refused frame has left here may be cut short: these are nobody's.
         if heads != draft.mask[: wire.WORD * (1 + self._writer.head_words * len(structs))]:
             return
@@ -76,7 +76,7 @@ class ListReader(Generic[S]):
         if imprint is None or kept - imprint.kept:
             kept |= imprint.kept if imprint else set()
             tail_words = self._writer.tail_words(split)
-            imprint = Imprint(draft, splitter, structs, tail_words=tail_words, kept=kept)
+            imprint = Imprint((pointer, draft), splitter, structs, tail_words=tail_words, kept=kept)
             self._imprints.keep(heads, imprint)
         self._known_count += imprint.learn(draft.mask, numbers, names)
 
