@@ -180,7 +180,7 @@ class SimBroker:
         disks: dict[int, SimDisk],
         *,
         options: StorageOptions,
-        job_us: Callable[[], int],
+        job_us: Callable[[str], int],
         skew_ms: int,
         checker: ClusterChecker,
     ) -> None:

@@ -415,18 +415,19 @@ class Reader(Subscriber):
     def _opened(self, partition_id: int, item: SubscriptionOpened) -> None:
         self._is_opened.add(partition_id)
         seen = self.seen[partition_id]
-        if self._exporter_id and item.position <= max(seen.acknowledged, seen.position):
+        is_first = seen.position == 0
+        if self._exporter_id:
+            if item.position > seen.acknowledged and not is_first:  # a new one may come too late
+                raise Violation(
+                    f"an exporter is done with {seen.acknowledged} of partition {partition_id}, "
+                    f"has seen {seen.position}, and goes on after {item.position}"
+                )
+            if is_first:
+                seen.acknowledged = item.position
             seen.position = item.position
-            return
-        if item.position <= seen.position:
-            return
-        if self._exporter_id and seen.position > 0:  # a new one may come too late
-            raise Violation(
-                f"an exporter has seen {seen.position} of partition {partition_id}, "
-                f"and goes on after {item.position}"
-            )
-        self.gaps += 1  # it was told
-        seen.position = item.position
+        elif item.position > seen.position:
+            self.gaps += 1  # it was told
+            seen.position = item.position
 
     def _read(self, partition_id: int, entries: Sequence[bytes]) -> None:
         seen = self.seen[partition_id]

@@ -153,22 +153,24 @@ CLUSTER_BUGS: Final = (
         "followers do not learn how far exporters are",
         *(ExporterPositions, "take", _take_no_positions),
     ),
-    _bug("exporters do not hold the log", ExporterPositions, "positions", _no_positions),
+    _bug("exporters do not hold the log", ExporterPositions, "positions", _no_positions, 6),
     _bug(
         "a checkpoint of what is not on the own disk",
         *(Checkpoints, "run_if_due", _checkpoint_at_any_time),
     ),
     _bug(
         "a snapshot is installed and the engine stays",
-        *(Partition, "_install", _install_the_state_only),
+        *(Partition, "_install", _install_the_state_only, 4),
     ),
-    _bug("a leader serves before it has all", Partition, "on_role", _serve_at_once),
-    _bug("one that leads no longer goes on serving", Partition, "on_role", _serve_on),
-    _bug("the log has the time of the leader's wall", Partition, "_now", _wall_time),
-    _bug("workers are not told that their leader has gone", Topics, "close_all", _tell_no_workers),
-    _bug("nothing is sent to other partitions again", StreamProcessor, "resend", _never_again),
+    _bug("a leader serves before it has all", Partition, "on_role", _serve_at_once, 3),
+    _bug("one that leads no longer goes on serving", Partition, "on_role", _serve_on, 3),
+    _bug("the log has the time of the leader's wall", Partition, "_now", _wall_time, 15),
+    _bug(
+        "workers are not told that their leader has gone", Topics, "close_all", _tell_no_workers, 4
+    ),
+    _bug("nothing is sent to other partitions again", StreamProcessor, "resend", _never_again, 3),
     _bug(
         "a command does not say which partition it is from",
-        *(Partition, "on_remote_command", _from_nowhere),
+        *(Partition, "on_remote_command", _from_nowhere, 2),
     ),
 )
