@@ -164,7 +164,7 @@ class CommitPipeline:
         if self._has_failed:
             return
         if is_whole:
-            self._applied_index = index
+            self._applied_index = max(self._applied_index, index)
             self._node.snapshot_installed(index)
         else:
             self._node.snapshot_refused(index)
