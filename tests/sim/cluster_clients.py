@@ -417,12 +417,15 @@ class Reader(Subscriber):
         seen = self.seen[partition_id]
         is_first = seen.position == 0
         if self._exporter_id:
-            if item.position > seen.acknowledged and not is_first:  # a new one may come too late
-                raise Violation(
-                    f"an exporter is done with {seen.acknowledged} of partition {partition_id}, "
-                    f"has seen {seen.position}, and goes on after {item.position}"
-                )
-            if is_first:
+            if item.position > seen.acknowledged:
+                # A new one may come too late; a replica that came by a snapshot, and leads now, has
+                # no record of before.
+                if not is_first and not self.cluster.checker.snapshots:
+                    raise Violation(
+                        f"an exporter is done with {seen.acknowledged} of partition "
+                        f"{partition_id}, and goes on after {item.position}"
+                    )
+                self.gaps += 1  # it was told
                 seen.acknowledged = item.position
             seen.position = item.position
         elif item.position > seen.position:
