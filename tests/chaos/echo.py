@@ -33,7 +33,14 @@ async def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     for name in ("--host", "--contact-points"):
         parser.add_argument(name, default="127.0.0.1")
-    for name in ("--node-id", "--port", "--cluster-port", "--partitions", "--replication-factor"):
+    for name in (
+        "--node-id",
+        "--port",
+        "--cluster-port",
+        "--partitions",
+        "--replication-factor",
+        "--cluster-size",
+    ):
         parser.add_argument(name, type=int, default=0)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

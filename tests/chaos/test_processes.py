@@ -165,6 +165,7 @@ def test_a_broker_is_given_the_whole_cluster(tmp_path: Path) -> None:
     assert command[1:5] == ["-m", "grevy.broker", "broker", "--json"]
     assert command[5:] == [
         "--node-id=1",
+        "--cluster-size=2",
         "--contact-points=127.0.0.1:1,127.0.0.1:2",
         "--host=127.0.0.1",
         f"--port={node.port}",

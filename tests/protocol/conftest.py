@@ -13,13 +13,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from grevy.protocol.broker_messages import BrokerItem, BrokerMessage, GroupMessage, RemoteCommand
+from grevy.protocol.entry_codec import REJECTION_CODEC, REPLY_CODEC
 from grevy.protocol.gossip_messages import Gossip
 from grevy.protocol.intents import INTENTS, Intent, RecordType, RejectionType
 from grevy.protocol.journal_entry import JournalEntry
+from grevy.protocol.message_codec import REQUEST_CODEC
 from grevy.protocol.messages import ClientMessage, CommandRequest, Request, ServerMessage
 from grevy.protocol.raft_messages import AppendRequest, GroupMembers, RaftMessage
 from grevy.protocol.record import Answer, Entry, Record, Reply, RequestId
 from grevy.protocol.values import VALUES, CommandDistributionValue, Value
+from grevy.protocol.values_codec import VALUE_CODEC
 
 Strategy = st.SearchStrategy[Any]
 
@@ -156,6 +159,15 @@ def _broker_messages(draw: st.DrawFn) -> BrokerMessage:
 def broker_messages() -> Strategy:
     """Messages between brokers with items of any kind, words of Raft first."""
     return _broker_messages()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known() -> None:
+    """What is like others before is like those of the same test only."""
+    VALUE_CODEC.likes.forget()
+    REQUEST_CODEC.likes.forget()
+    REJECTION_CODEC.likes.forget()
+    REPLY_CODEC.likes.forget()
 
 
 @pytest.fixture(scope="session")

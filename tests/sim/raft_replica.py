@@ -267,8 +267,7 @@ class Replica:
             entries = self.journal.read(state.index + 1, READ_BYTES)
             entries = entries[: committed_index - state.index]
             assert entries, "what is committed is in the log"
-            is_stable = partial(self._group.is_stable, node.members)
-            self._checker.commits(self.node_id, node.term, entries, is_stable)
+            self._checker.commits(self.node_id, node.term, entries, self._is_stable)
             state.apply(entries)
             self._checker.has_state(self.node_id, state.index, state.value)
             for entry in entries:
@@ -276,6 +275,14 @@ class Replica:
                 if term == entry.term:
                     self._checker.tells(self.node_id, entry.index, payload)
                     self._group.counts.told += 1
+
+    def _is_stable(self, index: int, term: int) -> bool:
+        """Whether a majority has an entry, of the members or of those before: a turn may commit by
+        the count of the ones and go on to the others.
+        """
+        beginning = Membership(0, 0, GroupMembers(self._group.members))
+        known = [beginning, *self.storage.memberships][-2:]
+        return any(self._group.is_stable(each.members, index, term) for each in known)
 
     def _check_lead(self) -> None:
         term = self.node.term

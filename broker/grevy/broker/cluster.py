@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final, Protocol
 
 from grevy.broker.config import BrokerConfig
@@ -26,15 +27,27 @@ from grevy.engine import Command, SentCommand
 from grevy.partition import Partition
 from grevy.ports import Clock, Entropy
 from grevy.protocol.broker_messages import BrokerItem, GroupMessage, RemoteCommand
+from grevy.protocol.curve_keys import load_key_pair
 from grevy.protocol.gossip_messages import ClusterPlan, Gossip
 from grevy.protocol.messages import TopologyReply
 from grevy.protocol.raft_messages import RaftMessage
-from grevy.transport import ClusterHandler, ClusterLinks, ClusterOptions
+from grevy.transport import (
+    AllowList,
+    ClusterHandler,
+    ClusterLinks,
+    ClusterOptions,
+    PortSecurity,
+)
 
 _log = logging.getLogger(__name__)
 
 TICK_S: Final = 0.05
 """How soon a change of leaders is noticed and told; gossip has rounds of its own."""
+
+
+def security_of(config: BrokerConfig, allowed: Path) -> PortSecurity:
+    """This broker's identity, and who may come in. Raises `KeyFileError`."""
+    return PortSecurity(load_key_pair(config.keys), AllowList.load(allowed))
 
 
 class Links(Protocol):
@@ -98,12 +111,14 @@ class Cluster:
         self._gossiper = Gossiper(settings, entropy, clock.now_ms(), plan)
 
     def _listen(self, endpoint: str) -> Links:
+        config = self._config
         return ClusterLinks(
             *(self._loop, f"tcp://{endpoint}", self),
-            node_id=self._config.node_id,
-            cluster_id=self._config.cluster_id,
+            node_id=config.node_id,
+            cluster_id=config.cluster_id,
             clock=self._clock,
-            options=ClusterOptions(is_insecure=self._config.insecure),
+            options=ClusterOptions(is_insecure=config.insecure),
+            security=security_of(config, config.broker_keys) if config.has_cluster_keys else None,
         )
 
     def start(self, replicas: Replicas) -> None:

@@ -14,6 +14,7 @@ from grevy.exporting import ExporterSettings
 from grevy.protocol.keys import PARTITIONS_MAX
 
 ENVIRONMENT_PREFIX: Final = "GREVY_"
+NO_FILE: Final = Path()
 
 
 class ConfigError(ValueError):
@@ -32,7 +33,10 @@ class BrokerConfig:
     brokers, with commas between them; a broker without is a cluster of its own.
     `checkpoint_period_s`: how often the state is copied, after which older log goes.
     `exporter_log_max_mb`: how much log an exporter that does not acknowledge may hold back.
-    `insecure`: listening beyond loopback needs it to be said, since nothing is encrypted yet.
+    `keys`: a file with this broker's key pair. With `broker_keys`, a list of all brokers' public
+    keys by their node ids, brokers speak CURVE to each other; with `client_keys`, a list of those
+    of clients, to clients. Exporters come in with the broker's own, which that list needs to have.
+    `insecure`: listening beyond loopback without keys needs it to be said.
     """
 
     data: Path = Path("grevy-data")
@@ -48,6 +52,9 @@ class BrokerConfig:
     contact_points: str = ""
     checkpoint_period_s: float = 300.0
     exporter_log_max_mb: int = 4096
+    keys: Path = NO_FILE
+    broker_keys: Path = NO_FILE
+    client_keys: Path = NO_FILE
     insecure: bool = False
     exporters: tuple[ExporterSettings, ...] = ()
 
@@ -64,13 +71,7 @@ class BrokerConfig:
             value = getattr(self, name)
             if value <= 0:
                 raise ConfigError(f"{name}: expected more than 0, got {value}")
-        for name in ("host", "cluster_host"):
-            host = getattr(self, name)
-            if host not in ("127.0.0.1", "localhost", "::1") and not self.insecure:
-                raise ConfigError(
-                    f"{name}: {host} is not loopback, and connections are not encrypted: "
-                    "set insecure to allow it"
-                )
+        self._check_keys()
         ids = [exporter.id for exporter in self.exporters]
         if len(set(ids)) != len(ids) or not all(ids):
             raise ConfigError(f"exporters: each needs an id of its own, got {ids}")
@@ -79,6 +80,41 @@ class BrokerConfig:
     def contacts(self) -> tuple[str, ...]:
         """The contact points, one by one."""
         return tuple(point.strip() for point in self.contact_points.split(",") if point.strip())
+
+    @property
+    def has_cluster_keys(self) -> bool:
+        """Whether brokers speak CURVE to each other."""
+        return self.keys != NO_FILE and self.broker_keys != NO_FILE
+
+    @property
+    def has_client_keys(self) -> bool:
+        """Whether clients have to."""
+        return self.keys != NO_FILE and self.client_keys != NO_FILE
+
+    @property
+    def key_environment(self) -> dict[str, str]:
+        """What the broker's own clients, its exporters, need to come in."""
+        if not self.has_client_keys:
+            return {}
+        brokers = self.broker_keys if self.broker_keys != NO_FILE else self.client_keys
+        return {
+            "GREVY_KEYS": str(self.keys.resolve()),
+            "GREVY_BROKER_KEYS": str(brokers.resolve()),
+        }
+
+    def _check_keys(self) -> None:
+        if self.keys == NO_FILE and (self.broker_keys != NO_FILE or self.client_keys != NO_FILE):
+            raise ConfigError("keys: expected this broker's key pair beside the keys of others")
+        for name, has_keys in (
+            ("host", self.has_client_keys),
+            ("cluster_host", self.has_cluster_keys),
+        ):
+            host = getattr(self, name)
+            if host not in ("127.0.0.1", "localhost", "::1") and not (has_keys or self.insecure):
+                raise ConfigError(
+                    f"{name}: {host} is not loopback, and connections are not encrypted: "
+                    "give keys, or set insecure to allow it"
+                )
 
     def _check_cluster(self) -> None:
         size, factor = self.cluster_size, self.replication_factor

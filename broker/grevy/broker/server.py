@@ -16,7 +16,7 @@ from typing import Final
 
 import uvloop
 
-from grevy.broker.cluster import Cluster
+from grevy.broker.cluster import Cluster, security_of
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
 from grevy.broker.folders import Folders
@@ -89,7 +89,9 @@ class Broker:
             self._close_sockets()
             raise
         self._partitions = self._replicas.partitions
-        self._exporters = Exporters(config.exporters, self.endpoint, clock)
+        self._exporters = Exporters(
+            config.exporters, self.endpoint, clock, environment=config.key_environment
+        )
         self._changes: set[asyncio.Task[None]] = set()
         self._moving = asyncio.Lock()
 
@@ -189,10 +191,14 @@ class Broker:
         self._server.close()
 
     def _listen(self) -> Server:
-        endpoint = f"{self._config.host}:{self._config.port}"
+        config = self._config
+        endpoint = f"{config.host}:{config.port}"
+        options = ServerOptions(is_insecure=config.insecure)
+        security = security_of(config, config.client_keys) if config.has_client_keys else None
         try:
-            options = ServerOptions(is_insecure=self._config.insecure)
-            return Server(self._loop, f"tcp://{endpoint}", self._router, options)
+            return Server(
+                *(self._loop, f"tcp://{endpoint}", self._router, options), security=security
+            )
         except OSError as error:
             raise CannotListen(
                 f"cannot listen at {endpoint}: {error.strerror}; "

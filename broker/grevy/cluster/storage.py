@@ -58,8 +58,9 @@ class PlanFile:
         names = [name for name in FILES if disk.exists(f"{DIRECTORY}/{name}")]
         found = [content for name in names if (content := _read(disk, name)) is not None]
         if names and not found:
+            paths = " and ".join(f"{DIRECTORY}/{name}" for name in names)
             raise PlanCorrupted(
-                f"{DIRECTORY}: {' and '.join(names)} cannot be read; a broker that joins anew gets "
+                f"{paths} cannot be read; a broker that joins anew gets "
                 "the plan from the others, with another node id or an empty folder"
             )
         newest = max(found, key=lambda each: each.sequence, default=None)

@@ -466,6 +466,10 @@ class Partition:
         self._loop.create_task(self._install(chunk))
 
     async def _install(self, chunk: SnapshotChunk) -> None:
+        if chunk.index <= self._storage.state.applied_index:
+            self._snapshots.drop()  # a state never goes back; what it has is what the leader has
+            self._pipeline.installed(chunk.index, is_whole=True)
+            return
         try:
             state = await self._snapshots.load(chunk)
             await self._checkpoints.wait_idle()

@@ -68,6 +68,10 @@ class Snapshots:
         """Stores a part of a leader's snapshot durably; how many of its bytes are stored."""
         return self._incoming.store(chunk)
 
+    def drop(self) -> None:
+        """What was stored is of no use."""
+        self._incoming.drop()
+
     async def load(self, chunk: SnapshotChunk) -> State | None:
         """The state of the snapshot whose last part is stored; None if it is damaged. The state
         that works now is left alone.

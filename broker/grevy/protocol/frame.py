@@ -11,13 +11,12 @@ import struct
 from collections.abc import Callable
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
 from grevy.protocol.forms import check_count
 from grevy.protocol.frame_writer import ROOT_AT, FrameWriter
 from grevy.protocol.layout import Layout
 from grevy.protocol.schemas import Field, KjException, Reader, StructSchema
-from grevy.protocol.source import UNUSUAL, Source, Unusual
+from grevy.protocol.source import UNUSUAL, Source
 from grevy.protocol.tables import TableReader
 from grevy.protocol.values_codec import VALUE_CODEC
 
@@ -102,28 +101,25 @@ class FrameReader(Generic[R]):
     def scan(self, frame: bytes) -> R | None:
         """The struct of a frame that is like others before; None when pycapnp has to look."""
         self.check_size(frame)
-        if self._scan is None:
+        scan = self._scan
+        if scan is None:
             return None
         try:
-            return self._scan_all(frame, self._scan)
+            root = self._root.unpack_from(frame)
+            size = len(frame) - self._trailer
+            header = size - 8 << _WORDS_SHIFT
+            if root[0] != header or root[1] != self._tag or size & 7:
+                return None
+            source = Source(frame, size)
+            at = self._documents_at
+            documents = source.documents(8 * at, root[at])
+            at = self._values_at
+            tables = TableReader(documents)
+            values = VALUE_CODEC.likes.read(source, 8 * at, root[at], tables)
+            content = scan(source, root, TableReader(documents, values))
         except UNUSUAL:
             return None
-
-    def _scan_all(self, frame: bytes, scan: Scan[R]) -> R:
-        root = self._root.unpack_from(frame)
-        size = len(frame) - self._trailer
-        header = size - wire.WORD << _WORDS_SHIFT
-        if root[0] != header or root[1] != self._tag or size % wire.WORD:
-            raise Unusual
-        source = Source(frame, size)
-        at = self._documents_at
-        tables = TableReader(source.documents(at * wire.WORD, root[at]))
-        at = self._values_at
-        values = VALUE_CODEC.likes.read(source, at * wire.WORD, root[at], tables)
-        content = scan(source, root, TableReader(tables.documents, values))
-        if source.left < 0:
-            raise Unusual
-        return content
+        return None if source.left < 0 else content
 
     def look(self, frame: bytes, read: Callable[[Reader], Seen]) -> Seen:
         """What `read` makes of a frame; it may look at a part of it only."""

@@ -141,18 +141,22 @@ CODEC_WHOLE_ITEMS_MAX: Final = 4
 """Requests or replies of a message that is written whole; those of more come in too many mixtures.
 """
 
-CODEC_IMPRINTS_CACHED: Final = 256
-"""Lists that the codec has read and knows again, for each kind of list: some 2 KiB each, 150 at the
-very most. When there are more, all are read by pycapnp again, and learned anew.
-"""
-
-CODEC_IMPRINTS_ALIKE_MAX: Final = 8
-"""Of these, lists of the same kinds of structs with other names; trying one in vain costs 1 µs, or
-5 when it is long.
+CODEC_IMPRINTS_CACHED: Final = 1_024
+"""Lists that the codec has read and knows again, for each kind of list: some 3 KiB each, 10 more
+for the first with its heads. When there are more, these are read by pycapnp, and now and then all
+are forgotten and learned anew.
 """
 
 CODEC_IMPRINT_ITEMS_MAX: Final = 32
 """Structs of a list that is known again; longer ones are rarely like another."""
+
+CODEC_COURSES_CACHED: Final = 1_024
+"""Sequences of record types, intents and places of values that the codec knows again in an entry,
+some 1 KiB each: those of some hundred processes. What is not known is made, 10 µs an entry.
+"""
+
+CODEC_COURSE_RECORDS_MAX: Final = 64
+"""Records of an entry that is known so; longer ones are rarely like another."""
 
 CODEC_SPLITTERS_CACHED: Final = 512
 """Sequences of kinds of structs that the codec keeps prepared for each kind of list: 20 KiB each at

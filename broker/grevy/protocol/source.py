@@ -19,6 +19,9 @@ __all__ = ["UNUSUAL", "Source", "Unusual"]
 _OFFSET: Final = 0xFFFF_FFFC
 _LIST_KIND: Final = 0x7_0000_0003  # of a pointer to a list: all but offset and count
 _COUNT_SHIFT: Final = 35
+_BYTES_TAG: Final = wire.BYTES_TAG
+_STRUCTS_TAG: Final = wire.STRUCTS_TAG
+_COLUMNS: Final = wire.NUMBERS_TAGS
 _HEADS_WORDS_MAX: Final = wire.UNION_WORDS * CODEC_IMPRINT_ITEMS_MAX
 
 
@@ -44,11 +47,35 @@ class Source:
 
     def data(self, at: int, pointer: int) -> bytes:
         """The bytes that the pointer at a byte points at."""
-        if pointer & _LIST_KIND != wire.BYTES_TAG:
+        if pointer & _LIST_KIND != _BYTES_TAG:
             raise Unusual
         size = pointer >> _COUNT_SHIFT
-        start = self._target(at, pointer, size + 7 >> 3)
+        self.left -= size + 7 >> 3
+        # An offset back is a huge one here.
+        start = at + 8 + ((pointer & _OFFSET) << 1)
+        if self.left < 0 or start + size > self._end:
+            raise Unusual
         return self.frame[start : start + size]
+
+    def column(self, at: int, pointer: int, letter: str) -> range:
+        """Where the bytes lie of the list of numbers that the pointer at a byte points at; `letter`
+        is theirs in the module `struct`. That they have been read is for the caller to count.
+        """
+        tag, item_bytes = _COLUMNS[letter]
+        start = at + 8 + ((pointer & _OFFSET) << 1)
+        end = start + (pointer >> _COUNT_SHIFT) * item_bytes
+        if pointer & _LIST_KIND != tag or end > self._end:
+            raise Unusual
+        return range(start, end)
+
+    def numbers(self, at: int, pointer: int, letter: str) -> tuple[int, ...]:
+        """The list of numbers that the pointer at a byte points at."""
+        tag, item_bytes = _COLUMNS[letter]
+        count = pointer >> _COUNT_SHIFT
+        if pointer & _LIST_KIND != tag or count > LIST_ITEMS_MAX:
+            raise Unusual
+        start = self._target(at, pointer, count * item_bytes + 7 >> 3)
+        return struct.unpack_from(f"<{count}{letter}", self.frame, start)
 
     def text(self, at: int, pointer: int) -> str:
         """The text that the pointer at a byte points at."""
@@ -64,38 +91,38 @@ class Source:
         count = pointer >> _COUNT_SHIFT
         if pointer & _LIST_KIND != wire.POINTERS_TAG or count > LIST_ITEMS_MAX:
             raise Unusual
-        start = self._target(at, pointer, count)
+        start = at + 8 + ((pointer & _OFFSET) << 1)
         pointers = struct.unpack_from(f"<{count}Q", self.frame, start)
-        places = range(start, start + count * wire.WORD, wire.WORD)
-        return tuple(map(self.data, places, pointers))
+        frame, end, left = self.frame, self._end, self.left - count
+        found: list[bytes] = []
+        for pointer in pointers:  # `data` for each, without its calls
+            start += 8
+            size = pointer >> _COUNT_SHIFT
+            left -= size + 7 >> 3
+            first = start + ((pointer & _OFFSET) << 1)
+            if pointer & _LIST_KIND != _BYTES_TAG or left < 0 or first + size > end:
+                raise Unusual
+            found.append(frame[first : first + size])
+        self.left = left
+        return tuple(found)
 
-    def heads(self, at: int, pointer: int) -> tuple[int, bytes]:
-        """Of the list of unions that the pointer at a byte points at: where it begins, and its
-        heads, or what there is of them. A list that is too long to be known is `Unusual`.
+    def heads(self, at: int, pointer: int, head_words: int) -> tuple[int, bytes]:
+        """Of the list of structs that the pointer at a byte points at: where it begins, and its
+        heads, or what there is of them: its first word, and the structs if they are `head_words`
+        long, or nothing more for 0. A list that is too long to be known is `Unusual`.
         """
         words = pointer >> _COUNT_SHIFT
-        if pointer & _LIST_KIND != wire.STRUCTS_TAG or words > _HEADS_WORDS_MAX:
+        if pointer & _LIST_KIND != _STRUCTS_TAG or words > _HEADS_WORDS_MAX:
             raise Unusual
-        start = at + wire.WORD + ((pointer & _OFFSET) << 1)
-        return start, self.frame[start : start + wire.WORD * (1 + words)]
-
-    def numbers(self, at: int, pointer: int, letter: str) -> tuple[int, ...]:
-        """The list of numbers that the pointer at a byte points at; `letter` is theirs in the
-        module `struct`.
-        """
-        count = pointer >> _COUNT_SHIFT
-        tag, size = wire.NUMBERS_TAGS[letter]
-        if pointer & _LIST_KIND != tag or count > LIST_ITEMS_MAX:
-            raise Unusual
-        start = self._target(at, pointer, count * size + 7 >> 3)
-        return struct.unpack_from(f"<{count}{letter}", self.frame, start)
+        start = at + 8 + ((pointer & _OFFSET) << 1)
+        return start, self.frame[start : start + (8 * words + 8 if head_words else 8)]
 
     def structs(self, at: int, pointer: int, tag: int, words: int) -> tuple[int, int]:
         """Of the list of structs that the pointer at a byte points at, whose items have this tag
         and so many words: where the first begins, and the bytes of all.
         """
         size = pointer >> _COUNT_SHIFT
-        if pointer & _LIST_KIND != wire.STRUCTS_TAG:
+        if pointer & _LIST_KIND != _STRUCTS_TAG:
             raise Unusual
         start = self._target(at, pointer, 1 + size)
         count = size // words

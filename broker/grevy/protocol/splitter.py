@@ -134,6 +134,14 @@ class Splitter(Generic[S]):
             start = end
         return tuple(shapes)
 
+    def names_words(self, names: Names) -> list[int]:
+        """How many words of names each of such structs ends with."""
+        shapes = self.shapes(names)
+        return [
+            shape.words - writer.plan.words
+            for writer, shape in zip(self._writers, shapes, strict=True)
+        ]
+
     def is_kept(self, names: Names) -> bool:
         """Whether what is made of these names is worth keeping."""
         return all(shape.is_kept for shape in self.shapes(names))

@@ -38,6 +38,7 @@ __all__ = [
     "data",
     "documents",
     "numbers",
+    "numbers_tag",
     "offset",
     "packer",
     "pointers",
@@ -123,10 +124,15 @@ def numbers(letter: str, items: Sequence[int]) -> Pointer:
     return tag, list_packer.pack(*items)
 
 
+def numbers_tag(letter: str) -> int:
+    """A pointer to a list of no numbers."""
+    return _LIST | _ITEM_SIZES[letter] << _SIZE_SHIFT
+
+
 @lru_cache(maxsize=1024)
 def _number_list(letter: str, count: int) -> tuple[int, Struct]:
     form = f"{count}{letter}"
-    tag = _LIST | _ITEM_SIZES[letter] << _SIZE_SHIFT | count << _COUNT_SHIFT
+    tag = numbers_tag(letter) | count << _COUNT_SHIFT
     return tag, packer(f"{form}{-packer(form).size % WORD}x")
 
 

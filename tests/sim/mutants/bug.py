@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from random import Random
 from unittest import mock
 
-from tests.sim.knobs import draw_knobs
+from tests.sim.knobs import Knobs, draw_knobs
 from tests.sim.raft_group import Group
 
 
@@ -17,7 +17,7 @@ def fault_of_group(seed: int, **fixed: float) -> str:
     bug that needs them all at once.
     """
     try:
-        Group(seed, replace(draw_knobs(Random(seed)), **fixed)).run()
+        Group(seed, Knobs(**(asdict(draw_knobs(Random(seed))) | fixed))).run()
     except Exception as error:  # noqa: BLE001 - a bug shows itself in many ways
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return ""

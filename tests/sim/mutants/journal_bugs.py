@@ -117,11 +117,6 @@ def _write_without_hard_state(self: RaftStorage, ready: Ready) -> None:
     self._hard_state = ready.hard_state or self._hard_state
 
 
-def _write_entries_first(self: RaftStorage, ready: Ready) -> None:
-    _write(self, replace(ready, hard_state=None, memberships=None))
-    _write(self, Ready(ready.hard_state, (), (), 0, memberships=ready.memberships))
-
-
 def _write_without_memberships(self: RaftStorage, ready: Ready) -> None:
     _write(self, replace(ready, memberships=None))
 
@@ -179,24 +174,9 @@ STORAGE_BUGS: Final = (
     Bug("the vote is not kept", {_WRITE: _write_without_vote}, (1,)),
     Bug("term and vote are not kept", {_WRITE: _write_without_hard_state}, (1,)),
     Bug(
-        "entries are written before their term",
-        {_WRITE: _write_entries_first},
-        (),
-        partial(
-            fault_of_group,
-            crash_every=5,
-            mid_write=1.0,
-            kill=1.0,
-            turn_us=10_000,
-            lost=0.3,
-            cut_every=10,
-            damage_every=0,
-        ),
-    ),
-    Bug(
         "members are not kept",
         {_WRITE: _write_without_memberships},
-        (),
+        (1,),
         partial(fault_of_group, members_every=20, damage_every=0, crash_every=5),
     ),
 )

@@ -58,6 +58,9 @@ def broker(
     contact_points: Annotated[
         str | None, typer.Option(help="Cluster addresses of some brokers: host:port,host:port.")
     ] = None,
+    keys: Annotated[Path | None, typer.Option(help="This broker's key pair.")] = None,
+    broker_keys: Annotated[Path | None, typer.Option(help="Brokers' public keys.")] = None,
+    client_keys: Annotated[Path | None, typer.Option(help="Clients' public keys.")] = None,
     *,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen beyond loopback unencrypted.")
@@ -76,6 +79,9 @@ def broker(
         "replication_factor": replication_factor,
         "cluster_port": cluster_port,
         "contact_points": contact_points,
+        "keys": keys,
+        "broker_keys": broker_keys,
+        "client_keys": client_keys,
         "insecure": insecure or None,
     }
     try:
