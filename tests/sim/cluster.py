@@ -5,6 +5,7 @@ goes wrong between them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -30,6 +31,11 @@ END_US: Final = 120_000_000
 """How soon after the last fault all work must be done."""
 
 LOOK_US: Final = 200_000
+
+FLUSHING: Final = "grevy-flush"
+
+SLOWNESS: Final = 20
+"""How much longer the flushes of a slow broker take."""
 
 START_AGAIN_US: Final = 300_000
 """How soon a process that could not start is begun again."""
@@ -126,7 +132,7 @@ class SimCluster:
             broker = SimBroker(
                 *(self.world, self.network, node_id, self.disks[node_id]),
                 options=self._options,
-                job_us=lambda: self.rng.randrange(1, 2 * self.knobs.flush_us),
+                job_us=partial(self._job_us, node_id),
                 skew_ms=self.knobs.skew_ms[node_id - 1],
                 checker=self.checker,
             )
@@ -170,6 +176,13 @@ class SimCluster:
         return 0
 
     # ── the end ───────────────────────────────────────────────────────────────────────────────────
+
+    def _job_us(self, node_id: int, thread: str) -> int:
+        knobs = self.knobs
+        mean_us = knobs.flush_us if thread == FLUSHING else knobs.checkpoint_us
+        if node_id == knobs.slow_broker and thread == FLUSHING:
+            mean_us *= SLOWNESS
+        return self.rng.randrange(1, 2 * mean_us)
 
     def _some_rng(self) -> Random:
         return Random(self.rng.getrandbits(64))

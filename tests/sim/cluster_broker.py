@@ -27,7 +27,7 @@ from grevy.partition import Partition, PartitionStorage, StorageOptions
 from grevy.partition.storage import JOURNAL
 from grevy.ports import Clock, Entropy
 from grevy.protocol.messages import Request, ServerItem
-from grevy.protocol.raft_messages import RaftMessage
+from grevy.protocol.raft_messages import RaftMessage, SnapshotChunk
 from grevy.raft import RaftConfig
 from grevy.state import MemoryBackend
 from grevy.transport import Peer
@@ -161,6 +161,11 @@ class WatchedPartition(Partition):
             make_thread=loop.thread,
         )
 
+    def install_snapshot(self, chunk: SnapshotChunk) -> None:
+        """As a partition does, under watch."""
+        self.checker.snapshots += 1
+        super().install_snapshot(chunk)
+
     def on_committed(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
         """As a partition does, under watch."""
         self.checker.committed(self.partition_id, self.node_id, payloads, last_index)
@@ -180,7 +185,7 @@ class SimBroker:
         disks: dict[int, SimDisk],
         *,
         options: StorageOptions,
-        job_us: Callable[[], int],
+        job_us: Callable[[str], int],
         skew_ms: int,
         checker: ClusterChecker,
     ) -> None:

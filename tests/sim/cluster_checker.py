@@ -36,6 +36,8 @@ class ClusterChecker:
         self.logs: dict[int, list[bytes]] = {each: [] for each in partitions}
         """The committed log of each partition, from index 1."""
         self.audit = Audit()
+        self.snapshots = 0
+        """How many a replica was sent: its log then begins after what exporters may still need."""
         self.disks_fail = False
         """Whether a disk may be the reason of a failure."""
         self.failures: list[tuple[int, BaseException]] = []

@@ -415,18 +415,22 @@ class Reader(Subscriber):
     def _opened(self, partition_id: int, item: SubscriptionOpened) -> None:
         self._is_opened.add(partition_id)
         seen = self.seen[partition_id]
-        if self._exporter_id and item.position <= max(seen.acknowledged, seen.position):
+        is_first = seen.position == 0
+        if self._exporter_id:
+            if item.position > seen.acknowledged:
+                # A new one may come too late; a replica that came by a snapshot, and leads now, has
+                # no record of before.
+                if not is_first and not self.cluster.checker.snapshots:
+                    raise Violation(
+                        f"an exporter is done with {seen.acknowledged} of partition "
+                        f"{partition_id}, and goes on after {item.position}"
+                    )
+                self.gaps += 1  # it was told
+                seen.acknowledged = item.position
             seen.position = item.position
-            return
-        if item.position <= seen.position:
-            return
-        if self._exporter_id and seen.position > 0:  # a new one may come too late
-            raise Violation(
-                f"an exporter has seen {seen.position} of partition {partition_id}, "
-                f"and goes on after {item.position}"
-            )
-        self.gaps += 1  # it was told
-        seen.position = item.position
+        elif item.position > seen.position:
+            self.gaps += 1  # it was told
+            seen.position = item.position
 
     def _read(self, partition_id: int, entries: Sequence[bytes]) -> None:
         seen = self.seen[partition_id]

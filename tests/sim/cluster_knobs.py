@@ -25,6 +25,9 @@ class ClusterKnobs:
     diligence: float = 0.5
     fault_us: int = 10_000_000
     flush_us: int = 1_000
+    checkpoint_us: int = 1_000
+    slow_broker: int = 0
+    """Whose flushes take much longer; 0 for nobody's."""
     segment_bytes: int = 65_536
     checkpoint_period_s: float = 300.0
     skew_ms: tuple[int, int, int] = (0, 0, 0)
@@ -69,7 +72,9 @@ def draw_cluster_knobs(rng: Random) -> ClusterKnobs:
         carelessness=sometimes(0.5, 0.1, 0.3, otherwise=0.0),
         diligence=pick(0.5, 0.5, 0.05, 0.0),
         fault_us=pick(5_000_000, 10_000_000, 20_000_000),
-        flush_us=pick(100, 2_000, 20_000, 200_000),
+        flush_us=pick(100, 2_000, 10_000, 50_000),
+        checkpoint_us=pick(100, 10_000, 200_000),
+        slow_broker=sometimes(0.3, 1, 2, 3, otherwise=0),
         segment_bytes=pick(4_096, 16_384, 65_536),
         checkpoint_period_s=sometimes(0.7, 0.2, 1.0, 3.0, otherwise=300.0),
         skew_ms=(0, pick(0, 0, -4_000, 5_000), pick(0, 0, 3_000, -500)),

@@ -30,11 +30,11 @@ class BrokenTurn(Exception):
 
 class SimLoop(asyncio.AbstractEventLoop):
     """The part of a loop that brokers use. `turn_us` is how long a turn takes, `job_us` draws how
-    long a job of a thread takes.
+    long a job of a thread of some name takes.
     """
 
     def __init__(
-        self, world: World, *, name: str, job_us: Callable[[], int], turn_us: int = TURN_US
+        self, world: World, *, name: str, job_us: Callable[[str], int], turn_us: int = TURN_US
     ) -> None:
         self.world = world
         self.name = name
@@ -45,7 +45,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._is_dead = False
         self._is_waking = False
         self._paused_until_us = 0
-        self._heard_us = 0
+        self.thread_at_work = ""
+        self._heard_us: dict[str, int] = {}
         self._broken: BaseException | None = None
 
     @property
@@ -99,9 +100,10 @@ class SimLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.Handle:
         """From a thread: its job ends now, or a little later."""
         handle = asyncio.Handle(callback, args, self, context)
-        now_us = self.world.clock.elapsed_us
-        self._heard_us = max(self._heard_us, now_us + self.job_us() // 2)
-        self.world.after(self._heard_us - now_us, partial(self._due, handle))
+        now_us, name = self.world.clock.elapsed_us, self.thread_at_work
+        heard_us = max(self._heard_us.get(name, 0), now_us + self.job_us(name) // 2)
+        self._heard_us[name] = heard_us
+        self.world.after(heard_us - now_us, partial(self._due, handle))
         return handle
 
     def call_later(
@@ -220,13 +222,14 @@ class SimThread(Executor):
         def run() -> None:
             if loop.is_dead:
                 return
+            loop.thread_at_work = self._name
             try:
                 future.set_result(fn(*args, **kwargs))
             except Exception as error:  # noqa: BLE001 - as executors do
                 future.set_exception(error)
 
         now_us = loop.world.clock.elapsed_us
-        self._free_us = max(self._free_us, now_us) + max(1, loop.job_us() // 2)
+        self._free_us = max(self._free_us, now_us) + max(1, loop.job_us(self._name) // 2)
         loop.world.after(self._free_us - now_us, run)
         return future
 

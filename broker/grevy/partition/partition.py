@@ -476,7 +476,9 @@ class Partition:
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
             return
-        if state is not None:
+        if state is not None and self._storage.state.applied_index >= chunk.index:
+            state.close()  # meanwhile the log led further than that
+        elif state is not None:
             self._storage.replace_state(state)
             self._engine = self._make_engine()
             self._stream = StreamProcessor(self._engine, state)

@@ -44,6 +44,10 @@ class RecordSubscriptions:
         subscription = self._feed.open(
             peer, request.subscription, start, request.value_types, request.exporter_id
         )
+        if self._storage.log.first_position_from(subscription.next_index) is None:
+            # A log that came after a snapshot may hold no record: all that there was is gone.
+            newest = self._storage.state.applied_position
+            subscription.seen = max(subscription.seen, newest)
         subscription.credit = request.credit
         metadata = exporter.metadata if exporter is not None else b""
         opened = SubscriptionOpened(request.subscription, subscription.seen, metadata)

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from tests.sim.cluster import SimCluster
+from tests.sim.cluster_knobs import ClusterKnobs
 from tests.sim.cluster_runner import run_cluster
 from tests.sim.mutants.bug import Bug
 
@@ -27,6 +29,28 @@ def fault_of_cluster(seed: int) -> str:
     """What is wrong in one run of a cluster; empty when nothing is."""
     logging.disable(logging.CRITICAL)
     return run_cluster(seed).fault
+
+
+def fault_of_slow_disk(seed: int) -> str:
+    """The same where a disk is behind the copies of the state on it, and power fails."""
+    logging.disable(logging.CRITICAL)
+    cluster = SimCluster(
+        seed,
+        ClusterKnobs(
+            flush_us=10_000,
+            slow_broker=2 + seed % 2,
+            checkpoint_us=100,
+            checkpoint_period_s=0.05,
+            power_cut=1.0,
+            crash_every_us=500_000,
+            down_us=10_000,
+        ),
+    )
+    try:
+        cluster.run()
+    except Exception as error:  # noqa: BLE001 - a bug shows itself in many ways
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return ""
 
 
 _on_command = Partition._on_command
@@ -151,24 +175,28 @@ CLUSTER_BUGS: Final = (
     ),
     _bug(
         "followers do not learn how far exporters are",
-        *(ExporterPositions, "take", _take_no_positions),
+        *(ExporterPositions, "take", _take_no_positions, 20),
     ),
-    _bug("exporters do not hold the log", ExporterPositions, "positions", _no_positions),
-    _bug(
+    _bug("exporters do not hold the log", ExporterPositions, "positions", _no_positions, 9),
+    Bug(
         "a checkpoint of what is not on the own disk",
-        *(Checkpoints, "run_if_due", _checkpoint_at_any_time),
+        {(Checkpoints, "run_if_due"): _checkpoint_at_any_time},
+        (2,),
+        fault_of_slow_disk,
     ),
     _bug(
         "a snapshot is installed and the engine stays",
-        *(Partition, "_install", _install_the_state_only),
+        *(Partition, "_install", _install_the_state_only, 4),
     ),
-    _bug("a leader serves before it has all", Partition, "on_role", _serve_at_once),
-    _bug("one that leads no longer goes on serving", Partition, "on_role", _serve_on),
-    _bug("the log has the time of the leader's wall", Partition, "_now", _wall_time),
-    _bug("workers are not told that their leader has gone", Topics, "close_all", _tell_no_workers),
-    _bug("nothing is sent to other partitions again", StreamProcessor, "resend", _never_again),
+    _bug("a leader serves before it has all", Partition, "on_role", _serve_at_once, 3),
+    _bug("one that leads no longer goes on serving", Partition, "on_role", _serve_on, 3),
+    _bug("the log has the time of the leader's wall", Partition, "_now", _wall_time, 15),
+    _bug(
+        "workers are not told that their leader has gone", Topics, "close_all", _tell_no_workers, 4
+    ),
+    _bug("nothing is sent to other partitions again", StreamProcessor, "resend", _never_again, 3),
     _bug(
         "a command does not say which partition it is from",
-        *(Partition, "on_remote_command", _from_nowhere),
+        *(Partition, "on_remote_command", _from_nowhere, 2),
     ),
 )
