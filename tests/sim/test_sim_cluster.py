@@ -9,6 +9,8 @@ import pytest
 from tests.sim.cluster import SimCluster
 from tests.sim.cluster_knobs import ClusterKnobs
 from tests.sim.cluster_runner import FIXED, run_cluster
+from tests.sim.mutants.bug import Bug
+from tests.sim.mutants.cluster_bugs import CLUSTER_BUGS
 
 SEED: Final = int(os.environ.get("GREVY_SEED") or 0)
 IS_LONG: Final = "GREVY_FLIPS" in os.environ
@@ -32,3 +34,12 @@ def test_a_seed_decides_a_run() -> None:
 def test_what_is_acknowledged_stays(seed: int) -> None:
     outcome = run_cluster(SEED or seed)
     assert not outcome.fault, outcome.story[:10_000]
+
+
+@pytest.mark.skipif(not IS_LONG, reason="a minute, for `make sim`")
+@pytest.mark.parametrize(
+    "bug", [bug for bug in CLUSTER_BUGS if bug.seeds], ids=lambda bug: bug.name.replace(" ", "-")
+)
+def test_a_planted_bug_is_found(bug: Bug) -> None:
+    with bug.planted():
+        assert any(bug.hunt(seed) for seed in bug.seeds)

@@ -160,7 +160,7 @@ def _bug(name: str, owner: type, attribute: str, replacement: object, *seeds: in
 
 CLUSTER_BUGS: Final = (
     _bug("a reply is given before the commit", Partition, "_on_command", _answer_at_once, 1),
-    _bug("who steps down abandons nothing", StreamProcessor, "abandon", _abandon_nothing, 4),
+    _bug("who steps down abandons nothing", StreamProcessor, "abandon", _abandon_nothing, 3),
     _bug(
         "its state keeps what was not committed",
         *(StreamProcessor, "abandon", _abandon_but_the_state, 3),
@@ -168,7 +168,7 @@ CLUSTER_BUGS: Final = (
     _bug("what is asked again is done again", StreamProcessor, "recall", _recall_nothing, 2),
     _bug(
         "a request is answered by what is not committed",
-        *(StreamProcessor, "recall", _recall_the_uncommitted, 6),
+        *(StreamProcessor, "recall", _recall_the_uncommitted),
     ),
     _bug(
         "answers are not remembered by the state", RequestStore, "remember", _remember_in_memory, 2
@@ -186,11 +186,11 @@ CLUSTER_BUGS: Final = (
     ),
     _bug(
         "a snapshot is installed and the engine stays",
-        *(Partition, "_install", _install_the_state_only, 4),
+        *(Partition, "_install", _install_the_state_only, 22),
     ),
     _bug("a leader serves before it has all", Partition, "on_role", _serve_at_once, 3),
     _bug("one that leads no longer goes on serving", Partition, "on_role", _serve_on, 3),
-    _bug("the log has the time of the leader's wall", Partition, "_now", _wall_time, 15),
+    _bug("the log has the time of the leader's wall", Partition, "_now", _wall_time, 8),
     _bug(
         "workers are not told that their leader has gone", Topics, "close_all", _tell_no_workers, 4
     ),
