@@ -150,7 +150,7 @@ JOURNAL_BUGS: Final = (
     Bug(
         "the front is dropped before the promise moves",
         {(Journal, "compact"): _compact_before_promise},
-        (11,),
+        (38,),
         partial(
             fault_of_group,
             snapshot_every=5,
