@@ -1,19 +1,28 @@
 # make demo   one broker runs an order process, on the screen
+# make cluster three brokers on this machine, until Ctrl-C
 # make test   all tests
 # make check  format, lint, types, floors, house rules
-# make sim    the long runs of the simulated world, the crash tests and random expressions
-# make bench  microbenchmarks, then one-task instances end to end (bench/feel.py compares FEEL with its peers)
+# make sim    the long runs of the simulated world, the planted bugs, the crash tests and random expressions;
+#             SEED=n repeats the run with that seed
+# make sim-nightly   SEEDS new runs of groups of replicas, for at most SECONDS
+# make mutants       the planted bugs, each looked for until it is found
+# make bench  microbenchmarks, then one-task instances end to end (bench/feel.py, bench/replication.py: beside peers)
 # make feel   the FEEL cases of GREVY_FEEL (default: the repository's own)
 # make traces the recorded traces in GREVY_TRACES (default: the repository's own)
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 SEED ?= 1
+SEEDS ?= 30000
+SECONDS ?= 28800
 
-.PHONY: demo test check sim bench feel traces clean
+.PHONY: demo cluster test check sim sim-nightly mutants bench feel traces clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m grevy.broker.demo
+
+cluster: $(VENV)/installed
+	$(BIN)/grevy cluster local
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest tests -q -n 2 --dist worksteal
@@ -26,8 +35,20 @@ check: $(VENV)/ready
 	$(BIN)/python -m pytest tests/tidy -q
 
 sim: $(VENV)/ready
+ifeq ($(origin SEED),file)
+	$(BIN)/python -m tests.sim.runner raft --new 200
+	$(BIN)/python -m tests.sim.mutants.board
+else
+	$(BIN)/python -m tests.sim.runner raft --seed $(SEED)
+endif
 	GREVY_FLIPS=all GREVY_EXPRESSIONS=200000 GREVY_SEED=$(SEED) $(BIN)/python -m pytest \
 		tests/crash tests/journal tests/state tests/sim tests/engine tests/feel/test_feel_fuzz.py -q -n 2
+
+sim-nightly: $(VENV)/ready
+	$(BIN)/python -m tests.sim.runner raft --new $(SEEDS) --seconds $(SECONDS)
+
+mutants: $(VENV)/ready
+	$(BIN)/python -m tests.sim.mutants.board
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest bench -q --benchmark-columns=min,median,ops

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from grevy.protocol import codec
+from grevy.protocol import codec, entry_codec
 from grevy.protocol.intents import (
     BpmnElementType,
     BpmnEventType,
@@ -197,6 +197,11 @@ def test_encode_entry(benchmark: BenchmarkFixture, name: str) -> None:
 @pytest.mark.parametrize("name", ENTRIES)
 def test_decode_entry(benchmark: BenchmarkFixture, name: str) -> None:
     benchmark(codec.decode_entry, codec.encode_entry(ENTRIES[name]))
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_decode_entry_by_pycapnp(benchmark: BenchmarkFixture, name: str) -> None:
+    benchmark(entry_codec.ENTRIES.decode_by_pycapnp, codec.encode_entry(ENTRIES[name]))
 
 
 def test_entry_mask(benchmark: BenchmarkFixture) -> None:

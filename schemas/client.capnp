@@ -123,11 +123,29 @@ struct PartitionInfo {
   term @2 :Int64;
 }
 
+struct ReplicaInfo {
+  partitionId @0 :Int64;
+  role @1 :Text;
+  term @2 :Int64;
+  position @3 :Int64;
+  isHealthy @4 :Bool = true;
+}
+
+struct BrokerInfo {
+  nodeId @0 :Int64;
+  endpoint @1 :Text;  # client endpoint
+  version @2 :Text;
+  isAlive @3 :Bool;
+  replicas @4 :List(ReplicaInfo);
+}
+
 struct TopologyReply {
   number @0 :Int64;
   clusterId @1 :Text;
   version @2 :Text;
   partitions @3 :List(PartitionInfo);
+  brokers @4 :List(BrokerInfo);
+  replicationFactor @5 :Int64 = 1;
 }
 
 struct StatusReply {

@@ -40,6 +40,7 @@ struct Value {
     decisionRequirements @21 :DecisionRequirementsValue;
     decisionEvaluation @22 :DecisionEvaluationValue;
     resourceDeletion @23 :ResourceDeletionValue;
+    commandDistribution @24 :CommandDistributionValue;
   }
 }
 
@@ -106,6 +107,14 @@ struct DecisionRequirementsValue {
 
 struct ResourceDeletionValue {
   resourceKey @0 :Key = -1;
+}
+
+struct CommandDistributionValue {
+  intent @0 :UInt16;  # as in Entry.intents
+  partitionId @1 :Int64 = -1;
+  queueId @2 :Text;
+  deployment @3 :DeploymentValue;  # the command's value is the one that its intent speaks of
+  resourceDeletion @4 :ResourceDeletionValue;
 }
 
 struct ProcessValue {
@@ -239,6 +248,7 @@ struct MessageSubscriptionValue {
   messageKey @6 :Key = -1;
   variables @7 :Document;
   interrupting @8 :Bool = true;
+  correlation @9 :Int64;
 }
 
 struct ProcessMessageSubscriptionValue {
@@ -253,6 +263,7 @@ struct ProcessMessageSubscriptionValue {
   elementId @8 :Text;
   variables @9 :Document;
   interrupting @10 :Bool = true;
+  correlation @11 :Int64;
 }
 
 struct MessageStartEventSubscriptionValue {

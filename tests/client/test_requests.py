@@ -171,6 +171,28 @@ async def test_topology_and_status(connected: Any) -> None:
         assert await client.status() == {"healthy": True}
 
 
+async def test_the_partition_of_deployments_knows_what_others_have_not_heard_of(
+    connected: Any, created: Any
+) -> None:
+    async with connected(partitions=3) as (broker, client):
+        known = {1}
+
+        def create(request: CommandRequest) -> list[CommandReply]:
+            if request.partition_id in known:
+                answer = Answer(int(CREATE) + 1, 77, created)
+            else:
+                answer = Answer(int(CREATE), -1, None, RejectionType.NOT_FOUND, "there is none")
+            return [CommandReply(request.number, answer)]
+
+        broker.scripts[CREATE] = create
+        for _ in range(3):
+            await client.create_instance("p")
+        assert sorted(each.partition_id for each in broker.commands) == [1, 1, 1, 2, 3]
+        known.clear()
+        with pytest.raises(NotFound, match="there is none"):
+            await client.create_instance("q")
+
+
 async def test_creations_take_partitions_in_turn(connected: Any, created: Any) -> None:
     async with connected(partitions=3) as (broker, client):
         broker.answer(CREATE, created)

@@ -14,7 +14,7 @@ from tests.partition.bare import BarePartition, publish, publish_many
 from tests.sim.disk import SimDisk
 
 from grevy.broker.system import OsDisk
-from grevy.partition.storage import checkpoint_directories
+from grevy.partition.checkpoint_folder import checkpoint_directories
 from grevy.state import LmdbBackend, open_checkpoint, read_manifest, verified_image
 
 SEED = int(os.environ.get("GREVY_SEED", "1"))

@@ -25,6 +25,7 @@ from grevy.protocol.limits import (
     DMN_EVALUATIONS_MAX,
     DMN_FEEL_CHARS_MAX,
     DMN_RESULT_BYTES_MAX,
+    DMN_STEPS_MAX,
     RESOURCE_BYTES_MAX,
     VALIDATION_REPORT_BYTES_MAX,
     XML_DEPTH_MAX,
@@ -131,6 +132,23 @@ def test_cells_that_take_long() -> None:
     box = table(["n"], ["v"], [([cell], ["1"]) for cell in slow])
     result = evaluated(document(decision("d", box)), n=0)
     assert "steps" in result.failure
+
+
+def test_a_context_of_many_entries() -> None:
+    entries = (
+        f'<contextEntry><variable name="e{n}"/>{literal("1")}</contextEntry>' for n in range(20_000)
+    )
+    result = evaluated(document(decision("d", f"<context>{''.join(entries)}</context>")))
+    assert f"more than {DMN_STEPS_MAX} steps" in result.failure
+
+
+def test_many_ranks_of_many_outputs() -> None:
+    """Each rank is found at once; looked for one by one, this takes minutes."""
+    ranks = ",".join(f'"r{n}"' for n in range(200_000))
+    box = table([], ["v"], [([], ['"none"']), ([], ['"r150000"'])] * 2_000, "OUTPUT ORDER")
+    ranked = f'name="v"><outputValues><text>{ranks}</text></outputValues></output>'
+    found = value_of(document(decision("d", box.replace('name="v"/>', ranked))))
+    assert found == ["r150000"] * 2_000 + ["none"] * 2_000
 
 
 def test_variables_that_are_no_json() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from grevy.protocol.intents import ValueType
+from grevy.protocol.intents import DeploymentIntent, ValueType
 from grevy.protocol.values import (
     VALUES,
+    CommandDistributionValue,
     DecisionEvaluationValue,
     DecisionRequirementsMetadata,
     DecisionRequirementsValue,
@@ -31,6 +32,8 @@ def sample(value_type: ValueType) -> Value:
     if value_type is ValueType.DEPLOYMENT:
         files = (ResourceFile("order.bpmn", b"<xml/>"),)
         return DeploymentValue(files, (metadata,), 3, (DECISION,), (GRAPH,))
+    if value_type is ValueType.COMMAND_DISTRIBUTION:
+        return CommandDistributionValue(int(DeploymentIntent.CREATE), 2, "DEPLOYMENT")
     if value_type is ValueType.PROCESS:
         return ProcessValue("order", 1, 2, "order.bpmn", b"<xml/>", b"md5")
     if value_type is ValueType.DECISION:

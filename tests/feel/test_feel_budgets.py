@@ -9,7 +9,14 @@ from collections.abc import Callable
 
 import pytest
 
-from grevy.feel import Evaluation, FeelFormatError, from_json, parse_expression, to_json
+from grevy.feel import (
+    Evaluation,
+    FeelFormatError,
+    FeelSyntaxError,
+    from_json,
+    parse_expression,
+    to_json,
+)
 from grevy.protocol import limits
 
 NO_VARIABLES: dict[str, bytes] = {}
@@ -151,3 +158,23 @@ def test_numbers_cannot_be_made_to_take_forever(evaluate: Evaluate) -> None:
     assert to_json(evaluate("10 ** 999999").value) == b"0"
     assert evaluate('floor(number("1e999999"))').value is None
     assert evaluate('even(number("1e999999"))').value is True
+
+
+@pytest.mark.parametrize("form", ["for {} return 1", "some {} satisfies true"])
+def test_iterators_are_loops_in_loops(evaluate: Evaluate, form: str) -> None:
+    few, many = (", ".join(f"x{n} in [1]" for n in range(count)) for count in (100, 1_000))
+    assert evaluate(form.format(few)).failure is None
+    with pytest.raises(FeelSyntaxError, match="operations nested"):
+        parse_expression(form.format(many))
+
+
+def test_numbers_have_a_longest_text(evaluate: Evaluate) -> None:
+    """To calculate with a million digits, or to write them, takes minutes."""
+    longest = "9" * limits.FEEL_NUMBER_CHARS_MAX
+    for text in (longest, f"number(s) - {longest}", "number(s)"):
+        assert evaluate(text, s=longest).value is not None
+    with pytest.raises(FeelSyntaxError, match="1000 characters in a number at line 1, column 5"):
+        parse_expression(f"1 + {longest}9")
+    too_long = evaluate("number(s)", s=longest + "9")
+    assert too_long.value is None
+    assert "more than 1000 characters" in too_long.warnings[0].message

@@ -55,6 +55,22 @@ def test_found_by_comparing(evaluate: Evaluate, text: str, expected: object) -> 
     assert json.loads(to_json(evaluate(text, customer=CUSTOMER).value)) == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'duration("PT1H") / duration("PT0.0009S")',
+        'duration("PT0.0005S") / duration("-PT0.0005S")',
+        'get or else(@"PT1H" / duration("PT0.0005S"), 1)',
+    ],
+)
+def test_a_duration_in_one_of_less_than_a_millisecond_is_a_failure(
+    evaluate: Evaluate, text: str
+) -> None:
+    failure = evaluate(text).failure
+    assert failure is not None
+    assert "less than a millisecond" in failure
+
+
 ITEMS = [{"x": 1}, {"x": "2"}, {"x": 3.5}, {"y": 9}, 7, None, {"x": None}, {"x": 4, "item": 5}]
 
 

@@ -10,12 +10,13 @@ from typing import Final
 
 from grevy.engine import Command
 from grevy.engine.step import NoTopics
+from grevy.partition.checkpoint_folder import CHECKPOINTS
 from grevy.partition.checkpoints import checkpoint_writer, drop_what_is_superfluous
-from grevy.partition.storage import CHECKPOINTS, PartitionStorage, StorageOptions
+from grevy.partition.storage import PartitionStorage, StorageOptions
 from grevy.ports import Disk
 from grevy.protocol.intents import MessageIntent
 from grevy.protocol.values import MessageValue
-from grevy.raft import RaftConfig, RawNode
+from grevy.raft import RaftConfig
 from grevy.stream import StreamProcessor
 from grevy.testing.entropy import SeededEntropy
 
@@ -47,13 +48,7 @@ class BarePartition:
         """Index of the newest entry that was there."""
         engine = self.storage.make_engine(1, NoTopics(), SeededEntropy(0))
         self._stream = StreamProcessor(engine, self.state)
-        journal = self.storage.journal
-        self._node = RawNode(
-            RaftConfig(1, (1,)),
-            self.storage.raft.hard_state,
-            last_index=journal.last_index,
-            last_term=journal.last_term,
-        )
+        self._node = self.storage.raft.make_node(RaftConfig(1, (1,)), SeededEntropy(0))
         self.hashes: dict[int, int] = {}
         self._node.campaign()
         self._settle()

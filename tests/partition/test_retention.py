@@ -9,9 +9,10 @@ import pytest
 from tests.partition.bare import OPTIONS, BarePartition, publish_many
 from tests.sim.disk import SimDisk
 
+from grevy.partition.checkpoint_folder import checkpoint_directories
 from grevy.partition.errors import StorageFailed
 from grevy.partition.exporter_positions import ExporterPositions
-from grevy.partition.storage import StorageOptions, checkpoint_directories
+from grevy.partition.storage import StorageOptions
 
 EXPORTER = "someone"
 

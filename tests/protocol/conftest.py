@@ -10,11 +10,19 @@ from typing import Any, get_args, get_origin, get_type_hints
 import pytest
 from hypothesis import strategies as st
 from msgspec import Struct
+from msgspec.structs import replace
 
+from grevy.protocol.broker_messages import BrokerItem, BrokerMessage, GroupMessage, RemoteCommand
+from grevy.protocol.entry_codec import REJECTION_CODEC, REPLY_CODEC
+from grevy.protocol.gossip_messages import Gossip
 from grevy.protocol.intents import INTENTS, Intent, RecordType, RejectionType
+from grevy.protocol.journal_entry import JournalEntry
+from grevy.protocol.message_codec import REQUEST_CODEC
 from grevy.protocol.messages import ClientMessage, CommandRequest, Request, ServerMessage
+from grevy.protocol.raft_messages import AppendRequest, GroupMembers, RaftMessage
 from grevy.protocol.record import Answer, Entry, Record, Reply, RequestId
-from grevy.protocol.values import VALUES, Value
+from grevy.protocol.values import VALUES, CommandDistributionValue, Value
+from grevy.protocol.values_codec import VALUE_CODEC
 
 Strategy = st.SearchStrategy[Any]
 
@@ -48,7 +56,10 @@ def _of_hint(hint: Any) -> Strategy:
 def structs(kind: type[Struct]) -> Strategy:
     """Structs of a kind, each field drawn on its own."""
     hints = get_type_hints(kind)
-    return st.builds(kind, **{name: _of_hint(hints[name]) for name in kind.__struct_fields__})
+    fields = {name: _of_hint(hints[name]) for name in kind.__struct_fields__}
+    if kind is CommandDistributionValue:
+        fields["intent"] = _INTENT_NUMBERS
+    return st.builds(kind, **fields)
 
 
 @st.composite
@@ -105,6 +116,58 @@ ENTRIES: Strategy = st.builds(
 CLIENT_MESSAGES: Strategy = st.builds(
     ClientMessage, client_id=_IDS, requests=st.lists(_of_hint(Request), max_size=5).map(tuple)
 )
+
+_NUMBERS = st.integers(0, 2**64 - 1)
+
+
+@st.composite
+def _group_messages(draw: st.DrawFn, sender: int) -> GroupMessage:
+    kind = draw(st.sampled_from(get_args(RaftMessage)))
+    hints = get_type_hints(kind)
+    strategies = {int: _NUMBERS, GroupMembers: structs(GroupMembers), bytes: st.binary()}
+    drawn = {
+        name: strategies.get(hints[name], st.booleans())
+        for name in kind.__struct_fields__
+        if name not in ("sender", "entries")
+    }
+    fields = {name: draw(strategy) for name, strategy in drawn.items()}
+    if kind is AppendRequest:
+        rows = draw(st.lists(st.tuples(_NUMBERS, st.binary(max_size=20)), max_size=8))
+        first = fields["previous_index"] + 1
+        fields["entries"] = tuple(JournalEntry(first + at, *row) for at, row in enumerate(rows))
+    return GroupMessage(draw(_NUMBERS), kind(sender=sender, **fields))
+
+
+@st.composite
+def _remote_commands(draw: st.DrawFn) -> RemoteCommand:
+    intent = draw(_INTENT_NUMBERS)
+    partition_id, source, key = draw(st.tuples(_INTEGERS, _INTEGERS, _INTEGERS))
+    return RemoteCommand(partition_id, source, intent, key, draw(_values(intent)))
+
+
+@st.composite
+def _broker_messages(draw: st.DrawFn) -> BrokerMessage:
+    sender = draw(st.integers(1, 2**63 - 1))
+    gossip = structs(Gossip).map(lambda item: replace(item, sender=sender))
+    groups: list[BrokerItem] = draw(st.lists(_group_messages(sender), max_size=5))
+    others: list[BrokerItem] = draw(st.lists(_remote_commands() | gossip, max_size=2))
+    cluster_id, sent_at_ms = draw(st.text(max_size=30)), draw(_INTEGERS)
+    return BrokerMessage(cluster_id, sender, sent_at_ms, (*groups, *others))
+
+
+@pytest.fixture(scope="session")
+def broker_messages() -> Strategy:
+    """Messages between brokers with items of any kind, words of Raft first."""
+    return _broker_messages()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known() -> None:
+    """What is like others before is like those of the same test only."""
+    VALUE_CODEC.likes.forget()
+    REQUEST_CODEC.likes.forget()
+    REJECTION_CODEC.likes.forget()
+    REPLY_CODEC.likes.forget()
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,12 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.protocol.golden_broker import BROKER_MESSAGE
 from tests.protocol.golden_decisions import DECISION_ENTRY, DECISION_RECORDS
+from tests.protocol.golden_distribution import DISTRIBUTION_ENTRY, DISTRIBUTION_RECORDS
 
 from grevy.protocol import codec
+from grevy.protocol.broker_codec import decode_broker_message, encode_broker_message
 from grevy.protocol.intents import (
     BpmnElementType,
     BpmnEventType,
@@ -51,6 +54,7 @@ from grevy.protocol.messages import (
     AcknowledgeRecords,
     ActivatedJob,
     AddCredit,
+    BrokerInfo,
     ClientMessage,
     CloseSubscription,
     CommandReply,
@@ -63,6 +67,7 @@ from grevy.protocol.messages import (
     OpenRecordSubscription,
     PartitionInfo,
     RecordPush,
+    ReplicaInfo,
     ServerMessage,
     StatusReply,
     StatusRequest,
@@ -322,6 +327,27 @@ SERVER_MESSAGE = ServerMessage(
         SubscriptionClosed(8, ErrorCode.NOT_LEADER, "no longer the leader"),
     )
 )
+TOPOLOGY_MESSAGE = ServerMessage(
+    (
+        TopologyReply(
+            5,
+            "grevy",
+            "0.1.0",
+            (PartitionInfo(1, "127.0.0.1:26600", 4), PartitionInfo(2, "", -1)),
+            (
+                BrokerInfo(
+                    1,
+                    "127.0.0.1:26600",
+                    "0.1.0",
+                    True,
+                    (ReplicaInfo(1, "leader", 4, 63), ReplicaInfo(2, "follower", 3, 17, False)),
+                ),
+                BrokerInfo(2, "127.0.0.1:26700", "0.1.0", False, ()),
+            ),
+            2,
+        ),
+    )
+)
 
 
 def golden(name: str, now: bytes) -> bytes:
@@ -334,7 +360,7 @@ def golden(name: str, now: bytes) -> bytes:
 
 
 def test_the_golden_entries_have_every_value_type() -> None:
-    records = RECORDS + DECISION_RECORDS
+    records = RECORDS + DECISION_RECORDS + DISTRIBUTION_RECORDS
     assert {record.value_type for record in records} == set(VALUES)
 
 
@@ -347,6 +373,11 @@ def test_golden_entry_of_decisions() -> None:
     assert codec.decode_entry(frame) == DECISION_ENTRY
 
 
+def test_golden_entry_of_distributions() -> None:
+    frame = golden("entry-3.bin", codec.encode_entry(DISTRIBUTION_ENTRY))
+    assert codec.decode_entry(frame) == DISTRIBUTION_ENTRY
+
+
 def test_golden_client_message() -> None:
     frame = golden("client-message-1.bin", codec.encode_client_message(CLIENT_MESSAGE))
     assert codec.decode_client_message(frame) == CLIENT_MESSAGE
@@ -357,13 +388,26 @@ def test_golden_server_message() -> None:
     assert codec.decode_server_message(frame) == SERVER_MESSAGE
 
 
+def test_golden_broker_message() -> None:
+    frame = golden("broker-message-1.bin", encode_broker_message(BROKER_MESSAGE))
+    assert decode_broker_message(frame) == BROKER_MESSAGE
+
+
+def test_golden_topology_of_a_cluster() -> None:
+    frame = golden("server-message-2.bin", codec.encode_server_message(TOPOLOGY_MESSAGE))
+    assert codec.decode_server_message(frame) == TOPOLOGY_MESSAGE
+
+
 def test_a_golden_file_is_not_made_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GREVY_REWRITE", raising=False)
     with pytest.raises(AssertionError, match="is gone"):
         golden("no-such-file.bin", b"")
 
 
-@pytest.mark.parametrize(("name", "written"), [("entry-1", ENTRY), ("entry-2", DECISION_ENTRY)])
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("entry-1", ENTRY), ("entry-2", DECISION_ENTRY), ("entry-3", DISTRIBUTION_ENTRY)],
+)
 def test_exported_json_of_the_golden_entries(name: str, written: Entry) -> None:
     entry = codec.decode_entry(codec.encode_entry(written))
     lines = [record_json(entry, index) for index in range(len(entry.records))]

@@ -63,4 +63,4 @@ def test_file_ids_are_unique() -> None:
         for line in path.read_text().splitlines()
         if line.startswith("@0x")
     ]
-    assert len(ids) == len(set(ids)) == 3
+    assert len(ids) == len(set(ids)) == 4

@@ -31,6 +31,7 @@ from grevy.protocol.limits import (
 from grevy.protocol.message_codec import CLIENT_MESSAGE_WRITER, SERVER_MESSAGE_WRITER
 from grevy.protocol.messages import (
     ActivatedJob,
+    BrokerInfo,
     ClientMessage,
     CommandReply,
     CommandRequest,
@@ -38,6 +39,7 @@ from grevy.protocol.messages import (
     JobPush,
     PartitionInfo,
     RecordPush,
+    ReplicaInfo,
     ServerItem,
     ServerMessage,
     StatusReply,
@@ -188,10 +190,12 @@ def test_messages_of_any_length(count: int) -> None:
         for i in range(count)
     )
     partitions = tuple(PartitionInfo(i, "tcp://127.0.0.1:1" * (i % 2), 4) for i in range(count))
+    replicas = tuple(ReplicaInfo(i, "leader", i, 7, i % 2 == 0) for i in range(count))
+    brokers = tuple(BrokerInfo(i, "a:1", "1", i % 2 == 1, replicas[:i]) for i in range(count))
     items: tuple[ServerItem, ...] = (
         *(CommandReply(i, reply(i).answer) for i in range(count)),
         JobPush(1, jobs),
-        TopologyReply(2, "grevy", "1", partitions),
+        TopologyReply(2, "grevy", "1", partitions, brokers, 3),
         RecordPush(3, tuple(bytes(i) for i in range(count)), 9),
         StatusReply(4, b"{}"),
     )

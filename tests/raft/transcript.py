@@ -5,10 +5,11 @@
     leader of term 1, log 1..3, flushed 1, commit 1
 
 A test plays the commands of a file in `transcripts/` and compares; `pytest tests/raft --rewrite`
-writes what was said into the files instead, to be read in the diff.
+writes what was said into the files instead, to be read in the diff. A file with `cluster` in it is
+of several replicas, and has other commands: see `cluster_transcript`.
 
     node [terms=1,1,2] [term=N] [vote=N]   a replica over a disk with such a log, all of it flushed
-    campaign, tick                         as the embedder would call them
+    campaign, tick [N]                     as the embedder would call them
     propose TEXT…                          entries of the leader; `""` is an empty one
     step sender=N                          a message of another replica
     ready                                  take what is to be done
@@ -27,11 +28,13 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
+from tests.raft.cluster_transcript import ClusterPlayer
 from tests.sim.disk import SimDisk
 
 from grevy.journal import FlushHandle, Journal, JournalEntry, JournalOptions
 from grevy.protocol.raft_messages import VoteResponse
-from grevy.raft import HardState, RaftConfig, RaftStorage, RawNode, Ready
+from grevy.raft import HardState, RaftConfig, RaftStorage, Ready
+from grevy.testing.entropy import SeededEntropy
 
 RULE: Final = "----"
 OPTIONS: Final = JournalOptions(segment_bytes=4096)
@@ -52,7 +55,7 @@ class Player:
         self._commands: dict[str, Callable[[list[str], dict[str, str]], list[str]]] = {
             "node": self._make,
             "campaign": lambda _, __: self._call(self._node.campaign),
-            "tick": lambda _, __: self._call(self._node.tick),
+            "tick": self._tick,
             "propose": self._propose,
             "step": self._step,
             "ready": self._take_ready,
@@ -67,11 +70,8 @@ class Player:
             "crash": self._crash,
         }
 
-    def play(self, line: str) -> str:
+    def play(self, name: str, arguments: list[str], options: dict[str, str]) -> str:
         """Run a command; what it says, then where the replica is."""
-        name, *words = line.split()
-        options = dict(word.split("=") for word in words if "=" in word)
-        arguments = [word for word in words if "=" not in word]
         try:
             said = self._commands[name](arguments, options)
         except (AssertionError, ValueError) as error:
@@ -105,18 +105,18 @@ class Player:
         self._journal = Journal.open(self._disk, 1, OPTIONS)
         self._storage = RaftStorage.open(self._disk, self._journal, 1)
         state = self._storage.hard_state
-        self._node = RawNode(
-            RaftConfig(1, (1,)),
-            state,
-            last_index=self._journal.last_index,
-            last_term=self._journal.last_term,
-        )
+        self._node = self._storage.make_node(RaftConfig(1, (1,)), SeededEntropy(0))
         found = self._journal.read(self._journal.first_index, 1 << 20)
         return [f"on disk: term {state.term}, vote {state.vote}, entries {_written(found)}"]
 
     def _crash(self, _: list[str], options: dict[str, str]) -> list[str]:
         self._disk = self._disk.crash(Random(0), 1.0 if "keep" in options else 0.0)
         return self._start()
+
+    def _tick(self, arguments: list[str], _: dict[str, str]) -> list[str]:
+        for _tick in range(int(arguments[0]) if arguments else 1):
+            self._node.tick()
+        return []
 
     @staticmethod
     def _call(method: Callable[[], object]) -> list[str]:
@@ -185,7 +185,8 @@ class Player:
 
 def play(text: str) -> str:
     """A transcript with what is said now."""
-    player = Player()
+    is_of_cluster = any(line.startswith("cluster ") for line in text.splitlines())
+    player = ClusterPlayer() if is_of_cluster else Player()
     said: list[str] = []
     for block in text.strip().split("\n\n"):
         lines = block.splitlines()
@@ -193,6 +194,9 @@ def play(text: str) -> str:
         said += commands
         command = next((line for line in commands if not line.startswith("#")), None)
         if command is not None:
-            said += [RULE, player.play(command)]
+            name, *words = command.split()
+            options = dict(word.split("=", 1) for word in words if "=" in word)
+            arguments = [word for word in words if "=" not in word]
+            said += [RULE, player.play(name, arguments, options)]
         said.append("")
     return "\n".join(said)

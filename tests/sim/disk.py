@@ -67,6 +67,8 @@ class Inode:
     seen: bytearray = field(default_factory=bytearray)
     stable: bytearray = field(default_factory=bytearray)
     changes: list[Write | Resize] = field(default_factory=list)
+    stable_from: int = 0
+    """The device's bytes have changed from here on since somebody who looks at them set this."""
 
     def change(self, change: Write | Resize) -> None:
         """Change what programs see."""
@@ -77,6 +79,8 @@ class Inode:
         """Bring all changes to the device."""
         for change in self.changes:
             change.apply(self.stable)
+            start = change.offset if isinstance(change, Write) else change.size
+            self.stable_from = min(self.stable_from, start)
         self.changes.clear()
 
     def crash(self, rng: Random, survival: float) -> Inode:
@@ -198,6 +202,10 @@ class SimDisk:
         """
         self._failures[operation] = (skip, code)
 
+    def mend(self) -> None:
+        """No call fails any more."""
+        self._failures.clear()
+
     def changed(self) -> None:
         """A step was taken; for the files of this disk."""
         if self.on_change is not None:
@@ -219,6 +227,43 @@ class SimDisk:
     def files(self) -> list[str]:
         """The paths of all files that programs see."""
         return sorted(self._names)
+
+    def stable_files(self) -> dict[str, Inode]:
+        """The files whose names are on the device; who looks at them changes nothing."""
+        return self._stable_names
+
+    def stable_copy(self, path: str) -> SimDisk:
+        """A disk that has one file only, as it is on the device; none if the device doesn't name
+        it.
+        """
+        copy = SimDisk()
+        if path in self._stable_names:
+            content = bytearray(self._stable_names[path].stable)
+            copy._names[path] = copy._stable_names[path] = Inode(content, bytearray(content))
+        return copy
+
+    def damage(self, rng: Random, path: str) -> str:
+        """Damage a file on the device, as if it had been so for long; says how. The device has a
+        few ways to hurt: a bit, a sector that is gone, one that is written to another's place.
+        """
+        inode = self._names[path]
+        size = len(inode.seen)
+        if not size:
+            return "nothing"
+        at = rng.randrange(size)
+        sector = at - at % SECTOR_BYTES
+        old = bytes(inode.seen[sector : sector + SECTOR_BYTES])
+        other = rng.randrange(size) // SECTOR_BYTES * SECTOR_BYTES
+        new = {
+            "bit": _flip(rng, old),
+            "zeros": bytes(len(old)),
+            "misdirected": bytes(inode.seen[other : other + len(old)]).ljust(len(old), b"\0"),
+        }
+        kind = rng.choice(sorted(new))
+        for content in (inode.seen, inode.stable):
+            Write(sector, new[kind][: max(0, len(content) - sector)]).apply(content)
+        inode.stable_from = min(inode.stable_from, sector)
+        return f"{kind} in {path} at {sector}"
 
     def open(self, path: str) -> SimFile:
         """Open a file."""

@@ -16,7 +16,7 @@ from tests.sim.disk import SimDisk
 from tests.sim.world import World
 
 from grevy.journal import FlushHandle, Journal, JournalEntry, JournalOptions
-from grevy.raft import RaftConfig, RaftStorage, RawNode
+from grevy.raft import RaftConfig, RaftStorage
 
 SEED = int(os.environ.get("GREVY_SEED", "1"))
 SEEDS = 300 if os.environ.get("GREVY_FLIPS") == "all" else 40
@@ -41,12 +41,7 @@ class Replica:
         self._journal = Journal.open(disk, 1, OPTIONS)
         self._storage = RaftStorage.open(disk, self._journal, 1)
         self.hard_state = self._storage.hard_state
-        self._node = RawNode(
-            RaftConfig(1, (1,)),
-            self.hard_state,
-            last_index=self._journal.last_index,
-            last_term=self._journal.last_term,
-        )
+        self._node = self._storage.make_node(RaftConfig(1, (1,)), world.entropy)
         self._check_told(self._journal)
         self._node.campaign()
         self._turn()

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from collections import deque
 from collections.abc import Callable
 from random import Random
 from typing import Final
 
 EPOCH_MS: Final = 1_700_000_000_000
 """The date on which every world begins."""
+
+RECENT_MAX: Final = 2_000
+"""Events that a world remembers, to be shown when something is wrong."""
 
 
 class SimClock:
@@ -57,6 +61,10 @@ class World:
         self.rng = Random(seed)
         self.clock = SimClock()
         self.entropy = SimEntropy(Random(self.rng.getrandbits(64)))
+        self.events = 0
+        """Actions that have happened."""
+        self.recent: deque[tuple[int, str, bytes]] = deque(maxlen=RECENT_MAX)
+        """The newest events that were noted: when, what, and the bytes they were about."""
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._scheduled = 0
         self._trace = hashlib.blake2b(digest_size=16)
@@ -72,9 +80,11 @@ class World:
         self._scheduled += 1
         heapq.heappush(self._queue, (self.clock.elapsed_us + delay_us, self._scheduled, action))
 
-    def note(self, event: str) -> None:
-        """Write an event into the trace."""
-        self._trace.update(f"{self.clock.elapsed_us} {event}\n".encode())
+    def note(self, event: str, data: bytes = b"") -> None:
+        """Write an event into the trace, with bytes that it is about."""
+        now_us = self.clock.elapsed_us
+        self._trace.update(b"%d %s %s\n" % (now_us, event.encode(), data))
+        self.recent.append((now_us, event, data))
 
     def run(self, until_us: int) -> None:
         """Let everything happen that is due until then."""
@@ -82,5 +92,6 @@ class World:
             at_us, _, action = heapq.heappop(self._queue)
             assert at_us >= self.clock.elapsed_us, "time never goes back"
             self.clock.elapsed_us = at_us
+            self.events += 1
             action()
         self.clock.elapsed_us = until_us

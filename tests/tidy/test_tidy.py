@@ -24,8 +24,8 @@ FUNCTION_LINES_MAX = 70
 POSITIONAL_MAX = 5
 
 CORE_ROOMS = {
-    "protocol", "ports", "journal", "raft", "logstream", "state", "feel", "xml", "bpmn", "dmn",
-    "engine", "stream", "exporting",
+    "protocol", "ports", "journal", "raft", "cluster", "logstream", "state", "feel", "xml", "bpmn",
+    "dmn", "engine", "stream", "exporting",
 }  # fmt: skip
 SHELL_MODULES = {"zmq", "asyncio", "threading", "socket", "time", "random", "uvloop", "subprocess"}
 ONLY_IN = {

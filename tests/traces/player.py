@@ -83,6 +83,11 @@ class Player:
                 self.records.append((number, exported))
             self._seen = len(self._engine.records)
 
+    @property
+    def entries(self) -> list[bytes]:
+        """The engine's log."""
+        return self._engine.entries
+
     def _play(self, step: Step) -> Answer:
         do: Callable[[Step], object] | None = getattr(self, f"_do_{step['do']}", None)
         if do is None:

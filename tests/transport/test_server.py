@@ -176,7 +176,8 @@ async def test_the_port_is_free_after_close(serving: Any, connecting: Any) -> No
 
 @pytest.mark.parametrize("name", ["connections_max", "silence_ms_max", "malformed_max"])
 def test_options_are_checked(name: str) -> None:
+    options: dict[str, Any] = {name: 0}
     with pytest.raises(ValueError, match=name):
-        ServerOptions(**{name: 0})
+        ServerOptions(**options)
     with pytest.raises(ValueError, match="heartbeat"):
         ServerOptions(heartbeat_interval_ms=1_000, heartbeat_timeout_ms=10)

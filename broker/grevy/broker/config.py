@@ -14,6 +14,7 @@ from grevy.exporting import ExporterSettings
 from grevy.protocol.keys import PARTITIONS_MAX
 
 ENVIRONMENT_PREFIX: Final = "GREVY_"
+NO_FILE: Final = Path()
 
 
 class ConfigError(ValueError):
@@ -26,9 +27,16 @@ class BrokerConfig:
 
     `data`: the folder of logs and checkpoints. `host` and `port`: where clients connect; port 0
     takes a free one. `partitions`: into how many logs the work is divided, once and for all.
+    `node_id`: which of the cluster's brokers this is, from 1 to `cluster_size`.
+    `replication_factor`: on how many brokers each partition lies. `cluster_host` and
+    `cluster_port`: where the other brokers connect. `contact_points`: such addresses of some
+    brokers, with commas between them; a broker without is a cluster of its own.
     `checkpoint_period_s`: how often the state is copied, after which older log goes.
     `exporter_log_max_mb`: how much log an exporter that does not acknowledge may hold back.
-    `insecure`: listening beyond loopback needs it to be said, since nothing is encrypted yet.
+    `keys`: a file with this broker's key pair. With `broker_keys`, a list of all brokers' public
+    keys by their node ids, brokers speak CURVE to each other; with `client_keys`, a list of those
+    of clients, to clients. Exporters come in with the broker's own, which that list needs to have.
+    `insecure`: listening beyond loopback without keys needs it to be said.
     """
 
     data: Path = Path("grevy-data")
@@ -36,29 +44,88 @@ class BrokerConfig:
     port: int = 26600
     cluster_id: str = "grevy"
     partitions: int = 1
+    node_id: int = 1
+    cluster_size: int = 1
+    replication_factor: int = 1
+    cluster_host: str = "127.0.0.1"
+    cluster_port: int = 26602
+    contact_points: str = ""
     checkpoint_period_s: float = 300.0
     exporter_log_max_mb: int = 4096
+    keys: Path = NO_FILE
+    broker_keys: Path = NO_FILE
+    client_keys: Path = NO_FILE
     insecure: bool = False
     exporters: tuple[ExporterSettings, ...] = ()
 
     def validate(self) -> None:
         """Raises ConfigError for a setting that cannot be."""
-        if not 0 <= self.port <= 65535:
-            raise ConfigError(f"port: expected 0 to 65535, got {self.port}")
+        for name in ("port", "cluster_port"):
+            value = getattr(self, name)
+            if not 0 <= value <= 65535:
+                raise ConfigError(f"{name}: expected 0 to 65535, got {value}")
+        self._check_cluster()
         if not 1 <= self.partitions <= PARTITIONS_MAX:
             raise ConfigError(f"partitions: expected 1 to {PARTITIONS_MAX}, got {self.partitions}")
         for name in ("checkpoint_period_s", "exporter_log_max_mb"):
             value = getattr(self, name)
             if value <= 0:
                 raise ConfigError(f"{name}: expected more than 0, got {value}")
-        if self.host not in ("127.0.0.1", "localhost", "::1") and not self.insecure:
-            raise ConfigError(
-                f"host: {self.host} is not loopback, and connections are not encrypted: "
-                "set insecure to allow it"
-            )
+        self._check_keys()
         ids = [exporter.id for exporter in self.exporters]
         if len(set(ids)) != len(ids) or not all(ids):
             raise ConfigError(f"exporters: each needs an id of its own, got {ids}")
+
+    @property
+    def contacts(self) -> tuple[str, ...]:
+        """The contact points, one by one."""
+        return tuple(point.strip() for point in self.contact_points.split(",") if point.strip())
+
+    @property
+    def has_cluster_keys(self) -> bool:
+        """Whether brokers speak CURVE to each other."""
+        return self.keys != NO_FILE and self.broker_keys != NO_FILE
+
+    @property
+    def has_client_keys(self) -> bool:
+        """Whether clients have to."""
+        return self.keys != NO_FILE and self.client_keys != NO_FILE
+
+    @property
+    def key_environment(self) -> dict[str, str]:
+        """What the broker's own clients, its exporters, need to come in."""
+        if not self.has_client_keys:
+            return {}
+        brokers = self.broker_keys if self.broker_keys != NO_FILE else self.client_keys
+        return {
+            "GREVY_KEYS": str(self.keys.resolve()),
+            "GREVY_BROKER_KEYS": str(brokers.resolve()),
+        }
+
+    def _check_keys(self) -> None:
+        if self.keys == NO_FILE and (self.broker_keys != NO_FILE or self.client_keys != NO_FILE):
+            raise ConfigError("keys: expected this broker's key pair beside the keys of others")
+        for name, has_keys in (
+            ("host", self.has_client_keys),
+            ("cluster_host", self.has_cluster_keys),
+        ):
+            host = getattr(self, name)
+            if host not in ("127.0.0.1", "localhost", "::1") and not (has_keys or self.insecure):
+                raise ConfigError(
+                    f"{name}: {host} is not loopback, and connections are not encrypted: "
+                    "give keys, or set insecure to allow it"
+                )
+
+    def _check_cluster(self) -> None:
+        size, factor = self.cluster_size, self.replication_factor
+        if not 1 <= self.node_id <= size:
+            raise ConfigError(f"node_id: expected 1 to {size}, got {self.node_id}")
+        if not 1 <= factor <= size:
+            raise ConfigError(f"replication_factor: expected 1 to {size}, got {factor}")
+        if size > 1 and not self.contacts:
+            raise ConfigError(f"contact_points: expected some, for there are {size} brokers")
+        if self.contacts and self.cluster_port == 0:
+            raise ConfigError("cluster_port: expected the one that contact points name, got 0")
 
 
 def load_config(path: Path | None, overrides: dict[str, object]) -> BrokerConfig:

@@ -18,7 +18,15 @@ from typing import BinaryIO, Final
 import msgspec
 
 from grevy.broker.system import SystemClock
-from grevy.client import Client, RecordBatch, RecordsMissing, RecordSubscription, run
+from grevy.client import (
+    Client,
+    ClientKeys,
+    ClientOptions,
+    RecordBatch,
+    RecordsMissing,
+    RecordSubscription,
+    run,
+)
 from grevy.exporting import (
     Context,
     ExporterDriver,
@@ -161,7 +169,8 @@ class ExporterHost:
 
 async def _main(order: HostOrder, reporter: Reporter) -> None:
     loop = asyncio.get_running_loop()
-    client = await Client.connect(order.address)
+    options = ClientOptions(keys=ClientKeys.from_environment())
+    client = await Client.connect(order.address, options=options)
     host = ExporterHost(client, order, reporter)
     loop.add_signal_handler(signal.SIGTERM, host.stop)
     loop.add_signal_handler(signal.SIGINT, host.stop)

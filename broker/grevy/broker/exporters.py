@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -63,8 +64,15 @@ class ExporterProcess:
     """The process of one exporter for one partition, watched."""
 
     def __init__(
-        self, settings: ExporterSettings, partition_id: int, address: str, clock: Clock
+        self,
+        settings: ExporterSettings,
+        partition_id: int,
+        address: str,
+        clock: Clock,
+        *,
+        environment: Mapping[str, str],
     ) -> None:
+        self._environment = dict(environment)
         self.id: Final = settings.id
         self.starts = 0
         self._partition_id = partition_id
@@ -138,7 +146,7 @@ class ExporterProcess:
         pipe = asyncio.subprocess.PIPE
         command = (sys.executable, "-m", "grevy.broker.exporter_host")
         self._process = process = await asyncio.create_subprocess_exec(
-            *command, stdin=pipe, stdout=pipe
+            *command, stdin=pipe, stdout=pipe, env=os.environ | self._environment
         )
         self.starts += 1
         self._status = None
@@ -163,9 +171,19 @@ class ExporterProcess:
 
 
 class Exporters:
-    """Starts and stops the configured exporters, partition by partition, and knows how they are."""
+    """Starts and stops the configured exporters, partition by partition, and knows how they are.
 
-    def __init__(self, settings: Sequence[ExporterSettings], address: str, clock: Clock) -> None:
+    `environment` is what their processes have beside the broker's own.
+    """
+
+    def __init__(
+        self,
+        settings: Sequence[ExporterSettings],
+        address: str,
+        clock: Clock,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._environment = environment
         self._settings = settings
         self._address = address
         self._clock = clock
@@ -175,7 +193,10 @@ class Exporters:
         """Starts all of them for a partition that this broker leads from now on."""
         assert partition_id not in self._processes, f"they run already for {partition_id}"
         self._processes[partition_id] = processes = [
-            ExporterProcess(one, partition_id, self._address, self._clock) for one in self._settings
+            ExporterProcess(
+                one, partition_id, self._address, self._clock, environment=self._environment
+            )
+            for one in self._settings
         ]
         for process in processes:
             process.start()

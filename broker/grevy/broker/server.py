@@ -12,21 +12,25 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
 import uvloop
 
+from grevy.broker.cluster import Cluster, security_of
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
+from grevy.broker.folders import Folders
+from grevy.broker.replicas import Replicas
 from grevy.broker.router import Router
 from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
+from grevy.cluster import PlanFile, describe, distribute, first_plan
 from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
-from grevy.partition import Partition, PartitionStorage, StorageOptions
+from grevy.partition import StorageOptions
 from grevy.protocol.errors import GrevyError
-from grevy.protocol.messages import PartitionInfo, TopologyReply
-from grevy.transport import Server
+from grevy.protocol.gossip_messages import ClusterPlan
+from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo, TopologyReply
+from grevy.transport import Server, ServerOptions
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +50,8 @@ class CannotListen(GrevyError):
     """The broker's port or address cannot be had; the text says why."""
 
 
-class WrongPartitions(GrevyError):
-    """The broker's folder is of another number of partitions."""
+class WrongSettings(GrevyError):
+    """The broker's folder is of another cluster than the settings."""
 
 
 class Broker:
@@ -58,6 +62,7 @@ class Broker:
         self._config = config
         self._loop = loop
         self._stopped = asyncio.Event()
+        self._is_stopping = False
         self._failure: BaseException | None = None
         loop.set_exception_handler(self._on_unhandled)
         self._clock = clock = SystemClock()
@@ -66,12 +71,29 @@ class Broker:
             check_exporter(exporter, clock)
         self._router = Router(config.partitions, self._topology, self.status)
         self._server = self._listen()
+        self._cluster: Cluster | None = None
         try:
-            self._partitions = self._open_partitions()
+            plan = plan_of(config)
+            if config.contacts:
+                self._cluster = self._join(plan)
+            self._replicas = Replicas(
+                *(config, plan.current, loop, clock),
+                folders=_folders(config, clock),
+                entropy=OsEntropy(),
+                post=self._post,
+                send=None if self._cluster is None else self._cluster.send,
+                on_lead=self._on_lead,
+                on_failed=self._on_failed,
+            )
         except (GrevyError, OSError):
-            self._server.close()
+            self._close_sockets()
             raise
-        self._exporters = Exporters(config.exporters, self.endpoint, clock)
+        self._partitions = self._replicas.partitions
+        self._exporters = Exporters(
+            config.exporters, self.endpoint, clock, environment=config.key_environment
+        )
+        self._changes: set[asyncio.Task[None]] = set()
+        self._moving = asyncio.Lock()
 
     @property
     def endpoint(self) -> str:
@@ -82,13 +104,13 @@ class Broker:
         """Ready for clients when it returns; raises what made a partition fail."""
         self._router.open(self._partitions, self._server)
         try:
-            await asyncio.gather(*(one.start(self._server) for one in self._partitions.values()))
+            await self._replicas.start(self._server)
         except Exception:
-            self._server.close()
+            self._close_sockets()
             raise
+        if self._cluster is not None:
+            self._cluster.start(self._replicas)
         self._server.start()
-        for partition_id in self._partitions:
-            self._exporters.start(partition_id)
 
     async def run_until_stopped(self) -> int:
         """Serves until a signal or a failure; the process's exit code."""
@@ -100,11 +122,12 @@ class Broker:
 
     async def stop(self) -> None:
         """Stops taking requests, lets what is in flight commit and be answered, closes the logs."""
+        self._is_stopping = True
         await self._exporters.stop_all()
         self._router.close()
         if self._failure is None:
-            await asyncio.gather(*(one.stop() for one in self._partitions.values()))
-        self._server.close()
+            await self._replicas.stop()
+        self._close_sockets()
 
     def status(self) -> dict[str, object]:
         """The figures of `grevy status`: those of the partitions in all, then each."""
@@ -127,37 +150,55 @@ class Broker:
             "exporters": [report for reports in exporters for report in reports],
         }
 
-    def _open_partitions(self) -> dict[int, Partition]:
-        config = self._config
-        root = config.data / "partitions"
-        check_partition_folders(root, config.partitions)
-        options = StorageOptions(
-            checkpoint_period_s=config.checkpoint_period_s,
-            exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
+    def _join(self, plan: ClusterPlan) -> Cluster:
+        """This broker's part in the cluster, all of whose brokers begin with the same plan."""
+        return Cluster(
+            *(self._loop, self._clock, OsEntropy(), self._config, plan),
+            client_endpoint=self._server.endpoint,
+            software=version("grevy"),
+            on_failed=self._on_failed,
         )
-        partitions: dict[int, Partition] = {}
-        for partition_id in range(1, config.partitions + 1):
-            folder = root / str(partition_id)
-            storage = PartitionStorage.open(OsDisk(folder), folder, partition_id, options)
-            partitions[partition_id] = Partition(
-                *(partition_id, self._loop, self._clock, storage),
-                entropy=OsEntropy(),
-                on_failed=self._on_failed,
-                partition_count=config.partitions,
-                post=self._post,
-            )
-        return partitions
 
-    def _post(self, sent: SentCommand) -> None:
-        """A command of one partition to another; the other takes it in a turn of its own."""
-        partition = self._partitions[sent.partition_id]
-        partition.on_remote_command(sent.command)
-        self._loop.call_soon(partition.on_drained)
+    def _post(self, source_partition_id: int, sent: SentCommand) -> None:
+        """A command of one partition to another; one that is led here takes it in a turn of its
+        own.
+        """
+        partition = self._partitions.get(sent.partition_id)
+        if partition is not None and partition.is_serving:
+            partition.on_remote_command(sent.command, source_partition_id)
+            self._loop.call_soon(partition.on_drained)
+        elif self._cluster is not None:
+            self._cluster.post(source_partition_id, sent)
+
+    def _on_lead(self, partition_id: int, is_leading: bool) -> None:
+        """A replica takes requests from now on, or no longer: so do its exporters."""
+        if self._cluster is not None:
+            self._cluster.on_lead()
+        change = self._loop.create_task(self._move_exporters(partition_id))
+        self._changes.add(change)
+        change.add_done_callback(self._changes.discard)
+
+    async def _move_exporters(self, partition_id: int) -> None:
+        """They run where the leader is, as of now."""
+        async with self._moving:
+            await self._exporters.stop(partition_id)
+            if self._partitions[partition_id].is_serving and not self._is_stopping:
+                self._exporters.start(partition_id)
+
+    def _close_sockets(self) -> None:
+        if self._cluster is not None:
+            self._cluster.close()
+        self._server.close()
 
     def _listen(self) -> Server:
-        endpoint = f"{self._config.host}:{self._config.port}"
+        config = self._config
+        endpoint = f"{config.host}:{config.port}"
+        options = ServerOptions(is_insecure=config.insecure)
+        security = security_of(config, config.client_keys) if config.has_client_keys else None
         try:
-            return Server(self._loop, f"tcp://{endpoint}", self._router)
+            return Server(
+                *(self._loop, f"tcp://{endpoint}", self._router, options), security=security
+            )
         except OSError as error:
             raise CannotListen(
                 f"cannot listen at {endpoint}: {error.strerror}; "
@@ -165,11 +206,17 @@ class Broker:
             ) from error
 
     def _topology(self, number: int) -> TopologyReply:
-        leaders = tuple(
-            PartitionInfo(one.partition_id, self._server.endpoint, one.term)
-            for one in self._partitions.values()
+        if self._cluster is not None:
+            return self._cluster.topology(number)
+        endpoint, release = self._server.endpoint, version("grevy")
+        mine = self._partitions.values()
+        leaders = tuple(PartitionInfo(one.partition_id, endpoint, one.term) for one in mine)
+        replicas = tuple(
+            ReplicaInfo(one.partition_id, one.role.value, one.term, one.last_position)
+            for one in mine
         )
-        return TopologyReply(number, self._config.cluster_id, version("grevy"), leaders)
+        brokers = (BrokerInfo(1, endpoint, release, True, replicas),)
+        return TopologyReply(number, self._config.cluster_id, release, leaders, brokers)
 
     def _on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """A broken invariant ends the broker: what it would do next cannot be relied on."""
@@ -183,16 +230,33 @@ class Broker:
         self._stopped.set()
 
 
-def check_partition_folders(root: Path, count: int) -> None:
-    """Raises `WrongPartitions` where a folder has another number of partitions: messages lie in
-    the partition that their key and this number say.
+def _folders(config: BrokerConfig, clock: SystemClock) -> Folders:
+    options = StorageOptions(
+        checkpoint_period_s=config.checkpoint_period_s,
+        exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
+    )
+    return Folders(config.data / "partitions", options, clock)
+
+
+def plan_of(config: BrokerConfig) -> ClusterPlan:
+    """Who holds which partition: as the broker's folder says, or in a new one, the settings.
+
+    Raises `WrongSettings` where both speak and differ: messages lie in the partition that their
+    key and the number of partitions say.
     """
-    found = sorted(int(path.name) for path in root.glob("*") if path.name.isdigit())
-    if found and found != list(range(1, count + 1)):
-        raise WrongPartitions(
-            f"{root} has partitions {', '.join(map(str, found))}, but the setting is {count}: "
-            "the number of partitions stays as it was at the first start"
+    nodes = range(1, config.cluster_size + 1)
+    by_settings = distribute(nodes, config.partitions, config.replication_factor)
+    file = PlanFile.open(OsDisk(config.data), config.cluster_id)
+    plan = file.plan
+    if plan is None:
+        plan = first_plan(by_settings)
+        file.write(plan)
+    if plan.current != by_settings:
+        raise WrongSettings(
+            f"{config.data} is of a cluster with {describe(plan)}, but the settings say "
+            f"{describe(first_plan(by_settings))}: they stay as they were at the first start"
         )
+    return plan
 
 
 def totals(figures: Sequence[Mapping[str, object]]) -> dict[str, object]:

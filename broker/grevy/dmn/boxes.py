@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from grevy.dmn.hits import AGGREGATIONS, POLICIES, Hits
+from grevy.dmn.hits import AGGREGATIONS, POLICIES, Hits, ranks_of
 from grevy.dmn.logic import (
     Callee,
     Context,
@@ -205,7 +205,7 @@ def _hits(node: Node, place: Place, outputs: list[Output]) -> Hits | None:
         place.fault(node, f"COLLECT with {aggregation} needs a single output")
         return None
     priorities = tuple(
-        (output.name, _texts(column))
+        (output.name, ranks_of(_texts(column)))
         for column, output in zip(node.all("output"), outputs, strict=True)
     )
     return Hits(policy, aggregation, priorities)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import Struct
 
@@ -48,7 +49,7 @@ class Knowledge(Struct, frozen=True):
         return value
 
 
-_CALL = 4
+_CALL: Final = 4
 """What a call of knowledge uses of the depth of calls."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from decimal import DecimalException
 from functools import reduce
 from typing import Final, TypeAlias
@@ -20,13 +20,13 @@ _SHOWN_MAX: Final = 10
 
 
 class Hits(Struct, frozen=True):
-    """A hit policy, with what it needs to know. `priorities` are, by output, the texts of values in
-    the order of their rank.
+    """A hit policy, with what it needs to know. `priorities` are, by output, the ranks of values
+    by their texts.
     """
 
     policy: str
     aggregation: str = ""
-    priorities: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    priorities: tuple[tuple[str, Mapping[str, int]], ...] = ()
 
     @property
     def is_first(self) -> bool:
@@ -60,16 +60,23 @@ class Hits(Struct, frozen=True):
 
     def _rank(self, row: Row) -> tuple[int, ...]:
         return tuple(
-            _place(row.get(name), texts) if texts else 0 for name, texts in self.priorities
+            _place(row.get(name), ranks) if ranks else 0 for name, ranks in self.priorities
         )
 
 
-def _place(value: Value, texts: tuple[str, ...]) -> int:
+def ranks_of(texts: Iterable[str]) -> dict[str, int]:
+    """The ranks of values that are listed as texts, the first one of those that are there twice."""
+    ranks: dict[str, int] = {}
+    for text in texts:
+        ranks.setdefault(text, len(ranks))
+    return ranks
+
+
+def _place(value: Value, ranks: Mapping[str, int]) -> int:
     """Only texts and numbers are found; what is not comes last."""
     if feel_type(value) not in ("string", "number"):
-        return len(texts)
-    text = shown(value)
-    return texts.index(text) if text in texts else len(texts)
+        return len(ranks)
+    return ranks.get(shown(value), len(ranks))
 
 
 def _value(row: Row) -> Value:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -23,11 +23,10 @@ from grevy.feel import (
     arranged,
 )
 
-LEVEL: int = 2
+LEVEL: Final = 2
 """What a box in a box uses of the depth of calls."""
 
-
-CALL_STEPS: int = 50
+CALL_STEPS: Final = 50
 """What a call from FEEL costs, with its report."""
 
 
@@ -66,9 +65,9 @@ class Context(Struct, frozen=True):
         found: dict[str, Value] = {}
         with session.deeper(LEVEL):
             for name, logic in self.entries:
-                found[name] = boxed(logic.evaluate(sitting, session.scope(found, scope), None))
+                found[name] = boxed(logic.evaluate(sitting, session.box(found, scope), None))
             if self.result is not None:
-                return self.result.evaluate(sitting, session.scope(found, scope), None)
+                return self.result.evaluate(sitting, session.box(found, scope), None)
         return arranged(found)
 
 

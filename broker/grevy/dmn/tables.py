@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import Final
 
 from msgspec import Struct
 
@@ -15,7 +16,7 @@ from grevy.feel import Constant, Expression, Scope, Value, arranged, to_json
 
 Entry = Constant | Expression
 
-_RULE_STEPS = 10
+_RULE_STEPS: Final = 10
 """What a rule costs that matches, with its report."""
 
 

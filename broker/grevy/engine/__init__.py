@@ -8,11 +8,12 @@ clock, and nothing random.
 from __future__ import annotations
 
 from grevy.engine.engine import Engine, Outcome
-from grevy.engine.processors import CLIENT_COMMANDS
+from grevy.engine.processors import CLIENT_COMMANDS, PARTITION_COMMANDS
 from grevy.engine.step import Command, JobTaker, JobTopics, PushedJobs, SentCommand
 
 __all__ = [
     "CLIENT_COMMANDS",
+    "PARTITION_COMMANDS",
     "Command",
     "Engine",
     "JobTaker",

@@ -20,6 +20,7 @@ from grevy.engine.models import Models
 from grevy.engine.ordering import VariableOrder
 from grevy.engine.processors import PROCESSORS
 from grevy.engine.processors.failures import park
+from grevy.engine.resends import Resends
 from grevy.engine.schedule import Schedule
 from grevy.engine.step import (
     Command,
@@ -73,6 +74,7 @@ class _Order(Struct, frozen=True, gc=False):
     taker: JobTaker | None = None
     activations: int = 0
     is_checked: bool = False
+    source_partition_id: int = 0
 
     @property
     def is_own(self) -> bool:
@@ -81,7 +83,8 @@ class _Order(Struct, frozen=True, gc=False):
 
 
 class Engine:
-    """Processes and replays one partition.
+    """Processes and replays one of the cluster's partitions, which are numbered from 1 to
+    `partition_count`.
 
     `entropy` is what expressions draw from. The effect is in the entry, so a replay needs none.
     """
@@ -98,14 +101,21 @@ class Engine:
         self.views = Views(state)
         self.schedule = Schedule(self.views)
         self._state = state
-        self._stores = Stores(state)
-        self._models = Models(self.views)
+        self._stores = Stores(state, partition_id)
+        self._resends = Resends(self.views, partition_id)
         self._topics = topics if topics is not None else NoTopics()
-        self._entropy = entropy
-        self._variable_order = VariableOrder()
         self._partition_id = partition_id
-        self._first_key = key_of(partition_id, 1)
-        self._partition_count = partition_count
+        self._step = Step(
+            views=self.views,
+            stores=self._stores,
+            models=Models(self.views),
+            topics=self._topics,
+            entropy=entropy,
+            variable_order=VariableOrder(),
+            partition_id=partition_id,
+            partition_count=partition_count,
+            first_key=key_of(partition_id, 1),
+        )
 
     def process(
         self,
@@ -116,15 +126,29 @@ class Engine:
         request: RequestId | None = None,
         taker: JobTaker | None = None,
         is_checked: bool = False,
+        source_partition_id: int = 0,
     ) -> Outcome:
-        """Runs a command of a client or of the schedule; its entry begins at `position`.
+        """Runs a command of a client, of the schedule or of the partition `source_partition_id`
+        (one of `PARTITION_COMMANDS`; nobody is answered); its entry begins at `position`.
 
         A command that fails unexpectedly is rejected and leaves an ERROR record; one of the
         engine's own that follows from it and fails is left for later, so that what went well before
         it stays. With `is_checked` that includes an entry that the log cannot take (`encode`).
         """
-        order = _Order(command, now, position, position, request, taker, is_checked=is_checked)
-        return self._run(order)
+        activations = 0
+        return self._run(
+            _Order(
+                command,
+                now,
+                position,
+                position,
+                request,
+                taker,
+                activations,
+                is_checked,
+                source_partition_id,
+            )
+        )
 
     def process_pending(
         self, *, now: int, position: int, is_checked: bool = False
@@ -170,9 +194,16 @@ class Engine:
         """Commands of the schedule whose time has come: timers, time-outs, back-offs, expiries."""
         return self.schedule.due(now, limit)
 
+    def resends(self, now: int, limit: int) -> list[SentCommand]:
+        """At most `limit` commands that other partitions have not answered in time, to be sent
+        again. They may speak of what is not committed: they are to wait for all entries in flight.
+        """
+        return self._resends.due(now, limit)
+
     def apply(self, entry: Entry) -> WriteSet:
         """Replays an entry; no processor runs."""
         self._state.begin()
+        self._stores.now = entry.timestamp
         for place, record in enumerate(entry.records):
             if record.record_type is _EVENT:
                 applier = APPLIERS.get(record.intent)
@@ -196,11 +227,12 @@ class Engine:
         steps_max = BATCH_STEPS_MAX
         while True:
             step = self._begin(order)
+            queue = step.queue
             done = 0
             try:
-                step.queue.append(order.command)
-                while step.queue and done < steps_max and step.document_bytes < BATCH_BYTES_MAX:
-                    current = step.queue.popleft()
+                queue.append(order.command)
+                while queue and done < steps_max and step.document_bytes < BATCH_BYTES_MAX:
+                    current = queue.popleft()
                     PROCESSORS[current.intent](step, current)
                     done += 1
                 return self._finish(step, order)
@@ -225,24 +257,14 @@ class Engine:
 
     def _begin(self, order: _Order) -> Step:
         self._state.begin()
-        step = Step(
-            views=self.views,
-            stores=self._stores,
-            models=self._models,
-            topics=self._topics,
-            entropy=self._entropy,
-            variable_order=self._variable_order,
-            partition_id=self._partition_id,
-            partition_count=self._partition_count,
-            first_key=self._first_key,
-            now=order.now,
-            request=order.request,
-            taker=order.taker,
-        )
+        self._stores.now = order.now
+        step = self._step
+        step.begin(order.now, order.request, order.taker)
+        step.activations = order.activations
+        step.source_partition_id = order.source_partition_id
         if not order.is_own:
             command = order.command
             step.rows.append((_COMMAND, command.intent, command.key, command.value, None, ""))
-        step.activations = order.activations
         return step
 
     def _drop(self, step: Step) -> None:

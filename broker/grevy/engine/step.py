@@ -113,7 +113,11 @@ class SentCommand(Struct, frozen=True, gc=False):
 
 
 class Step:
-    """What one command leads to. `now` is the entry's time, in epoch milliseconds."""
+    """What one command leads to. `now` is the entry's time, in epoch milliseconds;
+    `source_partition_id` the partition that has sent the command, 0 if none has.
+
+    An engine has one, and begins it anew for each command: that takes half the time of making one.
+    """
 
     __slots__ = (
         "_awaiting",
@@ -133,6 +137,7 @@ class Step:
         "request",
         "rows",
         "sends",
+        "source_partition_id",
         "taken",
         "taker",
         "topics",
@@ -152,32 +157,35 @@ class Step:
         partition_id: int,
         partition_count: int,
         first_key: int,
-        now: int,
-        request: RequestId | None,
-        taker: JobTaker | None = None,
     ) -> None:
         self.views = views
         self.models = models
         self.topics = topics
         self.entropy = entropy
         self.variable_order = variable_order
+        self.partition_count = partition_count
+        self.queue: deque[Command] = deque()
+        self._stores = stores
+        self._partition_id = partition_id
+        self._first_key = first_key
+        self.begin(0, None, None)
+
+    def begin(self, now: int, request: RequestId | None, taker: JobTaker | None) -> None:
+        """Forgets the command before; what that gave is not touched."""
         self.now = now
         self.request = request
         self.taker = taker
-        self.partition_count = partition_count
+        self.activations = 0
+        self.source_partition_id = 0
+        self.queue.clear()
         self.rows: list[Row] = []
-        self.queue: deque[Command] = deque()
         self.replies: list[Reply] = []
         self.pushes: list[PushedJobs] = []
         self.sends: list[SentCommand] = []
         self.taken: list[JobTaker] = []
-        self.activations = 0
         self._awaiting: AwaitedResult | None = None
         self.document_bytes = 0
-        self._stores = stores
-        self._partition_id = partition_id
-        self._keys = stores.pending.key_counter()
-        self._first_key = first_key
+        self._keys = self._stores.pending.key_counter()
 
     def next_key(self) -> int:
         """A key that nothing has had before."""
@@ -209,12 +217,12 @@ class Step:
         """The engine goes on with this, after what is queued already."""
         self.queue.append(Command(intent, key, value, element))
 
-    def send(self, partition_id: int, intent: Intent, key: int, value: Value) -> None:
+    def send(self, partition_id: int, command: Command) -> None:
         """A command for the partition that is responsible, which may be this one."""
         if partition_id == self._partition_id:
-            self.queue.append(Command(intent, key, value))
+            self.queue.append(command)
         else:
-            self.sends.append(SentCommand(partition_id, Command(intent, key, value)))
+            self.sends.append(SentCommand(partition_id, command))
 
     @property
     def partition_id(self) -> int:

@@ -39,6 +39,15 @@ class Lifecycle(IntEnum):
     TERMINATED = 6
 
 
+class EventTrigger(Struct, frozen=True, array_like=True, gc=False):
+    """An event that has happened to a scope and that its target element has not taken up yet."""
+
+    key: int
+    element_id: str
+    variables: Document
+    process_instance_key: int = -1
+
+
 class ElementInstance(Struct, frozen=True, array_like=True, gc=False):
     """A live element of a process instance.
 
@@ -47,6 +56,8 @@ class ElementInstance(Struct, frozen=True, array_like=True, gc=False):
     `is_interrupted`: the terminate end event `interrupted_by` has ended the scope's other paths.
     `triggers` counts the events that wait to be taken up, `has_variables` says that the scope may
     have variables: most have neither, and then nobody looks for them.
+    One of the children, `child` (-1 for none), and the oldest event, `trigger`, may be kept here;
+    only what there is beside them has rows of its own, and most elements have nothing beside them.
     """
 
     key: int
@@ -59,6 +70,8 @@ class ElementInstance(Struct, frozen=True, array_like=True, gc=False):
     triggers: int = 0
     has_variables: bool = False
     interrupted_by: str = ""
+    child: int = -1
+    trigger: EventTrigger | None = None
 
 
 class WaitingTokens(Struct, frozen=True, array_like=True, gc=False):
@@ -129,15 +142,6 @@ class StoredIncident(Struct, frozen=True, array_like=True, gc=False):
     command: PendingCommand | None = None
 
 
-class EventTrigger(Struct, frozen=True, array_like=True, gc=False):
-    """An event that has happened to a scope and that its target element has not taken up yet."""
-
-    key: int
-    element_id: str
-    variables: Document
-    process_instance_key: int = -1
-
-
 class StoredMessage(Struct, frozen=True, array_like=True, gc=False):
     """A buffered message."""
 
@@ -147,12 +151,14 @@ class StoredMessage(Struct, frozen=True, array_like=True, gc=False):
 
 class StoredMessageSubscription(Struct, frozen=True, array_like=True, gc=False):
     """A subscription on the message's side; `is_correlating` while the instance has not
-    confirmed.
+    confirmed. `sent_at`: since when the partition of the instance has to answer, -1 where it is
+    this one or need not.
     """
 
     key: int
     value: MessageSubscriptionValue
     is_correlating: bool = False
+    sent_at: int = -1
 
 
 class SubscriptionState(IntEnum):
@@ -164,11 +170,12 @@ class SubscriptionState(IntEnum):
 
 
 class StoredProcessMessageSubscription(Struct, frozen=True, array_like=True, gc=False):
-    """A subscription on the instance's side."""
+    """A subscription on the instance's side; `sent_at` as on the other side."""
 
     key: int
     value: ProcessMessageSubscriptionValue
     state: SubscriptionState
+    sent_at: int = -1
 
 
 class StoredStartSubscription(Struct, frozen=True, array_like=True, gc=False):
@@ -213,7 +220,7 @@ ELEMENT_INSTANCES: Final = TableSpec(
     1, "element_instances", key=U64, value=ElementInstance, editable=True
 )
 CHILDREN: Final = TableSpec(2, "children", key=KeyOf(U64, U64), value=int, ordered=True)
-"""(parent, child) → child."""
+"""(parent, child) → child; one child may be in the parent itself."""
 
 FLOWS_TAKEN: Final = TableSpec(
     3, "flows_taken", key=KeyOf(U64, TEXT, TEXT), value=WaitingTokens, ordered=True
@@ -252,7 +259,7 @@ INCIDENT_BY_ELEMENT: Final = TableSpec(
 EVENT_TRIGGERS: Final = TableSpec(
     13, "event_triggers", key=KeyOf(U64, U64), value=EventTrigger, ordered=True
 )
-"""(scope, trigger): first in, first out."""
+"""(scope, trigger): first in, first out; the oldest one may be in the scope itself."""
 
 MESSAGES: Final = TableSpec(14, "messages", key=U64, value=StoredMessage)
 MESSAGES_BY_NAME: Final = TableSpec(

@@ -236,12 +236,12 @@ def children(node: Node) -> Iterator[Node]:
 
 def measure(node: Node) -> tuple[int, int]:
     """The height of the tree below `node` and the number of its nodes; without recursion, so for
-    any tree.
+    any tree. Iterators after the first one count as loops in a loop, as which they are evaluated.
     """
     height = count = 0
     level = [node]
     while level:
-        height += 1
+        height += max(len(n.iterators) if isinstance(n, For | Quantified) else 1 for n in level)
         count += len(level)
         level = [child for parent in level for child in children(parent)]
     return height, count

@@ -27,12 +27,14 @@ class Budget(Struct, eq=False):
 
     steps: int = limits.FEEL_STEPS_MAX
     depth: int = limits.FEEL_CALL_DEPTH_MAX
+    steps_max: int = limits.FEEL_STEPS_MAX
+    """How many steps there were, for the message."""
 
     def charge(self, steps: int) -> None:
         """Takes `steps` off; raises `EvaluationStopped` when none are left."""
         self.steps -= steps
         if self.steps < 0:
-            raise EvaluationStopped(f"it takes more than {limits.FEEL_STEPS_MAX} steps")
+            raise EvaluationStopped(f"it takes more than {self.steps_max} steps")
 
     def enter(self, height: int) -> None:
         """Goes down into a function with a body of `height` nodes; `leave(height)` comes back."""

@@ -128,6 +128,8 @@ def _divide(left: Value, right: Value) -> Value:
     if isinstance(left, Period) and isinstance(right, Period):
         return _whole_quotient(left.months, right.months)
     if isinstance(left, Duration) and isinstance(right, Duration):
+        if right.nanos and not _millis(right):  # as in Zeebe: no null here, but a failure
+            raise EvaluationStopped("a duration is divided by one of less than a millisecond")
         return _whole_quotient(_millis(left), _millis(right))
     raise _Impossible
 

@@ -275,6 +275,8 @@ class _Parser(Cursor):
         if token.kind is Kind.NAME or token.kind is Kind.QUOTED_NAME:
             return self._word(token)
         if token.kind is Kind.NUMBER:
+            if len(token.text) > limits.FEEL_NUMBER_CHARS_MAX:
+                raise self.error(f"at most {limits.FEEL_NUMBER_CHARS_MAX} characters in a number")
             self.advance()
             return ast.Literal(parse_number(token.text))
         if token.kind is Kind.STRING:

@@ -103,8 +103,16 @@ class Scope(Struct, eq=False):
             function = scope.names.get(name)
             if isinstance(function, FeelFunction) and fits(function):
                 return function
+            if isinstance(scope, BoxScope) and name in scope.names:
+                return None
             scope = scope.parent
         return None
+
+
+class BoxScope(Scope, eq=False):
+    """The entries of a boxed context of DMN. Other than in FEEL, as in Zeebe, an entry hides the
+    functions of its name further out.
+    """
 
 
 Code: TypeAlias = Callable[[Scope], Value]

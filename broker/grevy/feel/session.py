@@ -6,12 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 
 from grevy.feel.errors import EvaluationFailed, EvaluationStopped
 from grevy.feel.expression import Expression
-from grevy.feel.scope import Lookup, Run, Scope
+from grevy.feel.scope import BoxScope, Lookup, Run, Scope
 from grevy.feel.values import Value, check_result, identity
 from grevy.ports import Entropy
+
+NAMES_PER_STEP: Final = 64
+"""Copying names is cheap, but not free: this many count as one step."""
 
 
 class Session:
@@ -24,12 +28,17 @@ class Session:
     ) -> None:
         """As for `Expression.evaluate`; `steps` is the budget of all that is evaluated."""
         self._run = Run(lookup=lookup, now_ms=now_ms, entropy=entropy)
-        self._run.steps = steps
+        self._run.steps = self._run.steps_max = steps
         self.root = Scope({}, None, self._run)
 
     def scope(self, names: Mapping[str, Value], parent: Scope | None = None) -> Scope:
         """Names that come before those of `parent`, or of the variables."""
         return Scope(dict(names), parent or self.root, self._run)
+
+    def box(self, names: Mapping[str, Value], parent: Scope) -> Scope:
+        """The entries of a boxed context, which hide functions of their names in `parent`, too."""
+        self.charge(len(names) // NAMES_PER_STEP)
+        return BoxScope(dict(names), parent, self._run)
 
     def evaluate(self, expression: Expression, scope: Scope) -> Value:
         """The value; raises `EvaluationFailed` when there is none."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from grevy.journal import Journal
 from grevy.protocol.codec import decode_entry, entry_positions
+from grevy.raft import is_of_engine
 
 __all__ = ["LogStream"]
 
@@ -53,21 +54,21 @@ class LogStream:
     def last_timestamp(self) -> int:
         """The time of the newest entry with records, in epoch milliseconds; 0 where there is none.
 
-        Entries that only begin a term have no records. There is one for each start of the broker,
-        so few of them follow each other.
+        Few entries without records follow each other: there is one for each change of the leader,
+        of the members, of what exporters have acknowledged.
         """
         for index in range(self._journal.last_index, self._journal.first_index - 1, -1):
             payload = self._journal.read(index, 1)[0].payload
-            if payload:
+            if is_of_engine(payload):
                 return decode_entry(payload).timestamp
         return 0
 
     def read(self, from_index: int, max_bytes: int) -> Iterator[tuple[int, bytes]]:
-        """Entries from an index on: index and payload (empty for a leader's first entry), at most
-        so many bytes.
+        """Entries from an index on: index and payload (empty where it has no records), at most so
+        many bytes.
         """
         for entry in self._journal.read(from_index, max_bytes):
-            yield entry.index, entry.payload
+            yield entry.index, entry.payload if is_of_engine(entry.payload) else b""
 
     @staticmethod
     def last_position(payload: bytes) -> int:
@@ -80,7 +81,7 @@ class LogStream:
         """
         while index < end:
             (entry,) = self._journal.read(index, 1)[:1]
-            if entry.payload:
+            if is_of_engine(entry.payload):
                 return index, self.last_position(entry.payload)
             index += 1
         return end, 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from grevy.partition.errors import StorageFailed
 from grevy.partition.partition import Outbox, Partition
 from grevy.partition.storage import PartitionStorage, StorageOptions
 
-__all__ = ["Outbox", "Partition", "PartitionStorage", "StorageOptions"]
+__all__ = ["Outbox", "Partition", "PartitionStorage", "StorageFailed", "StorageOptions"]

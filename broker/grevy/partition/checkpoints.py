@@ -10,17 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Final
 
 from grevy.journal import JournalError
-from grevy.partition.storage import (
+from grevy.partition.checkpoint_folder import (
     CHECKPOINTS,
-    PartitionStorage,
     all_checkpoints,
     checkpoint_directories,
-    origin_of,
 )
+from grevy.partition.storage import PartitionStorage, origin_of
 from grevy.ports import Disk
 from grevy.state import MANIFEST_FILE, CheckpointHandle, Manifest
 
@@ -37,11 +36,12 @@ class Checkpoints:
         self,
         loop: asyncio.AbstractEventLoop,
         storage: PartitionStorage,
+        thread: Executor,
         *,
         on_failed: Callable[[BaseException], None],
     ) -> None:
         self._loop = loop
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="grevy-checkpoint")
+        self._executor = thread
         self._storage = storage
         self._on_failed = on_failed
         self._running: asyncio.Future[Manifest] | None = None
@@ -56,9 +56,17 @@ class Checkpoints:
         period_ns = self._storage.options.checkpoint_period_s * 1e9
         if now_ns - self._last_ns < period_ns or self._running is not None:
             return
+        # What is committed can be ahead of this replica's own disk; it waits for the next look.
+        if self._storage.state.applied_index > self._storage.journal.last_flushed_index:
+            return
         self._last_ns = now_ns
-        if self._storage.state.applied_index > self._last_index:
+        index = self._storage.state.applied_index
+        if index > self._last_index and not self._has(index):
             self.begin()
+
+    def _has(self, index: int) -> bool:
+        """Whether there is one already: it came from a leader."""
+        return self._storage.disk.exists(f"{CHECKPOINTS}/{index}/{MANIFEST_FILE}")
 
     def begin(self) -> asyncio.Future[None]:
         """Begins a checkpoint; the future is done when it is on disk and the log is compacted.
@@ -81,10 +89,14 @@ class Checkpoints:
         self._running.add_done_callback(finish)
         return done
 
-    async def stop(self) -> None:
+    async def wait_idle(self) -> None:
         """Waits for a checkpoint that is being written."""
         while self._running is not None:
             await asyncio.wait([self._running])
+
+    async def stop(self) -> None:
+        """Waits for a checkpoint that is being written, and takes no more."""
+        await self.wait_idle()
         self._executor.shutdown(wait=True)
 
     def _finish(self, index: int, error: BaseException | None) -> None:
@@ -117,8 +129,9 @@ def drop_what_is_superfluous(storage: PartitionStorage) -> None:
     """Removes checkpoints beyond those that are kept, and the log that nobody needs any more."""
     storage.exporters.save()
     kept = checkpoint_directories(storage.disk)[-KEPT:]
-    for _, directory in all_checkpoints(storage.disk):
-        if directory not in [name for _, name in kept]:
+    for index, directory in all_checkpoints(storage.disk):
+        is_arriving = index > storage.state.applied_index
+        if directory not in [name for _, name in kept] and not is_arriving:
             _remove_checkpoint(storage.disk, directory)
     # Fewer than are kept: damage to the only one is then made good by the whole log.
     limit = kept[0][0] if len(kept) == KEPT else 0
@@ -130,6 +143,7 @@ def drop_what_is_superfluous(storage: PartitionStorage) -> None:
                 limit = held
     # The entry with the last record stays: it says how far time was.
     limit = min(limit, storage.log.index_of(storage.state.applied_position) - 1)
+    limit = min(limit, storage.journal.last_flushed_index)
     if limit >= storage.journal.first_index:
         storage.journal.compact(limit)
 

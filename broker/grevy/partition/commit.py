@@ -1,7 +1,10 @@
-"""The commit pipeline: entries through raft and journal to disk, and back when they are committed.
+"""From proposal to commit: raft, journal and fsync, wired to a loop and to the other replicas.
 
-One flush at a time runs in a thread (the GIL is free meanwhile); what is proposed in that time is
-appended at once and flushed next, all of it together.
+    propose, step, tick ─▶ raft ─▶ ready ─▶ journal ─▶ flush (in a thread) ─▶ raft ─▶ on_committed
+                                     └────▶ send
+
+At most one flush is under way; what is proposed while the disk is busy is appended at once and
+flushed next, all of it together. Messages leave while the own disk is flushed.
 """
 
 from __future__ import annotations
@@ -9,98 +12,291 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Final, Protocol
 
 from grevy.journal import FlushHandle
-from grevy.raft import RaftConfig, RaftStorage, RawNode
+from grevy.ports import Entropy
+from grevy.protocol.journal_entry import JournalEntry
+from grevy.protocol.raft_messages import RaftMessage, SnapshotChunk
+from grevy.raft import RaftConfig, RaftStorage, Ready, Role, SnapshotPart, SnapshotRead
+
+TICK_S: Final = 0.1
+"""A leader that says nothing for ten to twenty of these counts as lost."""
 
 REPLAY_BYTES: Final = 1024 * 1024
-"""Log read at once when entries are committed that were not made here."""
+"""Log read at once when entries are committed that are not in memory."""
+
+REPLAYED_ENTRIES_MAX: Final = 256
+"""Entries that a replica takes over in one turn of the loop: some ten milliseconds."""
+
+TAIL_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Payloads that are kept in memory from being appended until they are committed."""
 
 
-class OnCommitted(Protocol):
-    """Takes committed payloads; `is_settled` says that the leader answers for the log from now
-    on.
-    """
+class Replicated(Protocol):
+    """The partition, as its pipeline sees it. Calls come from the loop's thread."""
 
-    def __call__(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
-        """Entries are committed, the last one at an index."""
+    def on_committed(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
+        """Entries are committed, the last one at an index. `is_settled` says that this replica
+        leads, and has all that was committed before.
+        """
+
+    def on_role(self, role: Role) -> None:
+        """This replica leads now, or no longer, or another term has begun: told before anything
+        that is committed after it.
+        """
+
+    def read_snapshot(self, index: int, offset: int, bytes_max: int) -> SnapshotPart | None:
+        """A part of a snapshot for another replica; None where there is none to give."""
+
+    def store_snapshot(self, chunk: SnapshotChunk) -> int:
+        """Stores a part of a leader's snapshot durably; how many of its bytes are stored."""
+
+    def install_snapshot(self, chunk: SnapshotChunk) -> None:
+        """All parts are stored, this was the last: makes it the state, and says `installed` then,
+        or that it is damaged.
+        """
 
 
 class CommitPipeline:
-    """Drives the raft core of one partition over its storage."""
+    """Drives the raft core of one replica over its storage."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         storage: RaftStorage,
+        config: RaftConfig,
+        partition: Replicated,
         *,
+        entropy: Entropy,
         applied_index: int,
-        on_committed: OnCommitted,
+        send: Callable[[int, RaftMessage], None],
         on_failed: Callable[[BaseException], None],
+        thread: Executor,
     ) -> None:
         self._loop = loop
         self._storage = storage
         self._journal = storage.journal
-        self._node = RawNode(
-            RaftConfig(node_id=1, voters=(1,)),
-            storage.hard_state,
-            last_index=self._journal.last_index,
-            last_term=self._journal.last_term,
-        )
+        self._config = config
+        self._node = storage.make_node(config, entropy, committed_index=applied_index)
+        self._partition = partition
         self._applied_index = applied_index
-        self._on_committed = on_committed
+        self._committed_index = 0
+        self._send = send
         self._on_failed = on_failed
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="grevy-flush")
-        self._proposed: deque[bytes] = deque()
+        self._executor = thread
+        self._tail: deque[JournalEntry] = deque()
+        self._tail_bytes = 0
+        self._lead: tuple[int, Role] = (0, Role.FOLLOWER)
         self._is_flushing = False
+        self._is_applying_later = False
         self._idle = asyncio.Event()
         self._has_failed = False
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def commit_index(self) -> int:
-        """How far the log is committed."""
-        return self._node.commit_index
+        """How far the log is committed and given out."""
+        return self._applied_index
 
     @property
     def term(self) -> int:
         """The current term."""
         return self._node.term
 
+    @property
+    def role(self) -> Role:
+        """What this replica is."""
+        return self._node.role
+
+    @property
+    def leader(self) -> int:
+        """Whom this replica follows, as a node id; 0 for nobody."""
+        return self._node.leader
+
+    @property
+    def is_transferring(self) -> bool:
+        """Whether this leader is handing its lead over: proposals should wait."""
+        return self._node.is_transferring
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether this replica has lost data and its leader has not repaired it yet."""
+        return self._node.is_recovering
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether this is the only replica of its group."""
+        return self._node.members.voters == (self._config.node_id,)
+
     def start(self) -> None:
-        """Stands for election; what the log holds is committed again soon after."""
-        self._node.campaign()
+        """Begins to tick; the only replica of a group stands for election at once."""
+        if self.is_alone:
+            self._node.campaign()
+        self._timer = self._loop.call_later(TICK_S, self._tick)
         self.advance()
+
+    def stand(self) -> None:
+        """Stands for election without waiting, if nobody leads."""
+        if not self._node.leader and not self._has_failed:
+            self._node.campaign()
+            self.advance()
 
     def propose(self, payload: bytes) -> None:
         """Hands an entry to raft; `advance` sends it on its way."""
         self._node.propose(payload)
-        self._proposed.append(payload)
+
+    def step(self, message: RaftMessage) -> None:
+        """Hands a message of another replica to raft; `advance` does what follows."""
+        if not self._has_failed:
+            self._node.step(message)
+            self._note_role()
+
+    def transfer_to(self, node_id: int) -> bool:
+        """Hands the lead over to another voter; False where that cannot be."""
+        is_begun = self._node.transfer_to(node_id)
+        self.advance()
+        return is_begun
+
+    def installed(self, index: int, *, is_whole: bool) -> None:
+        """A snapshot is the state now, or is damaged."""
+        if self._has_failed:
+            return
+        if is_whole:
+            self._applied_index = max(self._applied_index, index)
+            self._node.snapshot_installed(index)
+        else:
+            self._node.snapshot_refused(index)
+        self.advance()
 
     def advance(self) -> None:
-        """Does what raft asks for: writes, and gives out what is committed; begins a flush if the
-        disk is free. After a failure nothing happens any more.
+        """Does what raft asks for: writes, sends, and gives out what is committed; begins a flush
+        if the disk is free. After a failure nothing happens any more.
         """
         if self._has_failed:
             return
         try:
-            while (ready := self._node.ready()) is not None:
-                self._storage.write(ready)
-                self._node.advance(ready)
-                if ready.committed_index > self._applied_index:
-                    self._give_out(ready.committed_index)
+            node = self._node
+            while not (self._is_flushing and node.needs_quiet_log):
+                ready = node.ready()
+                if ready is None:
+                    break
+                self._handle(ready)
+            self._note_role()
+            self._apply()
             self._flush()
         except Exception as error:  # noqa: BLE001 - disk, state or a broken invariant: it is the end
             self._fail(error)
 
     async def stop(self) -> None:
-        """Waits until everything that was proposed is committed, or the disk has failed."""
+        """Waits until everything that was written is flushed, or the disk has failed."""
+        if self._timer is not None:
+            self._timer.cancel()
         self.advance()
         while self._is_flushing and not self._has_failed:
             await self._idle.wait()
+        self._has_failed = True  # nothing happens any more
         self._executor.shutdown(wait=True)
         self._storage.close()
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+        if not self._has_failed:
+            self._node.tick()
+            self.advance()
+
+    def _handle(self, ready: Ready) -> None:
+        self._storage.write(ready)
+        if ready.reset is not None:
+            self._applied_index = max(self._applied_index, ready.reset.index)
+            self._forget_tail_after(0)
+        if ready.truncate_after is not None:
+            self._forget_tail_after(ready.truncate_after)
+        self._remember(ready.entries)
+        for envelope in ready.messages:
+            self._send(envelope.receiver, envelope.message)
+        self._committed_index = max(self._committed_index, ready.committed_index)
+        self._node.advance(ready)
+        for wanted in ready.snapshot_reads:
+            self._read_snapshot(wanted)
+        for chunk in ready.snapshot_chunks:
+            self._store_snapshot(chunk)
+
+    # ── what is committed ─────────────────────────────────────────────────────────────────────────
+
+    def _note_role(self) -> None:
+        """The partition hears of a change before it hears of what is committed after it."""
+        lead = (self._node.term, self._node.role)
+        if lead != self._lead:
+            self._lead = lead
+            self._partition.on_role(self._node.role)
+
+    def _apply(self) -> None:
+        """Give out what is committed, in pieces, but for what this leader has made itself."""
+        room = REPLAYED_ENTRIES_MAX
+        while self._applied_index < self._committed_index:
+            if room <= 0:
+                self._apply_later()
+                return
+            payloads = self._next_payloads(self._committed_index)
+            self._applied_index += len(payloads)
+            if not self._node.is_settled:
+                room -= len(payloads)
+            is_settled = self._node.is_settled and self._applied_index >= self._node.commit_index
+            self._partition.on_committed(payloads, self._applied_index, is_settled=is_settled)
+
+    def _apply_later(self) -> None:
+        if not self._is_applying_later:
+            self._is_applying_later = True
+            self._loop.call_soon(self._go_on_applying)
+
+    def _go_on_applying(self) -> None:
+        self._is_applying_later = False
+        self.advance()
+
+    def _next_payloads(self, up_to_index: int) -> list[bytes]:
+        """The payloads after the applied ones: those at hand, or some that are read."""
+        tail, begin = self._tail, self._applied_index + 1
+        while tail and tail[0].index < begin:
+            self._tail_bytes -= len(tail.popleft().payload)
+        if tail and tail[0].index == begin:
+            count = up_to_index - self._applied_index
+            if not self._node.is_settled:
+                count = min(count, REPLAYED_ENTRIES_MAX)
+            payloads = [tail.popleft().payload for _ in range(min(count, len(tail)))]
+            self._tail_bytes -= sum(map(len, payloads))
+            return payloads
+        entries = self._journal.read(begin, REPLAY_BYTES)[:REPLAYED_ENTRIES_MAX]
+        return [entry.payload for entry in entries if entry.index <= up_to_index]
+
+    def _remember(self, entries: tuple[JournalEntry, ...]) -> None:
+        """Keep entries until they are committed; a tail that became too long is read again."""
+        self._tail.extend(entries)
+        self._tail_bytes += sum([len(entry.payload) for entry in entries])
+        if self._tail_bytes > TAIL_BYTES_MAX:
+            self._forget_tail_after(0)
+
+    def _forget_tail_after(self, index: int) -> None:
+        tail = self._tail
+        while tail and tail[-1].index > index:
+            self._tail_bytes -= len(tail.pop().payload)
+
+    # ── snapshots ─────────────────────────────────────────────────────────────────────────────────
+
+    def _read_snapshot(self, wanted: SnapshotRead) -> None:
+        part = self._partition.read_snapshot(wanted.index, wanted.offset, wanted.bytes_max)
+        if part is not None:
+            self._node.snapshot_read(wanted.follower, part)
+
+    def _store_snapshot(self, chunk: SnapshotChunk) -> None:
+        stored = self._partition.store_snapshot(chunk)
+        self._node.snapshot_stored(chunk.index, stored)
+        if stored < chunk.total_bytes:
+            return
+        self._partition.install_snapshot(chunk)
+
+    # ── flushing ──────────────────────────────────────────────────────────────────────────────────
 
     def _flush(self) -> None:
         journal = self._journal
@@ -137,32 +333,16 @@ class CommitPipeline:
         if self._has_failed:
             return
         self._has_failed = True
+        if self._timer is not None:
+            self._timer.cancel()
         self._idle.set()
         self._on_failed(error)
-
-    def _give_out(self, committed_index: int) -> None:
-        """Entries that were proposed here are at hand; older ones are read from the log."""
-        in_memory = self._node.last_index - len(self._proposed)
-        while self._applied_index < min(committed_index, in_memory):
-            entries = self._journal.read(self._applied_index + 1, REPLAY_BYTES)
-            payloads = [
-                entry.payload for entry in entries if entry.index <= min(committed_index, in_memory)
-            ]
-            self._tell(payloads, self._applied_index + len(payloads))
-        count = committed_index - self._applied_index
-        if count > 0:
-            self._tell([self._proposed.popleft() for _ in range(count)], committed_index)
-
-    def _tell(self, payloads: list[bytes], last_index: int) -> None:
-        assert payloads, "something is committed"
-        self._applied_index = last_index
-        is_settled = self._node.is_settled and last_index == self._node.commit_index
-        self._on_committed(payloads, last_index, is_settled=is_settled)
 
     def statistics(self) -> dict[str, object]:
         """Figures for people and dashboards."""
         return {
             "term": self._node.term,
             "role": self._node.role.value,
+            "leader": self._node.leader,
             "commit_index": self._node.commit_index,
         }

@@ -6,6 +6,9 @@
 Written at most once in a while and at the end: after a crash an exporter sees the last records
 again, which it expects anyway. A file that is damaged or gone is refused: an exporter that is given
 a wrong position would miss records in silence.
+
+Other replicas, who hold the log for the exporters too and may lead next, learn of the positions
+through the log: now and then the leader puts an entry there that is not the engine's.
 """
 
 from __future__ import annotations
@@ -17,8 +20,10 @@ from xxhash import xxh3_128_hexdigest
 
 from grevy.partition.errors import StorageFailed
 from grevy.ports import Disk
+from grevy.raft import NOT_OF_ENGINE
 
 _FILE: Final = "positions"
+_MAGIC: Final = NOT_OF_ENGINE + b"GRXP"
 
 
 class ExporterPosition(msgspec.Struct, frozen=True):
@@ -36,6 +41,7 @@ class ExporterPositions:
         self._directory = directory
         self._known = known
         self._is_changed = False
+        self._told = b"{}"
 
     @classmethod
     def open(cls, disk: Disk, directory: str, *, is_new: bool) -> ExporterPositions:
@@ -79,6 +85,22 @@ class ExporterPositions:
         """Every exporter's position."""
         return {name: known.position for name, known in self._known.items()}
 
+    def payload(self) -> bytes | None:
+        """An entry that tells the other replicas; None where there is nothing new to tell."""
+        content = msgspec.json.encode(self._known)
+        if content == self._told:
+            return None
+        self._told = content
+        return _MAGIC + content
+
+    def take(self, payload: bytes) -> None:
+        """A committed entry of another replica, which leads, tells of positions."""
+        assert is_of_exporters(payload)
+        content = payload[len(_MAGIC) :]
+        for name, told in msgspec.json.decode(content, type=dict[str, ExporterPosition]).items():
+            self.acknowledge(name, told.position, told.metadata)
+        self._told = content
+
     def save(self) -> None:
         """Makes what is acknowledged durable, by renaming a whole file."""
         if self._is_changed:
@@ -98,3 +120,8 @@ class ExporterPositions:
             file.close()
         self._disk.rename(fresh, f"{self._directory}/{_FILE}")
         self._disk.fsync_dir(self._directory)
+
+
+def is_of_exporters(payload: bytes) -> bool:
+    """Whether an entry's payload tells how far exporters are."""
+    return payload.startswith(_MAGIC)

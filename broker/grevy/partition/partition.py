@@ -1,4 +1,5 @@
-"""One partition at work: requests in, entries through the log, effects out.
+"""One replica of a partition at work: as its leader, requests in, entries through the log, effects
+out; as a follower, the leader's entries in.
 
     request ─▶ stream processor ─▶ entry ─▶ commit pipeline (raft, journal, fsync in a thread)
                                                   │ committed
@@ -12,15 +13,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from grevy.engine import CLIENT_COMMANDS, Command, SentCommand
+from grevy.engine import CLIENT_COMMANDS, PARTITION_COMMANDS, Command, Engine, SentCommand
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
+from grevy.partition.exporter_positions import is_of_exporters
 from grevy.partition.record_subscriptions import RecordSubscriptions
 from grevy.partition.requests import fault_of_jobs, fault_of_records
+from grevy.partition.snapshots import Snapshots
 from grevy.partition.storage import PartitionStorage
+from grevy.partition.threads import MakeThread, one_thread
 from grevy.ports import Clock, Entropy
 from grevy.protocol.intents import JobBatchIntent, JobIntent
 from grevy.protocol.limits import IN_FLIGHT_MAX, JOBS_PER_ACTIVATION_MAX
@@ -39,8 +43,10 @@ from grevy.protocol.messages import (
     ServerItem,
     SubscriptionClosed,
 )
+from grevy.protocol.raft_messages import RaftMessage, SnapshotChunk
 from grevy.protocol.record import Answer, RequestId
 from grevy.protocol.values import JobBatchValue
+from grevy.raft import RaftConfig, Role, SnapshotPart, is_of_engine
 from grevy.stream import JobSubscription, Leases, StreamProcessor, Topics, joined_pushes
 from grevy.stream.processor import Effects
 from grevy.transport import Peer
@@ -52,6 +58,12 @@ RETRY_AFTER_MS: Final = 50
 
 TICK_S: Final = 0.02
 """How exactly timers fire; Zeebe: 0.1."""
+
+EXPORTERS_TOLD_NS: Final = 1_000_000_000
+"""How often the other replicas are told how far exporters are, if they have moved."""
+
+ALONE: Final = RaftConfig(node_id=1, voters=(1,))
+"""The group of a partition that has one replica."""
 
 _LEASE_ENDS: Final = frozenset({JobIntent.COMPLETE, JobIntent.FAIL, JobIntent.THROW_ERROR})
 
@@ -67,10 +79,11 @@ class Outbox(Protocol):
 
 
 class Partition:
-    """A partition that this broker leads, one of `partition_count`.
+    """A replica of a partition, one of `partition_count`; `group` says who else has it.
 
-    `post` takes commands for other partitions once what they follow from is committed; they may be
-    lost, and the engine sends them again.
+    `send` takes messages for other replicas by their node id. `post` takes commands for other
+    partitions once what they follow from is committed; they may be lost, and the engine sends them
+    again. `on_lead` hears when this replica begins and ceases to take requests.
     """
 
     def __init__(
@@ -83,53 +96,105 @@ class Partition:
         entropy: Entropy,
         on_failed: Callable[[BaseException], None],
         partition_count: int = 1,
+        group: RaftConfig = ALONE,
         post: Callable[[SentCommand], None] | None = None,
+        send: Callable[[int, RaftMessage], None] | None = None,
+        on_lead: Callable[[int, bool], None] | None = None,
+        make_thread: MakeThread = one_thread,
     ) -> None:
         self.partition_id = partition_id
         self._loop = loop
         self._clock = clock
         self._storage = storage
+        self._entropy = entropy
+        self._partition_count = partition_count
         self._topics = Topics()
         self._leases = Leases()
-        self._engine = storage.make_engine(
-            partition_id, self._topics, entropy, partition_count=partition_count
-        )
         self._post = post
+        self._on_lead = on_lead
+        self._engine = self._make_engine()
         self._stream = StreamProcessor(self._engine, storage.state)
         self._records = RecordSubscriptions(storage, self._send)
         self._peers: dict[bytes, Peer] = {}
         self._outbox: Outbox | None = None
         self._last_ms = storage.log.last_timestamp()
+        self._last_ns = clock.monotonic_ns()
         self._is_serving = False
         self._failure: BaseException | None = None
         self._settled = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._told_exporters_at_ns = 0
         self._on_failed = on_failed
         self._pipeline = CommitPipeline(
-            loop,
-            storage.raft,
+            *(loop, storage.raft, group, self),
+            entropy=entropy,
             applied_index=storage.state.applied_index,
-            on_committed=self._on_committed,
+            send=send or _send_nothing,
             on_failed=self._fail,
+            thread=make_thread("grevy-flush"),
         )
-        self._checkpoints = Checkpoints(loop, storage, on_failed=self._fail)
+        self._checkpoints = Checkpoints(
+            loop, storage, make_thread("grevy-checkpoint"), on_failed=self._fail
+        )
+        self._snapshots = Snapshots(loop, storage, make_thread("grevy-snapshot"))
 
     @property
     def term(self) -> int:
-        """The term in which this broker leads."""
+        """The newest term that this replica knows of."""
         return self._pipeline.term
 
+    @property
+    def role(self) -> Role:
+        """What this replica is."""
+        return self._pipeline.role
+
+    @property
+    def leader(self) -> int:
+        """Whom this replica follows, as a node id; 0 for nobody."""
+        return self._pipeline.leader
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the others can count on this replica: it works, and has all that it ever had."""
+        return self._failure is None and not self._pipeline.is_recovering
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether it leads and takes requests."""
+        return self._is_serving
+
     async def start(self, outbox: Outbox) -> None:
-        """Takes the lead, replays what the checkpoint does not have, and is ready for requests.
+        """Takes up its place in the group. The only replica takes the lead, replays what the
+        checkpoint does not have, and is ready for requests when this returns.
 
         Raises what made the partition fail, if that comes first.
         """
-        self._outbox = outbox
-        self._pipeline.start()
-        await self._settled.wait()
+        self.begin(outbox)
+        if self._pipeline.is_alone:
+            await self._settled.wait()
         if self._failure is not None:
             raise self._failure
+
+    def begin(self, outbox: Outbox) -> None:
+        """Takes up its place in the group; messages and requests can come from now on."""
+        self._outbox = outbox
         self._timer = self._loop.call_later(TICK_S, self._tick)
+        self._pipeline.start()
+
+    def stand(self) -> None:
+        """Stands for election without waiting, if nobody leads."""
+        self._pipeline.stand()
+
+    def transfer_to(self, node_id: int) -> bool:
+        """Hands the lead over to another voter; False where that cannot be."""
+        return self._is_serving and self._pipeline.transfer_to(node_id)
+
+    def on_message(self, message: RaftMessage) -> None:
+        """A message of another replica; `on_drained` does what follows from it."""
+        try:
+            self._pipeline.step(message)
+        except Exception as error:  # noqa: BLE001 - see `_fail`
+            self._fail(error)
 
     async def stop(self) -> None:
         """Lets what is in flight commit, and closes the log."""
@@ -139,6 +204,7 @@ class Partition:
             self._propose()
         await self._pipeline.stop()
         await self._checkpoints.stop()
+        await self._snapshots.stop()
         self._storage.close()
 
     def on_request(self, peer: Peer, request: Request) -> None:
@@ -165,12 +231,15 @@ class Partition:
             case _:
                 raise AssertionError(f"{type(request).__name__} is not for a partition")
 
-    def on_remote_command(self, command: Command) -> None:
+    def on_remote_command(self, command: Command, source_partition_id: int) -> None:
         """A command that another partition sends. Who cannot take it lets it go: it comes again."""
         if not self._is_serving or self._stream.in_flight >= IN_FLIGHT_MAX:
             return
+        if command.intent not in PARTITION_COMMANDS:
+            _log.warning("partition %d sends %s", source_partition_id, command.intent.name)
+            return
         try:
-            self._stream.submit(command, self._now())
+            self._stream.submit(command, self._now(), source_partition_id=source_partition_id)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
 
@@ -179,7 +248,7 @@ class Partition:
         if self._failure is not None:
             return
         try:
-            if self._stream.has_pending:
+            if self._is_serving and self._stream.has_pending:
                 self._stream.go_on(self._now())
                 if self._stream.has_pending:
                     self._loop.call_soon(self.on_drained)
@@ -253,19 +322,31 @@ class Partition:
     def _refusal(self, request: CommandRequest) -> ErrorReply | None:
         number, intent = request.number, request.intent
         if not self._is_serving:
-            why = "is not ready yet" if self._failure is None else "has failed"
-            text = f"partition {self.partition_id} {why}"
-            return ErrorReply(number, ErrorCode.UNAVAILABLE, text, RETRY_AFTER_MS)
+            code, text = self._why_not_serving()
+            return ErrorReply(number, code, text, RETRY_AFTER_MS)
         if intent not in CLIENT_COMMANDS:
             text = f"{intent.value_type.name} {intent.name} is not a command of clients"
             return ErrorReply(number, ErrorCode.UNSUPPORTED, text)
+        if self._pipeline.is_transferring:
+            text = f"the lead of partition {self.partition_id} is handed over"
+            return ErrorReply(number, ErrorCode.UNAVAILABLE, text, RETRY_AFTER_MS)
         if self._stream.in_flight >= IN_FLIGHT_MAX:
             text = f"partition {self.partition_id} has {IN_FLIGHT_MAX} requests in flight: load"
             return ErrorReply(number, ErrorCode.RESOURCE_EXHAUSTED, text, RETRY_AFTER_MS)
         return None
 
+    def _why_not_serving(self) -> tuple[ErrorCode, str]:
+        partition = f"partition {self.partition_id}"
+        if self._failure is not None:
+            return ErrorCode.UNAVAILABLE, f"{partition} has failed"
+        if self._pipeline.role is not Role.LEADER:
+            return ErrorCode.NOT_LEADER, f"this broker does not lead {partition}"
+        return ErrorCode.UNAVAILABLE, f"{partition} is not ready yet"
+
     def _open_jobs(self, peer: Peer, request: OpenJobSubscription) -> None:
         if self._is_at_fault(peer, request.subscription, fault_of_jobs(request)):
+            return
+        if self._is_sent_on(peer, request.subscription):
             return
         subscription = JobSubscription(
             peer,
@@ -309,6 +390,8 @@ class Partition:
     def _open_records(self, peer: Peer, request: OpenRecordSubscription) -> None:
         if self._is_at_fault(peer, request.subscription, fault_of_records(request)):
             return
+        if self._is_sent_on(peer, request.subscription):
+            return
         self._records.open(peer, request)
         self._records.push(self._pipeline.commit_index)
 
@@ -323,6 +406,14 @@ class Partition:
             self._send(peer, SubscriptionClosed(subscription, ErrorCode.MALFORMED, fault))
         return bool(fault)
 
+    def _is_sent_on(self, peer: Peer, subscription: int) -> bool:
+        """Subscriptions are the leader's; who asks here is told to look elsewhere."""
+        code, why = self._why_not_serving()
+        is_elsewhere = code is ErrorCode.NOT_LEADER
+        if is_elsewhere:
+            self._send(peer, SubscriptionClosed(subscription, code, why))
+        return is_elsewhere
+
     def _close_subscription(self, peer: Peer, number: int) -> None:
         subscription = self._topics.close(peer, number)
         if subscription is not None:
@@ -335,22 +426,92 @@ class Partition:
 
     # ── commits ───────────────────────────────────────────────────────────────────────────────────
 
-    def _on_committed(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
+    def on_committed(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
+        """See `Replicated`."""
         if self._failure is not None:
             return
+        if not self._pipeline.is_alone:
+            payloads = [self._engines_own(payload) for payload in payloads]
         self._give_out(self._stream.release(payloads, last_index))
         self._stream.store()  # while clients read, and make their next requests
-        self._propose()
-        if is_settled and not self._is_serving:
-            self._stream.begin()
-            self._is_serving = True
-            self._settled.set()
+        if self._is_serving:
+            self._propose()
+        elif is_settled:
+            self._serve()
         self._records.push(self._pipeline.commit_index)
 
+    def on_role(self, role: Role) -> None:
+        """See `Replicated`. What was in flight in another term is not ours to commit."""
+        self._is_serving = False
+        self._stream.abandon()
+        self._leases = Leases()
+        code, why = ErrorCode.NOT_LEADER, f"partition {self.partition_id} has another leader"
+        for subscription in self._topics.close_all():
+            assert isinstance(subscription.owner, Peer), subscription.owner
+            self._send(subscription.owner, SubscriptionClosed(subscription.number, code, why))
+        self._records.end_all(code, why)
+        if self._on_lead is not None:
+            self._on_lead(self.partition_id, False)
+
+    def read_snapshot(self, index: int, offset: int, bytes_max: int) -> SnapshotPart | None:
+        """See `Replicated`."""
+        return self._snapshots.read(index, offset, bytes_max)
+
+    def store_snapshot(self, chunk: SnapshotChunk) -> int:
+        """See `Replicated`."""
+        return self._snapshots.store(chunk)
+
+    def install_snapshot(self, chunk: SnapshotChunk) -> None:
+        """See `Replicated`."""
+        self._loop.create_task(self._install(chunk))
+
+    async def _install(self, chunk: SnapshotChunk) -> None:
+        if chunk.index <= self._storage.state.applied_index:
+            self._snapshots.drop()  # a state never goes back; what it has is what the leader has
+            self._pipeline.installed(chunk.index, is_whole=True)
+            return
+        try:
+            state = await self._snapshots.load(chunk)
+            await self._checkpoints.wait_idle()
+        except Exception as error:  # noqa: BLE001 - see `_fail`
+            self._fail(error)
+            return
+        if state is not None and self._storage.state.applied_index >= chunk.index:
+            state.close()  # meanwhile the log led further than that
+        elif state is not None:
+            self._storage.replace_state(state)
+            self._engine = self._make_engine()
+            self._stream = StreamProcessor(self._engine, state)
+        self._pipeline.installed(chunk.index, is_whole=state is not None)
+
+    def _serve(self) -> None:
+        """This replica leads, and has all that was committed before: it takes requests."""
+        self._stream.begin()
+        self._last_ms = max(self._last_ms, self._storage.log.last_timestamp())
+        self._last_ns = self._clock.monotonic_ns()
+        self._is_serving = True
+        self._settled.set()
+        if self._on_lead is not None:
+            self._on_lead(self.partition_id, True)
+
+    def _engines_own(self, payload: bytes) -> bytes:
+        """What the engine sees of an entry: nothing of those that are raft's or the exporters'."""
+        if is_of_engine(payload):
+            return payload
+        if is_of_exporters(payload) and not self._is_serving:
+            self._storage.exporters.take(payload)
+        return b""
+
+    def _make_engine(self) -> Engine:
+        return self._storage.make_engine(
+            self.partition_id,
+            self._topics,
+            self._entropy,
+            partition_count=self._partition_count,
+        )
+
     def _give_out(self, effects: Effects) -> None:
-        for sent in effects.sends:
-            assert self._post is not None, "there is nobody to send to"
-            self._post(sent)
+        self._send_to_others(effects.sends)
         assert self._outbox is not None, "nothing is sent before the start"
         for push in joined_pushes(effects.pushes):
             taker = push.taker
@@ -374,6 +535,11 @@ class Partition:
         if effects.replies or effects.pushes:
             self._outbox.flush()
 
+    def _send_to_others(self, sends: Sequence[SentCommand]) -> None:
+        for sent in sends:
+            assert self._post is not None, "there is nobody to send to"
+            self._post(sent)
+
     def _send(self, peer: Peer, item: ServerItem) -> None:
         assert self._outbox is not None, "nothing is sent before the start"
         self._outbox.send(peer, item)
@@ -382,16 +548,38 @@ class Partition:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
+        now_ns = self._clock.monotonic_ns()
         try:
-            self._stream.run_schedule(self._now())
-            self._checkpoints.run_if_due(self._clock.monotonic_ns())
+            if self._is_serving and not self._pipeline.is_transferring:
+                self._stream.run_schedule(self._now())
+                self._send_to_others(self._stream.resend(self._now()))
+                self._tell_of_exporters(now_ns)
+            self._checkpoints.run_if_due(now_ns)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
         self.on_drained()
 
+    def _tell_of_exporters(self, now_ns: int) -> None:
+        """Other replicas hold the log for the exporters too."""
+        if self._pipeline.is_alone or now_ns < self._told_exporters_at_ns + EXPORTERS_TOLD_NS:
+            return
+        self._told_exporters_at_ns = now_ns
+        payload = self._storage.exporters.payload()
+        if payload is not None:
+            self._propose()
+            self._pipeline.propose(payload)
+
     def _now(self) -> int:
-        """The log's time never goes back, whatever the machine's does, also while it was down."""
-        self._last_ms = max(self._last_ms, self._clock.now_ms())
+        """The log's time never goes back, whatever the machine's does, also while it was down, and
+        whatever the clock of another leader did. Behind it, it goes on at half speed, by the
+        stopwatch, so that what is due does not wait until the clock has caught up.
+        """
+        wall_ms, stopwatch_ns = self._clock.now_ms(), self._clock.monotonic_ns()
+        if wall_ms >= self._last_ms:
+            self._last_ms, self._last_ns = wall_ms, stopwatch_ns
+        elif stopwatch_ns - self._last_ns >= 2_000_000:
+            self._last_ms += (stopwatch_ns - self._last_ns) // 2_000_000
+            self._last_ns = stopwatch_ns
         return self._last_ms
 
     def _fail(self, error: BaseException) -> None:
@@ -410,3 +598,8 @@ class Partition:
         if self._timer is not None:
             self._timer.cancel()
         self._on_failed(error)
+
+
+def _send_nothing(_receiver: int, _message: RaftMessage) -> None:
+    """For a group of one."""
+    raise AssertionError("there is nobody to send to")

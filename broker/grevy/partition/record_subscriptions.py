@@ -44,6 +44,10 @@ class RecordSubscriptions:
         subscription = self._feed.open(
             peer, request.subscription, start, request.value_types, request.exporter_id
         )
+        if self._storage.log.first_position_from(subscription.next_index) is None:
+            # A log that came after a snapshot may hold no record: all that there was is gone.
+            newest = self._storage.state.applied_position
+            subscription.seen = max(subscription.seen, newest)
         subscription.credit = request.credit
         metadata = exporter.metadata if exporter is not None else b""
         opened = SubscriptionOpened(request.subscription, subscription.seen, metadata)
@@ -76,6 +80,12 @@ class RecordSubscriptions:
     def close_all(self, peer: Peer) -> None:
         """Ends all subscriptions of a client."""
         self._feed.close_all(peer)
+
+    def end_all(self, code: ErrorCode, why: str) -> None:
+        """Ends all subscriptions, and tells their clients."""
+        for ended in self._feed.end_all():
+            assert isinstance(ended.owner, Peer), ended.owner
+            self._send(ended.owner, SubscriptionClosed(ended.number, code, why))
 
     def push(self, commit_index: int) -> None:
         """Sends what is committed to whoever has credit for it."""

@@ -15,8 +15,10 @@ refused: the state would be another.
 from __future__ import annotations
 
 import logging
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from crc32c import crc32c
 from msgspec import Struct
@@ -24,13 +26,19 @@ from msgspec import Struct
 from grevy.engine import Engine, JobTopics
 from grevy.journal import Journal, JournalOptions
 from grevy.logstream import LogStream
+from grevy.partition.checkpoint_folder import (
+    CHECKPOINTS,
+    Received,
+    checkpoint_directories,
+    read_received,
+)
 from grevy.partition.errors import StorageFailed
 from grevy.partition.exporter_positions import ExporterPositions
 from grevy.ports import Disk, Entropy
 from grevy.protocol.limits import SEGMENT_BYTES
-from grevy.raft import RaftStorage
+from grevy.raft import LogStart, Membership, RaftStorage
 from grevy.state import (
-    MANIFEST_FILE,
+    Backend,
     CheckpointCorrupted,
     LmdbBackend,
     State,
@@ -41,10 +49,13 @@ from grevy.state import (
 _log = logging.getLogger(__name__)
 
 JOURNAL: Final = "journal"
-CHECKPOINTS: Final = "checkpoints"
 EXPORTERS: Final = "exporters"
 RAFT: Final = "raft"
 RUNTIME: Final = "runtime"
+
+
+MakeBackend: TypeAlias = Callable[[Path], Backend]
+"""Makes where the committed state is kept, in a folder that is its own."""
 
 
 class StorageOptions(Struct, frozen=True):
@@ -67,8 +78,13 @@ class PartitionStorage:
         exporters: ExporterPositions,
         state: State,
         options: StorageOptions,
+        *,
+        folder: Path,
+        make_backend: MakeBackend = LmdbBackend,
     ) -> None:
         self.disk = disk
+        self._folder = folder
+        self._make_backend = make_backend
         self.raft = raft
         self.exporters = exporters
         self.journal = journal = raft.journal
@@ -78,21 +94,51 @@ class PartitionStorage:
 
     @classmethod
     def open(
-        cls, disk: Disk, folder: Path, partition_id: int, options: StorageOptions
+        cls,
+        disk: Disk,
+        folder: Path,
+        partition_id: int,
+        options: StorageOptions,
+        *,
+        has_lost_data: bool = False,
+        make_backend: MakeBackend = LmdbBackend,
     ) -> PartitionStorage:
-        """Opens the folder, or begins one.
+        """Opens the folder, or begins one. `has_lost_data` says that it lacks something that was
+        there: then this replica gives no vote until its leader has repaired it.
 
         Raises `JournalError` or `StorageFailed` when it lacks something that was there: a folder
         that is not empty never begins anew.
         """
-        if not disk.exists(JOURNAL) and any(map(disk.exists, (RAFT, CHECKPOINTS, EXPORTERS))):
+        # A vote alone is what is left where the log was damaged and put away.
+        around = (CHECKPOINTS, EXPORTERS) if has_lost_data else (RAFT, CHECKPOINTS, EXPORTERS)
+        if not disk.exists(JOURNAL) and any(map(disk.exists, around)):
             raise StorageFailed(f"{JOURNAL} is missing, but there is a partition around it")
         journal_options = JournalOptions(JOURNAL, segment_bytes=options.segment_bytes)
         journal = Journal.open(disk, partition_id, journal_options)
-        raft = RaftStorage.open(disk, journal, partition_id)
+        raft = RaftStorage.open(disk, journal, partition_id, has_lost_data=has_lost_data)
         exporters = ExporterPositions.open(disk, EXPORTERS, is_new=journal.last_index == 0)
-        state = _open_state(disk, folder / RUNTIME, journal)
-        return cls(disk, raft, exporters, state, options)
+        _finish_snapshot(disk, raft)
+        for runtime in folder.glob(f"{RUNTIME}*"):
+            shutil.rmtree(runtime)
+        state = _open_state(disk, lambda: make_backend(folder / RUNTIME), journal)
+        made = (disk, raft, exporters, state, options)
+        return cls(*made, folder=folder, make_backend=make_backend)
+
+    def load(self, index: int) -> State:
+        """The state of a checkpoint that came from a leader, beside the one that works; it may be
+        called in another thread. Raises `CheckpointCorrupted`.
+        """
+        backend = self._make_backend(self._folder / f"{RUNTIME}-{index}")
+        try:
+            return open_checkpoint(self.disk, f"{CHECKPOINTS}/{index}", backend)
+        except CheckpointCorrupted:
+            backend.close()
+            raise
+
+    def replace_state(self, state: State) -> None:
+        """This is the state from now on; the one before is closed."""
+        self.state.close()
+        self.state = state
 
     def make_engine(
         self, partition_id: int, topics: JobTopics, entropy: Entropy, *, partition_count: int = 1
@@ -125,19 +171,6 @@ class PartitionStorage:
         }
 
 
-def checkpoint_directories(disk: Disk) -> list[tuple[int, str]]:
-    """The checkpoints that were finished, by index, oldest first."""
-    return [item for item in all_checkpoints(disk) if disk.exists(f"{item[1]}/{MANIFEST_FILE}")]
-
-
-def all_checkpoints(disk: Disk) -> list[tuple[int, str]]:
-    """The same with those that were not finished."""
-    if not disk.exists(CHECKPOINTS):
-        return []
-    names = [name for name in disk.list(CHECKPOINTS) if name.isdigit()]
-    return sorted((int(name), f"{CHECKPOINTS}/{name}") for name in names)
-
-
 def origin_of(journal: Journal, index: int) -> str:
     """What tells this log from others that have an entry at `index` too; empty where the entry is
     compacted.
@@ -148,14 +181,32 @@ def origin_of(journal: Journal, index: int) -> str:
     return f"entry {index} of term {entry.term}, {crc32c(entry.payload):08x}"
 
 
-def _open_state(disk: Disk, runtime: Path, journal: Journal) -> State:
+def _finish_snapshot(disk: Disk, raft: RaftStorage) -> None:
+    """A crash came between the end of a snapshot from a leader and the log's new beginning."""
+    newest = checkpoint_directories(disk)[-1:]
+    received = read_received(disk, newest[0][1]) if newest else None
+    if received is None or _is_in_log(raft.journal, received):
+        return
+    membership = Membership(received.index, received.term, received.members)
+    raft.begin_after(LogStart(received.index, received.term), membership)
+
+
+def _is_in_log(journal: Journal, received: Received) -> bool:
+    """Whether a log leads over the end of a snapshot, or begins after it."""
+    index = received.index
+    if index < journal.first_index - 1:
+        return True
+    return index <= journal.last_index and journal.term_at(index) == received.term
+
+
+def _open_state(disk: Disk, make_backend: Callable[[], Backend], journal: Journal) -> State:
     faults: list[str] = []
     for index, directory in reversed(checkpoint_directories(disk)):
         if index > journal.last_index:
             raise StorageFailed(
                 f"{directory} stands at index {index}, but the log ends at {journal.last_index}"
             )
-        backend = LmdbBackend(runtime)
+        backend = make_backend()
         try:
             _check_origin(disk, directory, journal)
             state = open_checkpoint(disk, directory, backend)
@@ -168,7 +219,7 @@ def _open_state(disk: Disk, runtime: Path, journal: Journal) -> State:
         return state
     _check_reach(journal, 0, faults)
     _report(faults, "the beginning of the log")
-    return State(LmdbBackend(runtime))
+    return State(make_backend())
 
 
 def _check_origin(disk: Disk, directory: str, journal: Journal) -> None:

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from struct import Struct as Packer
 from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from grevy.protocol import wire
+from grevy.protocol.columns import COLUMNS, RECORD_TYPES, scan_records
 from grevy.protocol.errors import MalformedFrame
 from grevy.protocol.forms import check_count
 from grevy.protocol.frame import FrameCodec
-from grevy.protocol.frame_writer import Course, Drafts, Fields, FrameWriter
-from grevy.protocol.intents import INTENTS, RecordType, RejectionType
+from grevy.protocol.frame_writer import ROOT_AT, Course, Drafts, Fields, FrameWriter
+from grevy.protocol.intents import INTENTS, RejectionType
+from grevy.protocol.layout import Layout, format_of
 from grevy.protocol.limits import CODEC_PIECE_ITEMS_MAX, ENTRY_BYTES_MAX
-from grevy.protocol.list_writer import StructListWriter
+from grevy.protocol.list_codec import ListCodec
 from grevy.protocol.mold import Draft
 from grevy.protocol.record import Entry, EntryDraft, Record, Reply
 from grevy.protocol.schemas import SCHEMAS, Field, Reader
 from grevy.protocol.shape import Content
-from grevy.protocol.struct_codec import StructCodec
+from grevy.protocol.source import Source
 from grevy.protocol.tables import NOTHING, TableReader, TableWriter
 from grevy.protocol.values_codec import KIND_OF_INTENT
 
 __all__ = [
+    "ENTRIES",
     "ENTRY_WRITER",
+    "REJECTION_CODEC",
+    "REPLY_CODEC",
     "decode_entry",
     "encode_entry",
     "entry_mask",
@@ -41,25 +47,18 @@ class Rejection(Struct, frozen=True, gc=False):
     reason: str
 
 
-_RECORD_TYPES: Final = {kind.value: kind for kind in RecordType}
-
 _ENTRY: Final[dict[str, Field]] = SCHEMAS["Entry"].schema.fields
-_SCALARS: Final = tuple(
-    _ENTRY[name]
-    for name in (
-        "partitionId", "timestamp", "firstPosition", "commandPosition", "keyCounter", "activations"
-    )
+_SCALARS: Final = (
+    "partitionId", "timestamp", "firstPosition", "commandPosition", "keyCounter", "activations"
 )  # fmt: skip
-_COLUMNS: Final = tuple(_ENTRY[name] for name in ("recordTypes", "intents", "keys", "valueIndexes"))
+_SCALAR_FIELDS: Final = tuple(_ENTRY[name] for name in _SCALARS)
+_COLUMNS: Final = tuple(_ENTRY[name] for name in COLUMNS)
 _VALUE_TYPES: Final = _ENTRY["valueTypes"]
 _REJECTIONS: Final = _ENTRY["rejections"]
 _REPLIES: Final = _ENTRY["replies"]
 
-_REJECTION_CODEC: Final = StructCodec(Rejection)
-_REPLY_CODEC: Final = StructCodec(Reply)
-_REJECTIONS_WRITER: Final = StructListWriter(_REJECTION_CODEC.writer)
-_REPLIES_WRITER: Final = StructListWriter(_REPLY_CODEC.writer)
-
+REJECTION_CODEC: Final = ListCodec(Rejection)
+REPLY_CODEC: Final = ListCodec(Reply)
 
 _RECORDS_MAX: Final = 2 * CODEC_PIECE_ITEMS_MAX
 """Longer entries are not written whole; two records share a value, and more."""
@@ -105,7 +104,7 @@ class EntryWriter(FrameWriter[Entry | EntryDraft]):
             *keys,
         )
         columns = (types, intents, tuple(tables.places(values)))
-        return columns, _REPLIES_WRITER.split(content.replies, tables, numbers, contents)
+        return columns, REPLY_CODEC.writer.split(content.replies, tables, numbers, contents)
 
     def _draft(self, content: Entry | EntryDraft, course: Course) -> Drafts:
         records = content.records
@@ -118,7 +117,7 @@ class EntryWriter(FrameWriter[Entry | EntryDraft]):
         places = [(at, "q") for at in range(0, len(block), wire.WORD)]
         drafts["keys"] = pointer, Draft(bytes(len(block)), places)
         if content.replies:
-            drafts["replies"] = _REPLIES_WRITER.draft(course[1], content.replies)
+            drafts["replies"] = REPLY_CODEC.writer.draft(course[1], content.replies)
         return drafts
 
     def _fields(self, content: Entry | EntryDraft, tables: TableWriter) -> Fields:
@@ -138,8 +137,8 @@ class EntryWriter(FrameWriter[Entry | EntryDraft]):
             "activations": content.activations,
             "valueTypes": _mask(records),
             **_columns(records, tables),
-            "rejections": _REJECTIONS_WRITER.write(rejections, tables),
-            "replies": _REPLIES_WRITER.write(content.replies, tables),
+            "rejections": REJECTION_CODEC.writer.write(rejections, tables),
+            "replies": REPLY_CODEC.writer.write(content.replies, tables),
         }
 
 
@@ -164,18 +163,37 @@ def _mask(records: Sequence[Record]) -> int:
     return mask
 
 
+_LAYOUT: Final = Layout(SCHEMAS["Entry"])
+_REJECTIONS_AT: Final = ROOT_AT + _LAYOUT.slots["rejections"].word
+_REPLIES_AT: Final = ROOT_AT + _LAYOUT.slots["replies"].word
+_NUMBERS: Final = Packer(
+    "<" + format_of([_LAYOUT.slots[name].number for name in _SCALARS], _LAYOUT.words * wire.WORD)
+)
+
+
+def _scan_entry(source: Source, root: tuple[int, ...], tables: TableReader) -> Entry:
+    partition_id, timestamp, first, command, key_counter, activations = _NUMBERS.unpack_from(
+        source.frame, ROOT_AT * wire.WORD
+    )
+    records = scan_records(source, root, tables)
+    at = _REJECTIONS_AT
+    if root[at]:
+        rejections = REJECTION_CODEC.likes.read(source, at * wire.WORD, root[at], NOTHING)
+        records = _reject(list(records), rejections)
+    at = _REPLIES_AT
+    replies = REPLY_CODEC.likes.read(source, at * wire.WORD, root[at], tables)
+    return Entry(
+        partition_id, timestamp, first, command, records, replies, key_counter, activations
+    )
+
+
 def _read_entry(reader: Reader, tables: TableReader) -> Entry:
     get = reader._get_by_field
-    partition_id, timestamp, first, command, key_counter, activations = map(get, _SCALARS)
+    partition_id, timestamp, first, command, key_counter, activations = map(get, _SCALAR_FIELDS)
+    records = _read_records(reader, tables)
+    replies = REPLY_CODEC.read_list(get(_REPLIES), tables)
     return Entry(
-        partition_id,
-        timestamp,
-        first,
-        command,
-        _read_records(reader, tables),
-        _REPLY_CODEC.read_list(get(_REPLIES), tables),
-        key_counter,
-        activations,
+        partition_id, timestamp, first, command, records, replies, key_counter, activations
     )
 
 
@@ -193,56 +211,52 @@ def _read_records(reader: Reader, tables: TableReader) -> tuple[Record, ...]:
         raise MalformedFrame("an entry with a record whose value is not of its value type")
     records = map(
         Record,
-        map(_RECORD_TYPES.__getitem__, types),
+        map(RECORD_TYPES.__getitem__, types),
         map(INTENTS.__getitem__, intents),
         keys,
         values,
     )
-    rejections = _read_rejections(reader)
+    rejections = REJECTION_CODEC.read_list(reader._get_by_field(_REJECTIONS), NOTHING)
     return _reject(list(records), rejections) if rejections else tuple(records)
 
 
-def _reject(
-    records: list[Record], rejections: dict[int, tuple[RejectionType, str]]
-) -> tuple[Record, ...]:
+def _reject(records: list[Record], rejections: Sequence[Rejection]) -> tuple[Record, ...]:
     """The records, those at the places of rejections with what these say."""
-    for place, (kind, reason) in rejections.items():
+    for rejection in rejections:
+        place = rejection.record
         if place >= len(records):
             raise MalformedFrame("an entry with a rejection of no record")
-        records[place] = replace(records[place], rejection_type=kind, rejection_reason=reason)
+        records[place] = replace(
+            records[place], rejection_type=rejection.type, rejection_reason=rejection.reason
+        )
     return tuple(records)
-
-
-def _read_rejections(reader: Reader) -> dict[int, tuple[RejectionType, str]]:
-    """Rejection types and reasons, by their records' places."""
-    rejections = _REJECTION_CODEC.read_list(reader._get_by_field(_REJECTIONS), NOTHING)
-    return {rejection.record: (rejection.type, rejection.reason) for rejection in rejections}
 
 
 ENTRY_WRITER: Final = EntryWriter(SCHEMAS["Entry"])
 
-_ENTRIES: Final = FrameCodec(
+ENTRIES: Final = FrameCodec(
     "an entry",
     SCHEMAS["Entry"],
     ENTRY_BYTES_MAX,
     writer=ENTRY_WRITER,
     read=_read_entry,
+    scan=_scan_entry,
 )
 
 
 def encode_entry(entry: Entry | EntryDraft) -> bytes:
     """An entry as the log keeps it; `LimitExceeded` when it is larger than a reader takes."""
-    return _ENTRIES.encode(entry)
+    return ENTRIES.encode(entry)
 
 
 def decode_entry(frame: bytes) -> Entry:
     """The entry of a frame; raises `MalformedFrame` or `LimitExceeded`."""
-    return _ENTRIES.decode(frame)
+    return ENTRIES.decode(frame)
 
 
 def entry_mask(frame: bytes) -> int:
     """Which value types an encoded entry has, one bit each; nothing else is read."""
-    return _ENTRIES.look(frame, _read_mask)
+    return ENTRIES.look(frame, _read_mask)
 
 
 def _read_mask(reader: Reader) -> int:
@@ -252,7 +266,7 @@ def _read_mask(reader: Reader) -> int:
 
 def entry_positions(frame: bytes) -> tuple[int, int]:
     """The positions of an entry's first and last record; nothing else is read."""
-    return _ENTRIES.look(frame, _read_positions)
+    return ENTRIES.look(frame, _read_positions)
 
 
 def _read_positions(reader: Reader) -> tuple[int, int]:

@@ -162,11 +162,16 @@ def _list(item_hint: Any, field: Field) -> Form:
             check_count(items)
             return wire.pointers([write_item(item) for item in items])
 
-        return Form(Role.NAME if kind == "text" else Role.CONTENT, write, read, default=())
+        fetch = Source.documents if kind == "data" else None
+        return Form(Role.NAME if kind == "text" else Role.CONTENT, write, read, None, (), fetch)
     letter = letter_of(kind)
 
     def write_numbers(items: Sequence[int], _tables: TableWriter) -> wire.Pointer:
         check_count(items)
         return wire.numbers(letter, items)
 
-    return Form(Role.CONTENT, write_numbers, read, default=())
+    def fetch_numbers(source: Source, at: int, pointer: int) -> tuple[object, ...]:
+        numbers = source.numbers(at, pointer, letter)
+        return numbers if members is None else tuple([members[number] for number in numbers])
+
+    return Form(Role.CONTENT, write_numbers, read, default=(), fetch=fetch_numbers)

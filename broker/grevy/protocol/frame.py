@@ -11,17 +11,16 @@ import struct
 from collections.abc import Callable
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from grevy.protocol import wire
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
 from grevy.protocol.forms import check_count
 from grevy.protocol.frame_writer import ROOT_AT, FrameWriter
 from grevy.protocol.layout import Layout
 from grevy.protocol.schemas import Field, KjException, Reader, StructSchema
-from grevy.protocol.source import UNUSUAL, Source, Unusual
+from grevy.protocol.source import UNUSUAL, Source
 from grevy.protocol.tables import TableReader
 from grevy.protocol.values_codec import VALUE_CODEC
 
-__all__ = ["FrameCodec"]
+__all__ = ["BAD_STRUCT", "FrameCodec", "FrameReader"]
 
 W = TypeVar("W")
 R = TypeVar("R")
@@ -40,15 +39,15 @@ _BAD_FRAME: Final = (KjException, LookupError, UnicodeDecodeError, ValueError)
 """What reading a bad frame raises: pycapnp's own, a number that no enumeration or table has, a text
 that is not UTF-8, a length that is no multiple of eight."""
 
-_BAD_STRUCT: Final = (struct.error, OverflowError, UnicodeEncodeError)
+BAD_STRUCT: Final = (struct.error, OverflowError, UnicodeEncodeError)
 """What writing a bad struct raises: a number that its field cannot hold, half a surrogate pair."""
 
 
-class FrameCodec(Generic[W, R]):
-    """Turns one kind of frame to (`W`) and from (`R`) structs; `name` is what errors call it.
+class FrameReader(Generic[R]):
+    """Turns one kind of frame to structs; `name` is what errors call it.
 
-    `writer` writes it; `read` reads what is between the tables: the root's own fields. `scan` does
-    the same without pycapnp, where it can (`imprint.py`).
+    `read` reads what is between the tables: the root's own fields. `scan` does the same without
+    pycapnp, where it can (`imprint.py`). The last `trailer` bytes of a frame are somebody else's.
     """
 
     __slots__ = (
@@ -61,9 +60,9 @@ class FrameCodec(Generic[W, R]):
         "_scan",
         "_schema",
         "_tag",
+        "_trailer",
         "_values",
         "_values_at",
-        "_writer",
     )
 
     def __init__(
@@ -72,16 +71,16 @@ class FrameCodec(Generic[W, R]):
         schema: StructSchema,
         bytes_max: int,
         *,
-        writer: FrameWriter[W],
         read: Callable[[Reader, TableReader], R],
         scan: Scan[R] | None = None,
+        trailer: int = 0,
     ) -> None:
         self._name: Final = name
         self._schema: Final = schema
         self._bytes_max: Final = bytes_max
-        self._writer: Final = writer
         self._read: Final = read
         self._scan: Final = scan
+        self._trailer: Final = trailer
         layout = Layout(schema)
         self._tag: Final = layout.tag
         self._root: Final = struct.Struct(f"<{ROOT_AT + layout.words}Q")
@@ -89,15 +88,6 @@ class FrameCodec(Generic[W, R]):
         self._values_at: Final = ROOT_AT + layout.slots["values"].word
         self._documents: Final[Field] = schema.schema.fields["documents"]
         self._values: Final[Field] = schema.schema.fields["values"]
-
-    def encode(self, content: W) -> bytes:
-        """A struct as a frame; `LimitExceeded` when a part or the whole of it is too large."""
-        try:
-            frame = self._writer.write(content)
-        except _BAD_STRUCT:
-            raise LimitExceeded(f"{self._name} holds what its schema cannot") from None
-        self._check_size(frame)
-        return frame
 
     def decode(self, frame: bytes) -> R:
         """The struct of a frame; `MalformedFrame` or `LimitExceeded` for any other bytes."""
@@ -110,36 +100,35 @@ class FrameCodec(Generic[W, R]):
 
     def scan(self, frame: bytes) -> R | None:
         """The struct of a frame that is like others before; None when pycapnp has to look."""
-        self._check_size(frame)
-        if self._scan is None:
+        self.check_size(frame)
+        scan = self._scan
+        if scan is None:
             return None
         try:
-            return self._scan_all(frame, self._scan)
+            root = self._root.unpack_from(frame)
+            size = len(frame) - self._trailer
+            header = size - 8 << _WORDS_SHIFT
+            if root[0] != header or root[1] != self._tag or size & 7:
+                return None
+            source = Source(frame, size)
+            at = self._documents_at
+            documents = source.documents(8 * at, root[at])
+            at = self._values_at
+            tables = TableReader(documents)
+            values = VALUE_CODEC.likes.read(source, 8 * at, root[at], tables)
+            content = scan(source, root, TableReader(documents, values))
         except UNUSUAL:
             return None
-
-    def _scan_all(self, frame: bytes, scan: Scan[R]) -> R:
-        root = self._root.unpack_from(frame)
-        header = len(frame) - wire.WORD << _WORDS_SHIFT
-        if root[0] != header or root[1] != self._tag or len(frame) % wire.WORD:
-            raise Unusual
-        source = Source(frame)
-        at = self._documents_at
-        tables = TableReader(source.documents(at * wire.WORD, root[at]))
-        at = self._values_at
-        values = VALUE_CODEC.likes.read(source, at * wire.WORD, root[at], tables)
-        content = scan(source, root, TableReader(tables.documents, values))
-        if source.left < 0:
-            raise Unusual
-        return content
+        return None if source.left < 0 else content
 
     def look(self, frame: bytes, read: Callable[[Reader], Seen]) -> Seen:
         """What `read` makes of a frame; it may look at a part of it only."""
-        self._check_size(frame)
+        self.check_size(frame)
+        message = memoryview(frame)[: -self._trailer] if self._trailer else frame
         try:
             # Every word is read once; twice as many may pass for pointers to what is shared.
             with self._schema.from_bytes(
-                frame, traversal_limit_in_words=len(frame) // 4 + 64, nesting_limit=_NESTING_MAX
+                message, traversal_limit_in_words=len(frame) // 4 + 64, nesting_limit=_NESTING_MAX
             ) as reader:
                 return read(reader)
         except _BAD_FRAME:
@@ -152,6 +141,35 @@ class FrameCodec(Generic[W, R]):
         values = VALUE_CODEC.read_list(reader._get_by_field(self._values), tables)
         return self._read(reader, TableReader(tables.documents, values))
 
-    def _check_size(self, frame: bytes) -> None:
+    def check_size(self, frame: bytes) -> None:
+        """Raises `LimitExceeded` for more bytes than such a frame may have."""
         if len(frame) > self._bytes_max:
             raise LimitExceeded(f"{self._name} of {len(frame)} bytes; at most {self._bytes_max}")
+
+
+class FrameCodec(FrameReader[R], Generic[W, R]):
+    """Turns one kind of frame to (`W`) and from (`R`) structs."""
+
+    __slots__ = ("_writer",)
+
+    def __init__(
+        self,
+        name: str,
+        schema: StructSchema,
+        bytes_max: int,
+        *,
+        writer: FrameWriter[W],
+        read: Callable[[Reader, TableReader], R],
+        scan: Scan[R] | None = None,
+    ) -> None:
+        super().__init__(name, schema, bytes_max, read=read, scan=scan)
+        self._writer: Final = writer
+
+    def encode(self, content: W) -> bytes:
+        """A struct as a frame; `LimitExceeded` when a part or the whole of it is too large."""
+        try:
+            frame = self._writer.write(content)
+        except BAD_STRUCT:
+            raise LimitExceeded(f"{self._name} holds what its schema cannot") from None
+        self.check_size(frame)
+        return frame

@@ -15,12 +15,16 @@ class ReplicaState(Struct, frozen=True):
     leader: int
     role: str
     position: int = 0
+    is_healthy: bool = True
 
 
 class MemberState(Struct, frozen=True):
     """What a broker says of itself, or of another whom it has heard. `incarnation` is the time of
-    its start, in epoch milliseconds, and `version` counts what it has said since: of two states of
-    one broker the greater (incarnation, version) is the newer.
+    its start, in epoch milliseconds, and `version` counts what it has said since, once a round at
+    least: of two states of one broker the greater (incarnation, version) is the newer. `instance`
+    is a number from 1 to 2**63 - 1 that is drawn at a broker's start: of two instances with one
+    node id, one has ended, or should not be. (`plan_epoch`, `plan_step`) is the newest plan that it
+    has on its disk (0: none), and `plan_digest` tells such plans apart.
     """
 
     node_id: int
@@ -31,11 +35,60 @@ class MemberState(Struct, frozen=True):
     software: str
     is_leaving: bool = False
     replicas: tuple[ReplicaState, ...] = ()
+    instance: int = 0
+    plan_epoch: int = 0
+    plan_step: int = 0
+    plan_digest: int = 0
+
+
+class ReplicaPlacement(Struct, frozen=True):
+    """A replica's place: the broker that holds it. Of the voters, the one with the highest priority
+    should lead; a learner has the log and no vote.
+    """
+
+    node_id: int
+    priority: int
+    is_learner: bool = False
+
+
+class PartitionPlacement(Struct, frozen=True):
+    """Which brokers hold a partition."""
+
+    partition_id: int
+    replicas: tuple[ReplicaPlacement, ...]
+
+
+class ClusterConfiguration(Struct, frozen=True):
+    """Which brokers there are, and what they hold; in the order of their ids."""
+
+    brokers: tuple[int, ...]
+    partitions: tuple[PartitionPlacement, ...]
+
+
+class ClusterPlan(Struct, frozen=True):
+    """What the cluster is, and what it is to become; no change is under way where both are equal.
+
+    `epoch` counts the changes that were decided, from 1, each by its `author` (a node id, 0 for
+    what brokers are started with), and `step` what has been done of this one: the greatest
+    (epoch, step) is what holds.
+    """
+
+    epoch: int
+    step: int
+    author: int
+    current: ClusterConfiguration
+    target: ClusterConfiguration
 
 
 class Gossip(Struct, frozen=True, tag=True):
-    """What a broker knows of all brokers; with `is_question`, it wants to hear the same."""
+    """What a broker knows of all brokers; with `is_question`, it wants to hear what is newer.
+
+    `contact` is the address at which somebody was asked whose id was not known yet; it comes back
+    with the answer. `plans` holds the newest plan, or nothing for who has it.
+    """
 
     sender: int
     members: tuple[MemberState, ...]
     is_question: bool = False
+    contact: str = ""
+    plans: tuple[ClusterPlan, ...] = ()

@@ -44,6 +44,7 @@ class ValueType(IntEnum):
     DECISION_EVALUATION = 27
     SIGNAL = 31
     RESOURCE_DELETION = 32
+    COMMAND_DISTRIBUTION = 33
     PROCESS_INSTANCE_BATCH = 34
     MESSAGE_BATCH = 35
 
@@ -275,6 +276,17 @@ class ResourceDeletionIntent(Intent):
     DELETE = 0x2000
     DELETING = 0x2001
     DELETED = 0x2002
+
+
+class CommandDistributionIntent(Intent):
+    """A command on its way to the other partitions."""
+
+    STARTED = 0x2100
+    DISTRIBUTING = 0x2101
+    ACKNOWLEDGE = 0x2102
+    ACKNOWLEDGED = 0x2103
+    FINISHED = 0x2104
+    ENQUEUED = 0x2105
 
 
 class ProcessInstanceBatchIntent(Intent):

@@ -18,12 +18,13 @@ from typing import Any, Final
 import orjson
 from msgspec import Struct
 
-from grevy.protocol.intents import RecordType, ValueType
+from grevy.protocol.intents import INTENTS, RecordType, ValueType
 from grevy.protocol.record import BROKER_VERSION, Entry, Record
 from grevy.protocol.struct_codec import field_name
 from grevy.protocol.values import (
     EMPTY_DOCUMENT,
     VALUES,
+    CommandDistributionValue,
     DecisionRequirementsMetadata,
     EvaluatedDecision,
     EvaluatedInput,
@@ -31,6 +32,7 @@ from grevy.protocol.values import (
     MatchedRule,
     ProcessMetadata,
     ResourceFile,
+    Value,
 )
 
 __all__ = ["record_dict", "record_json"]
@@ -78,7 +80,8 @@ _HIDDEN: Final[dict[ValueType, frozenset[str]]] = {
     ValueType.JOB_BATCH: frozenset({"deadline", "fetch_variables"}),
     ValueType.PROCESS_INSTANCE: frozenset({"joining_gateway_id"}),
     ValueType.PROCESS_INSTANCE_CREATION: frozenset({"fetch_variables", "start_scopes"}),
-    ValueType.PROCESS_MESSAGE_SUBSCRIPTION: frozenset({"subscription_partition_id"}),
+    ValueType.MESSAGE_SUBSCRIPTION: frozenset({"correlation"}),
+    ValueType.PROCESS_MESSAGE_SUBSCRIPTION: frozenset({"subscription_partition_id", "correlation"}),
 }
 """Fields that are ours alone."""
 
@@ -122,10 +125,31 @@ def _source(entry: Entry, position: int) -> int:
 
 
 def _value(record: Record) -> dict[str, object]:
-    kind = record.value.value_type
     # Clients may send what is no JSON. It is refused, yet the log holds the command.
     checked = record.record_type is not RecordType.EVENT
-    fields = _fields(record.value, _HIDDEN.get(kind, frozenset()), checked=checked)
+    if isinstance(record.value, CommandDistributionValue):
+        return _distribution(record.value)
+    return _value_fields(record.value, checked=checked)
+
+
+def _distribution(value: CommandDistributionValue) -> dict[str, object]:
+    """Zeebe has one field for the command's value, whatever its type."""
+    intent = INTENTS[value.intent]
+    command: Value | None = getattr(value, intent.value_type.name.lower(), None)
+    if command is not None and command == type(command)():
+        command = None  # it stands in the event that started the distribution
+    return {
+        "partitionId": value.partition_id,
+        "queueId": value.queue_id or None,
+        "valueType": intent.value_type.name,
+        "intent": intent.name,
+        "commandValue": None if command is None else _value_fields(command),
+    }
+
+
+def _value_fields(value: Value, *, checked: bool = False) -> dict[str, object]:
+    kind = value.value_type
+    fields = _fields(value, _HIDDEN.get(kind, frozenset()), checked=checked)
     fields |= _ADDED.get(kind, {})
     if kind not in _WITHOUT_TENANT:
         fields["tenantId"] = _DEFAULT_TENANT

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from grevy.protocol import wire
 from grevy.protocol.schemas import Field, StructSchema
 
-__all__ = ["Layout", "Number", "Slot", "format_of", "letter_of"]
+__all__ = ["Layout", "Number", "Slot", "format_of", "letter_of", "slot_of"]
 
 Number: TypeAlias = tuple[int, str]
 """Where a number lies, in bytes, and its letter in the module `struct`."""
@@ -76,7 +76,7 @@ class Layout:
         fields: dict[str, Field] = schema.schema.fields
         self.words: Final[int] = data + pointers
         self.tag: Final = wire.struct_tag(data, pointers)
-        self.slots: Final = {name: _slot(field, data) for name, field in fields.items()}
+        self.slots: Final = {name: slot_of(field, data) for name, field in fields.items()}
 
 
 def letter_of(kind: str) -> str:
@@ -84,7 +84,8 @@ def letter_of(kind: str) -> str:
     return _LETTERS[kind]
 
 
-def _slot(field: Field, data_words: int) -> Slot:
+def slot_of(field: Field, data_words: int) -> Slot:
+    """The slot of a field in a struct with so many data words."""
     slot: Any = field.proto.slot
     kind = str(slot.type.which())
     if kind == "bool":

@@ -22,10 +22,18 @@ allocates no more.
 SERVER_MESSAGE_BYTES_MAX: Final = ENTRY_BYTES_MAX + MESSAGE_BYTES_MAX
 """A message from a broker: a record push carries an entry whole, however large it is."""
 
+BROKER_MESSAGE_BYTES_MAX: Final = ENTRY_BYTES_MAX + MESSAGE_BYTES_MAX
+"""A message between brokers: an entry of the greatest size is replicated whole, with what else
+there is to say.
+"""
+
 LIST_ITEMS_MAX: Final = 65_536
 """Items in any list of an entry or a message; far more than a batch makes. Empty items cost a
 sender nothing.
 """
+
+KEY_FILE_BYTES_MAX: Final = 1024 * 1024
+"""A file of CURVE keys: a list of some ten thousand clients."""
 
 SEGMENT_BYTES: Final = 128 * 1024 * 1024
 """A file of the log: large, so that there are few; small enough that compaction gives space back in
@@ -133,18 +141,22 @@ CODEC_WHOLE_ITEMS_MAX: Final = 4
 """Requests or replies of a message that is written whole; those of more come in too many mixtures.
 """
 
-CODEC_IMPRINTS_CACHED: Final = 256
-"""Lists that the codec has read and knows again, for each kind of list: some 2 KiB each, 150 at the
-very most. When there are more, all are read by pycapnp again, and learned anew.
-"""
-
-CODEC_IMPRINTS_ALIKE_MAX: Final = 8
-"""Of these, lists of the same kinds of structs with other names; trying one in vain costs 1 µs, or
-5 when it is long.
+CODEC_IMPRINTS_CACHED: Final = 1_024
+"""Lists that the codec has read and knows again, for each kind of list: some 3 KiB each, 10 more
+for the first with its heads. When there are more, these are read by pycapnp, and now and then all
+are forgotten and learned anew.
 """
 
 CODEC_IMPRINT_ITEMS_MAX: Final = 32
 """Structs of a list that is known again; longer ones are rarely like another."""
+
+CODEC_COURSES_CACHED: Final = 1_024
+"""Sequences of record types, intents and places of values that the codec knows again in an entry,
+some 1 KiB each: those of some hundred processes. What is not known is made, 10 µs an entry.
+"""
+
+CODEC_COURSE_RECORDS_MAX: Final = 64
+"""Records of an entry that is known so; longer ones are rarely like another."""
 
 CODEC_SPLITTERS_CACHED: Final = 512
 """Sequences of kinds of structs that the codec keeps prepared for each kind of list: 20 KiB each at
@@ -181,6 +193,11 @@ s.
 
 FEEL_LIST_ITEMS_MAX: Final = 100_000
 """Items of a list, turns of a loop, numbers in a range that FEEL makes."""
+
+FEEL_NUMBER_CHARS_MAX: Final = 1_000
+"""A number as text, in an expression or for `number()`; Zeebe's JSON has no longer ones either.
+What is calculated has 34 digits.
+"""
 
 FEEL_STRING_CHARS_MAX: Final = 1024 * 1024
 """A string that FEEL makes."""
@@ -253,6 +270,16 @@ STATE_MAP_BYTES: Final = 64 * 1024 * 1024 * 1024
 CHECKPOINT_PIECE_BYTES: Final = 1024 * 1024
 """A piece of a checkpoint's image with a checksum of its own."""
 
+RAFT_VOTERS_MAX: Final = 7
+"""Voters of a group: more make every commit slower and bear no more than three losses (etcd advises
+at most 7).
+"""
+
+RAFT_REPLICAS_MAX: Final = 21
+"""Voters, voters before a change and learners of a group, counted together: four memberships must
+fit one slot of 512 bytes.
+"""
+
 IN_FLIGHT_MAX: Final = 20_000
 """Entries on their way to commit; beyond that requests are refused, so that memory and latency stay
 bounded.
@@ -274,6 +301,24 @@ asked for; with ten thousand of them that is once a second.
 PENDING_ENTRIES_MAX: Final = 100
 """Continued batches in one turn, for the same reason."""
 
+RESEND_AFTER_MS: Final = 5_000
+"""How long another partition has for its answer before it is sent the same again: far more than two
+commits take, far less than people wait. Zeebe: 10 s.
+"""
+
+RESEND_PERIOD_MS: Final = 5_000
+"""How often what is not answered is looked through. Zeebe: 30 s."""
+
+RESENDS_MAX: Final = 100
+"""Commands that are sent again in one turn, so that a partition that was away for long does not
+keep others from theirs.
+"""
+
+CLOSED_KNOWN_MS: Final = 120_000
+"""How long a closed subscription of another partition's instance stays known, so that a late
+command does not open it again: far longer than one can be on its way.
+"""
+
 GRAPHS_JUST_READ: Final = 32
 """Requirement graphs of deployments kept until somebody evaluates them: compiling a large one takes
 half a second.
@@ -281,3 +326,11 @@ half a second.
 
 MODELS_CACHED: Final = 1_000
 """Compiled processes kept at hand; more are compiled again. Zeebe caches as many."""
+
+BROKERS_MAX: Final = 100
+"""Brokers of a cluster; gossip is made for 3 to 30."""
+
+REPLICATION_FACTOR_MAX: Final = 6
+"""Replicas of a partition: a group has one voter more while a replica moves, and Raft's groups have
+7 at most.
+"""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -24,7 +24,7 @@ from grevy.protocol.splitter import Names, Splitter
 from grevy.protocol.struct_writer import StructWriter
 from grevy.protocol.tables import TableWriter
 
-__all__ = ["Split", "StructListWriter", "UnionListWriter"]
+__all__ = ["ListWriter", "Split", "StructListWriter", "UnionListWriter"]
 
 S = TypeVar("S", bound=Struct)
 
@@ -34,13 +34,17 @@ Split: TypeAlias = tuple[Splitter[S], Names]
 
 
 class ListWriter(ABC, Generic[S]):
-    """Writes lists of structs."""
+    """Writes lists of structs, `piece_items` at a time. `head_words`: those of an item that differ
+    between lists of the same length in more than numbers and names.
+    """
+
+    head_words: ClassVar[int]
 
     def __init__(self, tag: int, words: int, piece_items: int) -> None:
-        """`tag`: the pointer to an item; `words`: its size; `piece_items`: how many at a time."""
+        """`tag`: the pointer to an item; `words`: its size."""
         self._tag: Final = tag
         self._words: Final = words
-        self._piece_items: Final = piece_items
+        self.piece_items: Final = piece_items
         self._splitters: Final[Cache[Hashable, Splitter[S]]] = Cache(CODEC_SPLITTERS_CACHED)
         self._molds: Final[Cache[Split[S], Mold]] = Cache(CODEC_MOLDS_CACHED)
 
@@ -55,6 +59,10 @@ class ListWriter(ABC, Generic[S]):
     @abstractmethod
     def _draft(self, shapes: Sequence[Shape], items: Sequence[S]) -> Draft:
         """The items without the list's head."""
+
+    @abstractmethod
+    def tail_words(self, split: Split[S]) -> int:
+        """How many words of names a list ends with."""
 
     def split(
         self,
@@ -92,8 +100,8 @@ class ListWriter(ABC, Generic[S]):
         check_count(items)
         pointer, head = wire.struct_list(self._tag, len(items), self._words)
         pieces: list[_Piece] = []
-        for start in range(0, len(items), self._piece_items):
-            self._add(items[start : start + self._piece_items], tables, pieces)
+        for start in range(0, len(items), self.piece_items):
+            self._add(items[start : start + self.piece_items], tables, pieces)
         heads = [head.to_bytes(wire.WORD, "little")]
         if len(pieces) == 1:
             mold, numbers, own = pieces[0]
@@ -154,6 +162,8 @@ class _Piece(NamedTuple):
 class StructListWriter(ListWriter[S]):
     """Writes lists of one kind of struct."""
 
+    head_words = 0
+
     def __init__(self, writer: StructWriter[S]) -> None:
         """`writer`: that of the items."""
         # The numbers of all bodies come before those behind them: so, with these, one at a time.
@@ -171,9 +181,16 @@ class StructListWriter(ListWriter[S]):
     def _draft(self, shapes: Sequence[Shape], items: Sequence[S]) -> Draft:
         return Draft.of_structs(shapes, self._words)
 
+    def tail_words(self, split: Split[S]) -> int:
+        """The names of all structs: they come behind all bodies."""
+        splitter, names = split
+        return sum(splitter.names_words(names))
+
 
 class UnionListWriter(ListWriter[S]):
     """Writes lists of a struct that is a union of structs and nothing else."""
+
+    head_words = wire.UNION_WORDS
 
     def __init__(self, members: Mapping[type[S], tuple[int, StructWriter[S]]]) -> None:
         """`members`: the number and the writer of each."""
@@ -189,3 +206,8 @@ class UnionListWriter(ListWriter[S]):
     def _draft(self, shapes: Sequence[Shape], items: Sequence[S]) -> Draft:
         members = [self._members[type(item)] for item in items]
         return Draft.of_union(shapes, [(number, writer.tag) for number, writer in members])
+
+    def tail_words(self, split: Split[S]) -> int:
+        """The names of the last struct."""
+        splitter, names = split
+        return splitter.names_words(names)[-1]

@@ -35,6 +35,7 @@ from grevy.protocol.values_codec import KIND_OF_INTENT, UnionCodec
 __all__ = [
     "CLIENT_MESSAGES",
     "CLIENT_MESSAGE_WRITER",
+    "REQUEST_CODEC",
     "SERVER_MESSAGE_WRITER",
     "decode_client_message",
     "decode_server_message",
@@ -60,7 +61,7 @@ _REQUESTS: Final[Field] = SCHEMAS["ClientMessage"].schema.fields["requests"]
 _CLIENT_ID_AT: Final = ROOT_AT + _CLIENT_SLOTS["clientId"].word
 _REQUESTS_AT: Final = ROOT_AT + _CLIENT_SLOTS["requests"].word
 _ITEMS: Final[Field] = SCHEMAS["ServerMessage"].schema.fields["items"]
-_REQUEST_CODEC: Final[UnionCodec[Request]] = _union("Request", get_args(Request))
+REQUEST_CODEC: Final[UnionCodec[Request]] = _union("Request", get_args(Request))
 _ITEM_CODEC: Final[UnionCodec[ServerItem]] = _union("ServerItem", get_args(ServerItem))
 
 
@@ -81,19 +82,19 @@ class ClientMessageWriter(FrameWriter[ClientMessage]):
         tag, block = wire.data(content.client_id)
         contents.append((len(numbers), block))
         numbers += (tag, 0)
-        return None, _REQUEST_CODEC.writer.split(content.requests, tables, numbers, contents)
+        return None, REQUEST_CODEC.writer.split(content.requests, tables, numbers, contents)
 
     def _draft(self, content: ClientMessage, course: Course) -> Drafts:
-        return {"requests": _REQUEST_CODEC.writer.draft(course[1], content.requests)}
+        return {"requests": REQUEST_CODEC.writer.draft(course[1], content.requests)}
 
     def _fields(self, content: ClientMessage, tables: TableWriter) -> Fields:
-        requests = _REQUEST_CODEC.writer.write(content.requests, tables)
+        requests = REQUEST_CODEC.writer.write(content.requests, tables)
         return {"clientId": wire.data(content.client_id), "requests": requests}
 
 
 def _read_client_message(reader: Reader, tables: TableReader) -> ClientMessage:
     client_id: bytes = reader._get_by_field(_CLIENT_ID)
-    requests = _REQUEST_CODEC.read_list(reader._get_by_field(_REQUESTS), tables)
+    requests = REQUEST_CODEC.read_list(reader._get_by_field(_REQUESTS), tables)
     return _client_message(client_id, requests, tables)
 
 
@@ -102,7 +103,7 @@ def _scan_client_message(
 ) -> ClientMessage:
     client_id = source.data(_CLIENT_ID_AT * wire.WORD, root[_CLIENT_ID_AT])
     at = _REQUESTS_AT
-    requests = _REQUEST_CODEC.likes.read(source, at * wire.WORD, root[at], tables)
+    requests = REQUEST_CODEC.likes.read(source, at * wire.WORD, root[at], tables)
     return _client_message(client_id, requests, tables)
 
 

@@ -163,13 +163,37 @@ class PartitionInfo(Struct, frozen=True, gc=False):
     term: int
 
 
+class ReplicaInfo(Struct, frozen=True, gc=False):
+    """A broker's replica of a partition, as it said last: its role in a term (`grevy.raft.Role`),
+    and the newest record that is applied there.
+    """
+
+    partition_id: int
+    role: str
+    term: int
+    position: int = 0
+    is_healthy: bool = True
+
+
+class BrokerInfo(Struct, frozen=True, gc=False):
+    """A broker of the cluster; one that is not alive has not been heard of for some seconds."""
+
+    node_id: int
+    endpoint: str
+    version: str
+    is_alive: bool
+    replicas: tuple[ReplicaInfo, ...]
+
+
 class TopologyReply(Struct, frozen=True, gc=False):
-    """Who leads which partition."""
+    """Who leads which partition, and how the brokers are, as far as the one that answers knows."""
 
     number: int
     cluster_id: str
     version: str
     partitions: tuple[PartitionInfo, ...]
+    brokers: tuple[BrokerInfo, ...] = ()
+    replication_factor: int = 1
 
 
 class StatusReply(Struct, frozen=True, gc=False):

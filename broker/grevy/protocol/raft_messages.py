@@ -2,6 +2,11 @@
 
 Indexes and terms begin at 1; 0 is before the first. A `sender` is a node id, from 1. A `round`
 numbers a leader's heartbeats and appends: with an answer, a follower confirms that it follows.
+
+A replica that has lost what it had on its disk may have said things that it doesn't know of any
+more. It draws a `repair_id` at every start, not 0, and answers with it; a leader then takes back
+what it believed of this replica and repeats the number with `repair_index`, how far its log was
+committed at that moment. The replica counts as whole when it has the log up to there on its disk.
 """
 
 from __future__ import annotations
@@ -28,7 +33,9 @@ class VoteRequest(Struct, frozen=True, tag=True):
 
 
 class VoteResponse(Struct, frozen=True, tag=True):
-    """The answer to a candidate."""
+    """The answer to a candidate. The term is the replica's own, but that of the request where a
+    pre-vote is granted.
+    """
 
     sender: int
     term: int
@@ -46,12 +53,14 @@ class AppendRequest(Struct, frozen=True, tag=True):
     commit_index: int
     round: int
     entries: tuple[JournalEntry, ...] = ()
+    repair_id: int = 0
+    repair_index: int = 0
 
 
 class AppendResponse(Struct, frozen=True, tag=True):
     """How far a follower's log agrees with the leader's and is on its disk. With `is_rejected`, the
     entry before is not there: `match_index` is then the newest one that may agree, and `hint_term`
-    its term.
+    its term. It also tells whoever leads no more, by its term, whatever he had sent.
     """
 
     sender: int
@@ -60,6 +69,7 @@ class AppendResponse(Struct, frozen=True, tag=True):
     round: int
     is_rejected: bool = False
     hint_term: int = 0
+    repair_id: int = 0
 
 
 class Heartbeat(Struct, frozen=True, tag=True):
@@ -77,6 +87,7 @@ class HeartbeatResponse(Struct, frozen=True, tag=True):
     sender: int
     term: int
     round: int
+    repair_id: int = 0
 
 
 class GroupMembers(Struct, frozen=True):

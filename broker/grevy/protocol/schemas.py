@@ -62,7 +62,7 @@ class StructSchema(Protocol):
     def new_message(self) -> Builder: ...
 
     def from_bytes(
-        self, frame: bytes, *, traversal_limit_in_words: int, nesting_limit: int
+        self, frame: bytes | memoryview, *, traversal_limit_in_words: int, nesting_limit: int
     ) -> AbstractContextManager[Reader]: ...
 
 
@@ -77,7 +77,7 @@ def schema_folder(package: str = "grevy.protocol") -> Path:
 def _load() -> dict[str, StructSchema]:
     """All structs of all files, by name; names are unique over the files."""
     structs: dict[str, StructSchema] = {}
-    for name in ("values.capnp", "record.capnp", "client.capnp"):
+    for name in ("values.capnp", "record.capnp", "client.capnp", "broker.capnp"):
         module = vars(capnp.load(str(schema_folder() / name)))
         structs |= {key: struct for key, struct in module.items() if hasattr(struct, "schema")}
     return structs

@@ -10,7 +10,8 @@ the room.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import itemgetter
+from itertools import chain, compress
+from operator import itemgetter, ne
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -42,9 +43,11 @@ class Splitter(Generic[S]):
     """
 
     __slots__ = (
+        "_defaults",
         "_end",
         "_get_names",
         "_get_numbers",
+        "_get_specials",
         "_specials",
         "_writers",
         "inner",
@@ -59,21 +62,27 @@ class Splitter(Generic[S]):
         self._end = sum([writer.plan.fields for writer in writers])
         self.numbers: Final[list[tuple[int, Form]]] = []
         names: list[int] = []
-        specials: list[tuple[int, Role, Any]] = []
+        specials: list[tuple[int, int, Form]] = []
         first = 0
         for writer in writers:
             places = self._places(writer.plan, first)
             first += writer.plan.fields
             for part in writer.numbers:
-                role, write, default = part.form.role, part.form.write, part.form.default
-                if role in _SPECIAL:
-                    how = default if role is _DOCUMENT else write
-                    specials.append((len(self.numbers), role, how))
-                self.numbers.append((places[part.place], part.form))
+                place = places[part.place]
+                if part.form.role in _SPECIAL:
+                    specials.append((len(self.numbers), place, part.form))
+                self.numbers.append((place, part.form))
             names += [places[part.place] for part in writer.names]
-        self._specials: Final = tuple(specials)
+        self._specials: Final = tuple(
+            [(rank, place, form.role, form.write) for rank, place, form in specials]
+        )
+        self._defaults: Final = tuple([form.default for _, _, form in specials])
         self.names: Final = names
-        self._get_numbers: Final = getter([place for place, _ in self.numbers])
+        # A special item that has its default is the 0 that comes behind all items.
+        self._get_numbers: Final = getter(
+            [self._end if form.role in _SPECIAL else place for place, form in self.numbers]
+        )
+        self._get_specials: Final = getter([place for _, place, _ in specials])
         self._get_names: Final = getter(names)
 
     def _places(self, plan: Plan, first: int) -> list[int]:
@@ -96,26 +105,22 @@ class Splitter(Generic[S]):
         contents: list[Content],
     ) -> Names:
         """The names of such structs; their numbers and contents are added to those before."""
-        items: list[Any] = []
-        for struct in structs:
-            items += astuple(struct)
+        items: list[Any] = list(chain.from_iterable(map(astuple, structs)))
         for place in self.inner:
             items += astuple(items[place])
+        items.append(0)
         start = len(numbers)
         numbers += self._get_numbers(items)
         documents = tables.documents
-        for rank, role, how in self._specials:
-            at = start + rank
-            item = numbers[at]
+        is_special = map(ne, self._get_specials(items), self._defaults)
+        for rank, place, role, write in compress(self._specials, is_special):
+            item, at = items[place], start + rank
             if role is _DOCUMENT:
-                is_default = item == how
-                numbers[at] = 0 if is_default else documents.setdefault(item, len(documents) + 1)
-            elif not item:
-                numbers[at] = 0
+                numbers[at] = documents.setdefault(item, len(documents) + 1)
             elif role is _VALUE:
                 numbers[at] = tables.value(item)
             else:
-                numbers[at], block = how(item, tables)
+                numbers[at], block = write(item, tables)
                 contents.append((at, block))
         return self._get_names(items)
 
@@ -128,6 +133,14 @@ class Splitter(Generic[S]):
             shapes.append(writer.shape(names[start:end]))
             start = end
         return tuple(shapes)
+
+    def names_words(self, names: Names) -> list[int]:
+        """How many words of names each of such structs ends with."""
+        shapes = self.shapes(names)
+        return [
+            shape.words - writer.plan.words
+            for writer, shape in zip(self._writers, shapes, strict=True)
+        ]
 
     def is_kept(self, names: Names) -> bool:
         """Whether what is made of these names is worth keeping."""

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from grevy.protocol.intents import BpmnElementType, RecordType
+from grevy.protocol.intents import INTENTS, BpmnElementType, RecordType
 from grevy.protocol.record import Entry, Record
 from grevy.protocol.values import (
     EMPTY_DOCUMENT,
+    CommandDistributionValue,
     DecisionEvaluationValue,
     DecisionRequirementsValue,
     DecisionValue,
@@ -130,6 +131,12 @@ def _evaluation(evaluation: DecisionEvaluationValue) -> str:
     return f"{decision}, {_text(evaluation.variables)}"
 
 
+def _distribution(distribution: CommandDistributionValue) -> str:
+    intent = INTENTS[distribution.intent]
+    command = f"{words(intent.value_type.name)} {intent.name.lower()}"
+    return f"{command}, partition {distribution.partition_id}"
+
+
 def _text(document: bytes) -> str:
     return document.decode(errors="replace")
 
@@ -174,6 +181,8 @@ def _describe(value: Value) -> str:
             return _evaluation(value)
         case ResourceDeletionValue():
             return f"{value.resource_key}"
+        case CommandDistributionValue():
+            return _distribution(value)
         case SignalValue():
             return value.signal_name
         case ErrorValue():

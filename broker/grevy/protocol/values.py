@@ -125,6 +125,20 @@ class ResourceDeletionValue(Value, frozen=True, array_like=True, gc=False):
     resource_key: int = -1
 
 
+class CommandDistributionValue(Value, frozen=True, array_like=True, gc=False):
+    """A command that partition 1 has followed and the others are to follow: its intent (the number
+    over all value types) and, when the distribution starts, its value, which is one of those below.
+    """
+
+    value_type = ValueType.COMMAND_DISTRIBUTION
+
+    intent: int = 0
+    partition_id: int = -1
+    queue_id: str = ""
+    deployment: DeploymentValue = DeploymentValue()
+    resource_deletion: ResourceDeletionValue = ResourceDeletionValue()
+
+
 class ProcessValue(Value, frozen=True, array_like=True, gc=False):
     """A process definition with the file that it stands in."""
 
@@ -314,7 +328,11 @@ class MessageBatchValue(Value, frozen=True, array_like=True, gc=False):
 
 
 class MessageSubscriptionValue(Value, frozen=True, array_like=True, gc=False):
-    """A subscription on the side of the message's partition."""
+    """A subscription on the side of the message's partition.
+
+    `correlation` is our own and not exported: which of the messages that the subscription of
+    another partition's instance is sent this one is, from 1.
+    """
 
     value_type = ValueType.MESSAGE_SUBSCRIPTION
 
@@ -327,10 +345,13 @@ class MessageSubscriptionValue(Value, frozen=True, array_like=True, gc=False):
     message_key: int = -1
     variables: Document = EMPTY_DOCUMENT
     interrupting: bool = True
+    correlation: int = 0
 
 
 class ProcessMessageSubscriptionValue(Value, frozen=True, array_like=True, gc=False):
-    """A subscription on the side of the process instance's partition."""
+    """A subscription on the side of the process instance's partition; `correlation` as on the other
+    side.
+    """
 
     value_type = ValueType.PROCESS_MESSAGE_SUBSCRIPTION
 
@@ -345,6 +366,7 @@ class ProcessMessageSubscriptionValue(Value, frozen=True, array_like=True, gc=Fa
     element_id: str = ""
     variables: Document = EMPTY_DOCUMENT
     interrupting: bool = True
+    correlation: int = 0
 
 
 class MessageStartEventSubscriptionValue(Value, frozen=True, array_like=True, gc=False):

@@ -8,8 +8,8 @@ from typing import Final, Generic, TypeVar
 from msgspec import Struct
 
 from grevy.protocol.forms import check_count
-from grevy.protocol.imprint import ListReader
 from grevy.protocol.intents import INTENTS
+from grevy.protocol.list_reader import ListReader
 from grevy.protocol.list_writer import UnionListWriter
 from grevy.protocol.schemas import SCHEMAS, Field, Reader
 from grevy.protocol.struct_codec import StructCodec, field_name

@@ -27,6 +27,7 @@ from typing import Final, TypeAlias
 __all__ = [
     "BYTES_TAG",
     "NULL",
+    "NUMBERS_TAGS",
     "POINTERS_TAG",
     "STRUCTS_TAG",
     "UNION_TAG",
@@ -37,6 +38,7 @@ __all__ = [
     "data",
     "documents",
     "numbers",
+    "numbers_tag",
     "offset",
     "packer",
     "pointers",
@@ -66,6 +68,12 @@ BYTES_TAG: Final = _LIST | _ITEM_SIZES["B"] << _SIZE_SHIFT
 POINTERS_TAG: Final = _LIST | _POINTER_ITEMS << _SIZE_SHIFT
 STRUCTS_TAG: Final = _LIST | _STRUCT_ITEMS << _SIZE_SHIFT
 """Pointers to lists of nothing: bytes, pointers, structs."""
+
+NUMBERS_TAGS: Final = {
+    letter: (_LIST | size << _SIZE_SHIFT, calcsize("<" + letter))
+    for letter, size in _ITEM_SIZES.items()
+}
+"""The same of numbers, by their letters in the module `struct`, and the bytes of a number."""
 
 _HAS_OUR_WORDS: Final = sys.byteorder == "little" and calcsize("@l") == WORD
 _PADDING: Final = tuple(bytes(count) for count in range(WORD))
@@ -116,10 +124,15 @@ def numbers(letter: str, items: Sequence[int]) -> Pointer:
     return tag, list_packer.pack(*items)
 
 
+def numbers_tag(letter: str) -> int:
+    """A pointer to a list of no numbers."""
+    return _LIST | _ITEM_SIZES[letter] << _SIZE_SHIFT
+
+
 @lru_cache(maxsize=1024)
 def _number_list(letter: str, count: int) -> tuple[int, Struct]:
     form = f"{count}{letter}"
-    tag = _LIST | _ITEM_SIZES[letter] << _SIZE_SHIFT | count << _COUNT_SHIFT
+    tag = numbers_tag(letter) | count << _COUNT_SHIFT
     return tag, packer(f"{form}{-packer(form).size % WORD}x")
 
 

@@ -93,6 +93,12 @@ class RecordFeed:
         for key in [key for key in self._subscriptions if key[0] == owner]:
             del self._subscriptions[key]
 
+    def end_all(self) -> list[RecordSubscription]:
+        """Ends and returns all subscriptions."""
+        ended = list(self._subscriptions.values())
+        self._subscriptions.clear()
+        return ended
+
     @property
     def is_empty(self) -> bool:
         """Whether nobody listens."""

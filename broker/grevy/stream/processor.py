@@ -16,7 +16,7 @@ from msgspec import Struct
 from grevy.engine import Command, Engine, JobTaker, Outcome, PushedJobs, SentCommand
 from grevy.engine.appliers.requests import is_awaited, recalled
 from grevy.protocol.codec import decode_entry
-from grevy.protocol.limits import DUE_COMMANDS_MAX, PENDING_ENTRIES_MAX
+from grevy.protocol.limits import DUE_COMMANDS_MAX, PENDING_ENTRIES_MAX, RESENDS_MAX
 from grevy.protocol.record import Answer, Reply, RequestId
 from grevy.state import State, WriteSet
 
@@ -54,6 +54,7 @@ class _Made(Struct, gc=False):
     request: RequestId | None
     taker: JobTaker | None
     outcome: Outcome
+    source_partition_id: int = 0
 
 
 class _Unstored(Struct, gc=False):
@@ -104,16 +105,24 @@ class StreamProcessor:
         now: int,
         request: RequestId | None = None,
         taker: JobTaker | None = None,
+        *,
+        source_partition_id: int = 0,
     ) -> None:
         """Processes a command; its entry is among those that `take_entries` gives next.
 
-        `taker` is the subscription that jobs are activated for.
+        `taker` is the subscription that jobs are activated for, `source_partition_id` the partition
+        that has sent the command, 0 for a client's or the broker's own.
         """
         outcome = self._engine.process(
-            command, now=now, position=self._next_position, request=request, taker=taker
+            command,
+            now=now,
+            position=self._next_position,
+            request=request,
+            taker=taker,
+            source_partition_id=source_partition_id,
         )
         self.commands_processed += 1
-        self._made.append(_Made(command, now, request, taker, outcome))
+        self._made.append(_Made(command, now, request, taker, outcome, source_partition_id))
         self._keep(outcome)
 
     def take_entries(self) -> list[bytes]:
@@ -160,6 +169,17 @@ class StreamProcessor:
         """Processes what is due."""
         for command in self._engine.due(now, DUE_COMMANDS_MAX):
             self.submit(command, now)
+
+    def resend(self, now: int) -> Sequence[SentCommand]:
+        """Commands that other partitions have not answered in time, to be sent again now. While
+        entries are in flight, they are among the effects of the newest of them.
+        """
+        due = self._engine.resends(now, RESENDS_MAX)
+        if due and self._in_flight:
+            newest = self._in_flight[-1]
+            newest.sends = [*newest.sends, *due]
+            return ()
+        return due
 
     def commit(self, payloads: Sequence[bytes], last_index: int) -> Effects:
         """`release` and `store` in one."""
@@ -260,4 +280,5 @@ class StreamProcessor:
             request=item.request,
             taker=item.taker,
             is_checked=True,
+            source_partition_id=item.source_partition_id,
         )

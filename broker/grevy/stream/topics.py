@@ -72,6 +72,11 @@ class Topics:
             found.credit = 0
         return found
 
+    def close_all(self) -> list[JobSubscription]:
+        """Ends all subscriptions, as a leader does that leads no longer."""
+        ended = list(self._subscriptions)
+        return [found for key in ended if (found := self.close(*key)) is not None]
+
     def owned_by(self, owner: Hashable) -> list[JobSubscription]:
         """All subscriptions of an owner."""
         return [s for (who, _), s in self._subscriptions.items() if who == owner]

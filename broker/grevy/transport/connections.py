@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Iterator
 from typing import Final
 
 import zmq
@@ -34,6 +35,9 @@ class Connections:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(list(self._open))
 
     def __contains__(self, connection: int) -> bool:
         return connection in self._open

@@ -8,45 +8,33 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from grevy.protocol.limits import MESSAGE_BYTES_MAX
 from grevy.protocol.messages import Request, ServerItem
+from grevy.transport.admission import Visitor
+from grevy.transport.sockets import SocketLimits
 
 CLIENT_ID_BYTES: Final = 16
 
 
-class Peer:
+class Peer(Visitor):
     """One connection of a client, until it vanishes; a client that comes back is another peer.
 
-    Rooms above read `client_id` and use a peer as a key; the rest belongs to the transport.
+    Rooms above read `client_id` and `key_name`, and use a peer as a key; the rest belongs to the
+    transport.
     """
 
-    __slots__ = (
-        "client_id",
-        "connection",
-        "heard_at_s",
-        "identity",
-        "is_gone",
-        "outbox",
-        "strikes",
-        "unsent",
-        "unsent_bytes",
-    )
+    __slots__ = ("client_id", "heard_at_s", "outbox", "unsent", "unsent_bytes")
 
     def __init__(self, identity: bytes, connection: int) -> None:
-        self.identity: Final = identity
-        """Its ZeroMQ routing id, which the broker chose."""
+        super().__init__(identity, connection)
         self.client_id = b""
         """The client's 16 random bytes; empty until its first well-formed message."""
-        self.connection: Final = connection
-        """Its TCP connection, as the number of the file descriptor."""
         self.heard_at_s = 0.0
-        self.strikes = 0
-        """Malformed messages so far."""
         self.outbox: list[ServerItem] = []
         """What waits for the end of the loop's turn."""
         self.unsent: deque[bytes] = deque()
         """Messages that found the pipe full, oldest first."""
         self.unsent_bytes = 0
-        self.is_gone = False
 
     def __repr__(self) -> str:
         return f"Peer(client={self.client_id.hex()}, connection={self.connection})"
@@ -111,12 +99,25 @@ class ServerOptions:
     waiting is cut off.
     """
 
+    is_insecure: bool = False
+    """Whether anybody may listen and come in from beyond loopback, unencrypted."""
+
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            if getattr(self, name) <= 0:
+            if name != "is_insecure" and getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be greater than 0")
         if self.heartbeat_timeout_ms < self.heartbeat_interval_ms:
             raise ValueError("heartbeat_timeout_ms must not be less than heartbeat_interval_ms")
+
+    def socket_limits(self) -> SocketLimits:
+        """Those of the server's socket."""
+        return SocketLimits(
+            message_bytes_max=MESSAGE_BYTES_MAX,
+            high_water_mark=self.high_water_mark,
+            heartbeat_interval_ms=self.heartbeat_interval_ms,
+            heartbeat_timeout_ms=self.heartbeat_timeout_ms,
+            handshake_timeout_ms=self.handshake_timeout_ms,
+        )
 
 
 @dataclass(slots=True)
@@ -135,4 +136,8 @@ class ServerStatistics:
     """Messages of connections that were gone, or that chose a routing id for themselves."""
     vanished: int = 0
     cut_off: int = 0
-    """Connections that the server ended: malformed, silent, too slow, or one too many."""
+    """Connections that the server ended: malformed, silent, too slow, one too many, or with a key
+    that is not allowed any more.
+    """
+    denied: int = 0
+    """Handshakes of those whose keys are not allowed."""

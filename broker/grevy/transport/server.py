@@ -5,10 +5,6 @@
 
 The descriptor of a ZeroMQ socket is edge-triggered, and sending consumes edges too: `_recheck`
 looks for what they hid.
-
-Routing ids are the broker's choice, new for every connection (they begin with a zero byte). A
-client that names itself is cut off; so nobody can take over the identity of another, and an
-identity that vanished never comes back.
 """
 
 from __future__ import annotations
@@ -22,7 +18,6 @@ import zmq
 
 from grevy.protocol.codec import decode_client_message, encode_server_message
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
-from grevy.protocol.limits import MESSAGE_BYTES_MAX
 from grevy.protocol.messages import (
     ClientMessage,
     ErrorCode,
@@ -34,14 +29,14 @@ from grevy.protocol.messages import (
     ServerMessage,
     StatusReply,
 )
-from grevy.transport.connections import Connections
+from grevy.transport.curve import PortSecurity
 from grevy.transport.peer import CLIENT_ID_BYTES, Handler, Peer, ServerOptions, ServerStatistics
+from grevy.transport.port import Port, PortOptions
 
 _log = logging.getLogger(__name__)
 
 _UNSENT_RETRY_S = 0.01
-_GONE_REMEMBERED = 4_096
-"""Identities whose queued messages may still arrive after their connection's end."""
+_DOMAIN = "grevy.client"
 
 
 class Server:
@@ -49,7 +44,9 @@ class Server:
     `start`.
 
     `endpoint` is "tcp://host:port"; port 0 takes a free one, which `Server.endpoint` then tells.
-    Raises `OSError` when nothing can listen there.
+    With `security`, only clients whose keys are allowed come in; without, the port has to be on
+    loopback, or the options say that it is meant to be open. Raises `OSError` when nothing can
+    listen there, `InsecurePort`.
     """
 
     def __init__(
@@ -58,22 +55,24 @@ class Server:
         endpoint: str,
         handler: Handler,
         options: ServerOptions | None = None,
+        *,
+        security: PortSecurity | None = None,
     ) -> None:
         self._loop = loop
         self._handler = handler
         self._options = options or ServerOptions()
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = _router(self._context, self._options)
-        self._connections = Connections(self._socket)
-        try:
-            self._socket.bind(endpoint)
-        except zmq.ZMQError as error:
-            self._release()
-            raise OSError(error.errno, zmq.strerror(error.errno or 0), endpoint) from error
-        self.endpoint = str(self._socket.get_string(zmq.LAST_ENDPOINT))
-        self._peers: dict[bytes, Peer] = {}
-        self._peers_by_connection: dict[int, Peer] = {}
-        self._gone: dict[bytes, None] = {}
+        port = PortOptions(
+            domain=_DOMAIN,
+            limits=self._options.socket_limits(),
+            connections_max=self._options.connections_max,
+            security=security,
+            is_insecure=self._options.is_insecure,
+        )
+        self._port = Port(loop, endpoint, port, Peer, self._on_gone)
+        self._socket = self._port.socket
+        self._admission = self._port.admission
+        self._peers = self._admission.visitors
+        self.endpoint = self._port.endpoint
         self._requests: deque[tuple[Peer, Request]] = deque()
         self._dirty: list[Peer] = []
         self._blocked: dict[Peer, None] = {}
@@ -87,8 +86,8 @@ class Server:
     def start(self) -> None:
         """Begin to read."""
         self._loop.add_reader(self._socket.FD, self._on_readable)
-        self._loop.add_reader(self._connections.fd, self._follow_connections)
-        self._follow_connections()
+        self._loop.add_reader(self._admission.fd, self._admission.follow)
+        self._admission.follow()
         self._drain_handle = self._loop.call_soon(self._on_readable)
         self._sweep()
 
@@ -101,7 +100,7 @@ class Server:
         self.flush()
         self._is_closed = True
         self._loop.remove_reader(self._socket.FD)
-        self._loop.remove_reader(self._connections.fd)
+        self._loop.remove_reader(self._admission.fd)
         for handle in (
             self._drain_handle,
             self._flush_handle,
@@ -110,12 +109,15 @@ class Server:
         ):
             if handle is not None:
                 handle.cancel()
-        self._release()
+        self._port.close()
 
     def statistics(self) -> ServerStatistics:
         """Figures of now; the object is the server's own and goes on counting."""
         self._statistics.peers = len(self._peers)
-        self._statistics.connections = len(self._connections)
+        self._statistics.connections = len(self._admission)
+        self._statistics.cut_off = self._admission.cut_off_count
+        if self._port.guard is not None:
+            self._statistics.denied = self._port.guard.statistics.denied
         return self._statistics
 
     def send(self, peer: Peer, item: ServerItem) -> None:
@@ -193,7 +195,7 @@ class Server:
         is_multipart = frame.more
         while frame.more:
             frame = self._socket.recv(zmq.NOBLOCK, copy=False)
-        peer = self._peers.get(identity) or self._admit(identity, frame)
+        peer = self._peers.get(identity) or self._admission.admit(identity, frame)
         if peer is None:
             self._statistics.dropped += 1
             return
@@ -211,62 +213,18 @@ class Server:
         self._statistics.requests += len(message.requests)
         self._requests.extend([(peer, request) for request in message.requests])
 
-    def _admit(self, identity: bytes, frame: zmq.Frame) -> Peer | None:
-        """The peer of an identity's first message, or None for those that are not listened to."""
-        if identity in self._gone:
-            return None
-        self._follow_connections()
-        connection = _connection_of(frame)
-        if connection not in self._connections:
-            return None
-        if identity[:1] != b"\0":
-            self._statistics.cut_off += 1
-            self._connections.shut_down(connection)
-            return None
-        previous = self._peers_by_connection.get(connection)
-        if previous is not None:
-            self._forget(previous)
-        peer = Peer(identity, connection)
-        self._peers[identity] = self._peers_by_connection[connection] = peer
-        return peer
-
     def _strike(self, peer: Peer, reason: str) -> None:
         self._statistics.malformed += 1
         peer.strikes += 1
         self.send(peer, ErrorReply(0, ErrorCode.MALFORMED, reason))
         if peer.strikes >= self._options.malformed_max:
             self._send_outbox(peer)
-            self._cut_off(peer, "malformed messages")
+            self._admission.cut_off(peer, "malformed messages")
 
-    def _follow_connections(self) -> None:
-        for connection, is_open in self._connections.changes():
-            if is_open:
-                if len(self._connections) > self._options.connections_max:
-                    self._statistics.cut_off += 1
-                    self._connections.shut_down(connection)
-                continue
-            peer = self._peers_by_connection.get(connection)
-            if peer is not None:
-                self._forget(peer)
-
-    def _cut_off(self, peer: Peer, reason: str) -> None:
-        if peer.is_gone:
-            return
-        _log.warning("cut off %r: %s", peer, reason)
-        self._statistics.cut_off += 1
-        self._connections.shut_down(peer.connection)
-        self._forget(peer)
-
-    def _forget(self, peer: Peer) -> None:
-        peer.is_gone = True
+    def _on_gone(self, peer: Peer) -> None:
         peer.outbox.clear()
         peer.unsent.clear()
         self._blocked.pop(peer, None)
-        del self._peers[peer.identity]
-        del self._peers_by_connection[peer.connection]
-        self._gone[peer.identity] = None
-        if len(self._gone) > _GONE_REMEMBERED:
-            del self._gone[next(iter(self._gone))]
         if peer.client_id:
             self._statistics.vanished += 1
             self._handler.on_vanished(peer)
@@ -296,7 +254,7 @@ class Server:
             if not peer.unsent:
                 self._blocked.pop(peer, None)
             elif peer.unsent_bytes > self._options.unsent_bytes_max:
-                self._cut_off(peer, "it does not read what is sent to it")
+                self._admission.cut_off(peer, "it does not read what is sent to it")
         if self._blocked:
             self._unsent_handle = self._loop.call_later(_UNSENT_RETRY_S, self._send_unsent)
         self._recheck()
@@ -326,35 +284,8 @@ class Server:
         heard_at_s_min = self._loop.time() - silence_s_max
         for peer in list(self._peers.values()):
             if peer.heard_at_s < heard_at_s_min:
-                self._cut_off(peer, "silent")
+                self._admission.cut_off(peer, "silent")
         self._sweep_handle = self._loop.call_later(silence_s_max / 4, self._sweep)
-
-    def _release(self) -> None:
-        self._connections.close()
-        self._socket.close(linger=0)
-        self._context.term()
-
-
-def _router(context: zmq.Context[zmq.Socket[bytes]], options: ServerOptions) -> zmq.Socket[bytes]:
-    router: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
-    router.setsockopt(zmq.LINGER, 0)
-    router.setsockopt(zmq.ROUTER_MANDATORY, 1)
-    router.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
-    router.setsockopt(zmq.SNDHWM, options.high_water_mark)
-    router.setsockopt(zmq.RCVHWM, options.high_water_mark)
-    router.setsockopt(zmq.HEARTBEAT_IVL, options.heartbeat_interval_ms)
-    router.setsockopt(zmq.HEARTBEAT_TIMEOUT, options.heartbeat_timeout_ms)
-    router.setsockopt(zmq.HANDSHAKE_IVL, options.handshake_timeout_ms)
-    router.setsockopt(zmq.BACKLOG, 1_024)
-    return router
-
-
-def _connection_of(frame: zmq.Frame) -> int:
-    """The descriptor that a frame came through; -1 if it came by ZMTP 1 or 2, as from no client."""
-    try:
-        return int(frame.get(zmq.SRCFD))
-    except zmq.ZMQError:
-        return -1
 
 
 def _introduce(peer: Peer, message: ClientMessage) -> None:

@@ -35,7 +35,7 @@ from grevy.client.errors import (
     UnknownPartition,
 )
 from grevy.client.loop import run
-from grevy.client.options import ClientOptions, Duration, JsonValue, Variables
+from grevy.client.options import ClientKeys, ClientOptions, Duration, JsonValue, Variables
 from grevy.client.results import (
     Decision,
     DecisionRequirements,
@@ -50,6 +50,7 @@ from grevy.client.results import (
 from grevy.client.subscriptions import JobSubscription, RecordBatch, RecordSubscription
 from grevy.client.sync import SyncClient, SyncRecordSubscription
 from grevy.client.worker import Worker, WorkerStatistics
+from grevy.protocol.curve_keys import KeyFileError, KeyPair, load_key_pair
 
 __all__ = [
     "AlreadyExists",
@@ -57,6 +58,7 @@ __all__ = [
     "Client",
     "ClientClosed",
     "ClientError",
+    "ClientKeys",
     "ClientOptions",
     "Decision",
     "DecisionEvaluation",
@@ -77,6 +79,8 @@ __all__ = [
     "JobFailed",
     "JobSubscription",
     "JsonValue",
+    "KeyFileError",
+    "KeyPair",
     "MatchedRule",
     "NotFound",
     "Overloaded",
@@ -100,5 +104,6 @@ __all__ = [
     "Variables",
     "Worker",
     "WorkerStatistics",
+    "load_key_pair",
     "run",
 ]

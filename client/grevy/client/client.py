@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from grevy.client.decisions import DecisionEvaluation, evaluation_of
-from grevy.client.errors import BadRequest, TooLarge, UnknownPartition
+from grevy.client.errors import BadRequest, NotFound, TooLarge, UnknownPartition
 from grevy.client.link import Link
 from grevy.client.options import (
     ClientOptions,
@@ -160,12 +160,7 @@ class Client:
         value = DecisionEvaluationValue(
             decision_key=decision_key, decision_id=decision_id, variables=document
         )
-        answer = await self._link.ask(
-            self._link.leaders.next_partition(),
-            DecisionEvaluationIntent.EVALUATE,
-            value,
-            size=len(document),
-        )
+        answer = await self._anywhere(DecisionEvaluationIntent.EVALUATE, value, size=len(document))
         return evaluation_of(answer.key, _value(answer, DecisionEvaluationValue))
 
     async def create_instance(
@@ -189,11 +184,8 @@ class Client:
             variables=document,
             start_instructions=tuple(start_before),
         )
-        answer = await self._link.ask(
-            self._link.leaders.next_partition(),
-            ProcessInstanceCreationIntent.CREATE,
-            value,
-            size=len(document),
+        answer = await self._anywhere(
+            ProcessInstanceCreationIntent.CREATE, value, size=len(document)
         )
         created = _value(answer, ProcessInstanceCreationValue)
         return Instance(
@@ -227,8 +219,7 @@ class Client:
             start_instructions=tuple(start_before),
             fetch_variables=tuple(fetch_variables),
         )
-        answer = await self._link.ask(
-            self._link.leaders.next_partition(),
+        answer = await self._anywhere(
             ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT,
             value,
             size=len(document),
@@ -390,10 +381,16 @@ class Client:
         await self._about(_lease(job)[0], JobIntent.UPDATE_TIMEOUT, value)
 
     async def topology(self) -> Topology:
-        """The cluster's partitions and their leaders."""
+        """The cluster's partitions and their leaders, and how its brokers are."""
         reply = await self._link.topology()
         partitions = (Partition(p.partition_id, p.leader, p.term) for p in reply.partitions)
-        return Topology(reply.cluster_id, reply.version, tuple(partitions))
+        return Topology(
+            reply.cluster_id,
+            reply.version,
+            tuple(partitions),
+            reply.brokers,
+            reply.replication_factor,
+        )
 
     async def status(self) -> dict[str, JsonValue]:
         """A broker's figures."""
@@ -451,6 +448,21 @@ class Client:
             "retries": calls.retries,
             "stale_replies": calls.stale_replies,
         }
+
+    async def _anywhere(
+        self, intent: Intent, value: Value, *, size: int, timeout_s: float | None = None
+    ) -> Answer:
+        """Ask some partition. One that has not heard yet of a definition knows nothing of it; the
+        one that definitions are deployed to then has the last word.
+        """
+        link = self._link
+        partition_id = link.leaders.next_partition()
+        try:
+            return await link.ask(partition_id, intent, value, size=size, timeout_s=timeout_s)
+        except NotFound:
+            if partition_id == _DEPLOYMENTS_PARTITION:
+                raise
+        return await link.ask(_DEPLOYMENTS_PARTITION, intent, value, size=size, timeout_s=timeout_s)
 
     def _about(
         self, key: int, intent: Intent, value: Value, size: int = 0

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from grevy.client.options import ClientKeys
 from grevy.protocol.codec import decode_server_message, encode_client_message
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
 from grevy.protocol.limits import SERVER_MESSAGE_BYTES_MAX
@@ -31,6 +32,9 @@ Fewer requests cost more: measured, messages of 8 take both sides twice the time
 """
 _DRAIN_MESSAGES_MAX: Final = 1_000
 _UNSENT_RETRY_S: Final = 0.01
+_NEXT_KEY_S: Final = 0.05
+"""Before another of the brokers' keys is tried."""
+
 _EVENTS: Final = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED
 
 
@@ -63,6 +67,7 @@ class Connection:
         *,
         client_id: bytes,
         message_bytes_aim: int,
+        keys: ClientKeys | None = None,
     ) -> None:
         self.endpoint: Final = endpoint
         self.is_up = False
@@ -70,6 +75,8 @@ class Connection:
         self._listener = listener
         self._client_id = client_id
         self._message_bytes_aim = message_bytes_aim
+        self._keys = keys
+        self._tries = 0
         self._loop = asyncio.get_running_loop()
         self._outbox: list[Request] = []
         self._outbox_bytes = 0
@@ -119,6 +126,9 @@ class Connection:
         dealer.setsockopt(zmq.HANDSHAKE_IVL, 3_000)
         dealer.setsockopt(zmq.RECONNECT_IVL, 20)
         dealer.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
+        if self._keys is not None:
+            _secure(dealer, self._keys, self._tries)
+            self._tries += 1
         self._socket = dealer
         self._monitor = dealer.get_monitor_socket(_EVENTS)
         dealer.connect(self.endpoint)
@@ -131,6 +141,8 @@ class Connection:
         for handle in self._handles.values():
             handle.cancel()
         self._handles.clear()
+        if self._socket.closed:
+            return
         self._loop.remove_reader(self._socket.FD)
         self._loop.remove_reader(self._monitor.FD)
         self._socket.disable_monitor()
@@ -150,12 +162,18 @@ class Connection:
                 return
             if report["event"] == zmq.Event.HANDSHAKE_SUCCEEDED:
                 self.is_up = True
+                self._tries -= 1  # this key was right, and is tried first when it is lost
                 self._listener.on_up(self)
             elif self.is_up:
                 _log.info("lost the connection to %s", self.endpoint)
                 self._shut()
                 self._open()
                 self._listener.on_down(self)
+            elif self._keys is not None and len(self._keys.brokers) > 1:
+                # The broker has another of the keys, perhaps; libzmq would go on with this one.
+                self._shut()
+                self._handles["open"] = self._loop.call_later(_NEXT_KEY_S, self._open)
+                return
 
     def _pack(self) -> None:
         """Make a message of what is queued."""
@@ -227,3 +245,10 @@ class Connection:
             return
         if int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
             self._handles["drain"] = self._loop.call_soon(self._on_readable)
+
+
+def _secure(dealer: zmq.Socket[bytes], keys: ClientKeys, tries: int) -> None:
+    """Make a client of CURVE of a socket; of the brokers' keys, each has its turn."""
+    dealer.curve_serverkey = keys.brokers[tries % len(keys.brokers)].encode()
+    dealer.curve_publickey = keys.own.public.encode()
+    dealer.curve_secretkey = keys.own.secret.encode()

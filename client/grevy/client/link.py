@@ -147,9 +147,9 @@ class Link:
             raise Unavailable(f"no broker answered at {endpoints}") from None
 
     async def status(self) -> bytes:
-        """A broker's figures, as JSON text."""
+        """The figures of the first contact point that can be reached, as JSON text."""
         await self.topology()
-        connection = self._any_up()
+        connection = next((one for one in self._connections.values() if one.is_up), None)
         if connection is None:
             raise Unavailable("the connection is lost")
         number = self._number()
@@ -310,6 +310,7 @@ class Link:
                 self,
                 client_id=self.client_id,
                 message_bytes_aim=self.options.message_bytes_aim,
+                keys=self.options.keys,
             )
         return connection
 

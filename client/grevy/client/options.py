@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
 
 from grevy.client.errors import TooLarge
+from grevy.protocol.curve_keys import KeyPair, is_key, load_allowed_keys, load_key_pair
 from grevy.protocol.limits import DOCUMENT_BYTES_MAX, REQUESTS_REMEMBERED
 from grevy.protocol.values import EMPTY_DOCUMENT, Document
 
@@ -32,6 +35,33 @@ Duration: TypeAlias = float | timedelta
 
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 _decoder: Final = msgspec.json.Decoder(dict[str, object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientKeys:
+    """What a client needs where brokers speak CURVE: its own pair, whose public key they have to
+    know, and their public keys (Z85), in any order.
+    """
+
+    own: KeyPair
+    brokers: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.brokers or not all(map(is_key, self.brokers)):
+            raise ValueError("brokers must be one key or more, of 40 characters of Z85 each")
+
+    @classmethod
+    def load(cls, own: Path, brokers: Path) -> ClientKeys:
+        """The pair in one file, and the brokers' keys as another lists them. Raises
+        `KeyFileError`.
+        """
+        return cls(own=load_key_pair(own), brokers=tuple(load_allowed_keys(brokers)))
+
+    @classmethod
+    def from_environment(cls) -> ClientKeys | None:
+        """The same from the files that GREVY_KEYS and GREVY_BROKER_KEYS name; None without them."""
+        own, brokers = os.environ.get("GREVY_KEYS"), os.environ.get("GREVY_BROKER_KEYS")
+        return cls.load(Path(own), Path(brokers)) if own and brokers else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +95,12 @@ class ClientOptions:
     message_bytes_aim: int = 1024 * 1024
     """Requests of one turn of the loop share messages of about that size."""
 
+    keys: ClientKeys | None = None
+    """With keys, all connections are encrypted, and to brokers that have one of these keys only."""
+
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            if getattr(self, name) <= 0:
+            if name != "keys" and getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be greater than 0")
         if self.backoff_max_s < self.backoff_min_s:
             raise ValueError("backoff_max_s must not be less than backoff_min_s")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from grevy.client.options import JsonValue, variables_of
-from grevy.protocol.messages import ActivatedJob
+from grevy.protocol.messages import ActivatedJob, BrokerInfo
 from grevy.protocol.values import DeploymentValue
 
 
@@ -115,6 +115,8 @@ class Topology(Struct, frozen=True):
     cluster_id: str
     version: str
     partitions: tuple[Partition, ...]
+    brokers: tuple[BrokerInfo, ...] = ()
+    replication_factor: int = 1
 
 
 class Job:

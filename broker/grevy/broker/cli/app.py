@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from grevy.broker.cli import cluster as cluster_commands
 from grevy.broker.cli import log as log_commands
 from grevy.broker.cli.base import Json, app
 from grevy.broker.cli.output import DEFAULT_ADDRESS, Output, read_variables, with_client
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
+app.add_typer(cluster_commands.app, name="cluster")
 app.add_typer(log_commands.app, name="log")
 
 Address = Annotated[
@@ -276,3 +278,21 @@ def top(
         lambda client: show_top(client, output, interval=interval, count=count),
         is_endless=True,
     )
+
+
+@app.command()
+def keys(
+    file: Annotated[Path, typer.Argument(help="A new file for the pair; only you can read it.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Make a key pair for a broker or a client, and print the public key for others' lists."""
+    from grevy.transport import new_key_pair
+
+    output = Output(as_json=as_json)
+    pair = new_key_pair()
+    try:
+        pair.save(file)
+    except OSError as error:
+        raise output.fail(f"{file}: {error.strerror}") from None
+    output.result({"file": str(file), "public": pair.public}, pair.public)

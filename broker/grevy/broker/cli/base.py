@@ -47,6 +47,20 @@ def broker(
     partitions: Annotated[
         int | None, typer.Option(help="Logs that share the work; stays as at the first start.")
     ] = None,
+    node_id: Annotated[int | None, typer.Option(help="Which broker this is, from 1.")] = None,
+    cluster_size: Annotated[int | None, typer.Option(help="How many brokers there are.")] = None,
+    replication_factor: Annotated[
+        int | None, typer.Option(help="On how many brokers each partition lies.")
+    ] = None,
+    cluster_port: Annotated[
+        int | None, typer.Option(help="Where the other brokers connect.")
+    ] = None,
+    contact_points: Annotated[
+        str | None, typer.Option(help="Cluster addresses of some brokers: host:port,host:port.")
+    ] = None,
+    keys: Annotated[Path | None, typer.Option(help="This broker's key pair.")] = None,
+    broker_keys: Annotated[Path | None, typer.Option(help="Brokers' public keys.")] = None,
+    client_keys: Annotated[Path | None, typer.Option(help="Clients' public keys.")] = None,
     *,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen beyond loopback unencrypted.")
@@ -60,6 +74,14 @@ def broker(
         "host": host,
         "port": port,
         "partitions": partitions,
+        "node_id": node_id,
+        "cluster_size": cluster_size,
+        "replication_factor": replication_factor,
+        "cluster_port": cluster_port,
+        "contact_points": contact_points,
+        "keys": keys,
+        "broker_keys": broker_keys,
+        "client_keys": client_keys,
         "insecure": insecure or None,
     }
     try:

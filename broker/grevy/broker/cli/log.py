@@ -124,7 +124,7 @@ def verify(
 def _check_checkpoints(folder: Path, output: Output) -> int:
     """Look at every byte of every checkpoint; how many there are."""
     from grevy.broker.system import OsDisk
-    from grevy.partition.storage import checkpoint_directories
+    from grevy.partition.checkpoint_folder import checkpoint_directories
     from grevy.state import CheckpointCorrupted, read_manifest, verified_image
 
     disk = OsDisk(folder, is_read_only=True)
@@ -197,13 +197,14 @@ def _entries(
     from grevy.journal import JournalDamaged, JournalError
     from grevy.protocol.codec import decode_entry
     from grevy.protocol.errors import GrevyError
+    from grevy.raft import is_of_engine
 
     index = 0
     with output.progress("reading", inspection.bytes_total(), is_wanted=is_bar_wanted) as bar:
         try:
             for item in inspection.entries():
                 index = item.index
-                if item.payload:
+                if is_of_engine(item.payload):
                     yield decode_entry(item.payload)
                 bar.update(bar.task_ids[0], completed=inspection.bytes)
         except JournalDamaged as damage:

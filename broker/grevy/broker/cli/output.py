@@ -116,12 +116,18 @@ def with_client(
 
     What `is_endless` is meant to be interrupted: that is its good end.
     """
-    from grevy.client import Client, ClientError, run
+    from grevy.client import Client, ClientError, ClientKeys, ClientOptions, run
+    from grevy.protocol.errors import GrevyError
+
+    try:
+        options = ClientOptions(keys=ClientKeys.from_environment())
+    except GrevyError as error:
+        raise output.fail(str(error)) from None
 
     async def act() -> T:
         try:
             async with asyncio.timeout(CONNECT_S):
-                client = await Client.connect(address)
+                client = await Client.connect(address, options=options)
         except ValueError as error:
             raise output.fail(f"address: {error}") from None
         except TimeoutError:

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias, TypeVar, cast
 from grevy.engine.appliers import (
     decisions,
     deployments,
+    distributions,
     elements,
     events,
     incidents,
@@ -23,8 +24,10 @@ from grevy.engine.appliers import (
 from grevy.engine.appliers import variables as variables_
 from grevy.engine.stores import Stores
 from grevy.protocol.intents import (
+    CommandDistributionIntent,
     DecisionIntent,
     DecisionRequirementsIntent,
+    DeploymentIntent,
     IncidentIntent,
     Intent,
     JobBatchIntent,
@@ -37,6 +40,7 @@ from grevy.protocol.intents import (
     ProcessInstanceIntent,
     ProcessIntent,
     ProcessMessageSubscriptionIntent,
+    ResourceDeletionIntent,
     TimerIntent,
     VariableIntent,
 )
@@ -81,7 +85,15 @@ APPLIERS: Final[dict[Intent, Applier]] = {
     ProcessEventIntent.TRIGGERING: _for(events.apply_process_event_triggering),
     ProcessEventIntent.TRIGGERED: _for(events.apply_process_event_triggered),
     ProcessIntent.CREATED: _for(deployments.apply_process_created),
+    ProcessIntent.DELETING: _for(deployments.apply_process_deleting),
     ProcessIntent.DELETED: _for(deployments.apply_process_deleted),
+    DeploymentIntent.CREATED: _for(deployments.apply_deployment_created),
+    ResourceDeletionIntent.DELETED: _for(deployments.apply_resource_deleted),
+    CommandDistributionIntent.STARTED: _for(distributions.apply_distribution_started),
+    CommandDistributionIntent.ENQUEUED: _for(distributions.apply_distribution_enqueued),
+    CommandDistributionIntent.DISTRIBUTING: _for(distributions.apply_distribution_distributing),
+    CommandDistributionIntent.ACKNOWLEDGED: _for(distributions.apply_distribution_acknowledged),
+    CommandDistributionIntent.FINISHED: _for(distributions.apply_distribution_finished),
     DecisionRequirementsIntent.CREATED: _for(decisions.apply_decision_requirements_created),
     DecisionRequirementsIntent.DELETED: _for(decisions.apply_decision_requirements_deleted),
     DecisionIntent.CREATED: _for(decisions.apply_decision_created),

@@ -12,11 +12,11 @@ def apply_process_event_triggering(stores: Stores, key: int, value: ProcessEvent
     trigger = EventTrigger(
         key, value.target_element_id, value.variables, value.process_instance_key
     )
-    stores.events.put(value.scope_key, trigger)
-    stores.elements.count_triggers(value.scope_key, 1)
+    if not stores.elements.add_trigger(value.scope_key, trigger):
+        stores.events.put(value.scope_key, trigger)
 
 
 def apply_process_event_triggered(stores: Stores, key: int, value: ProcessEventValue) -> None:
     """The target has taken it up."""
-    stores.events.remove(value.scope_key, key)
-    stores.elements.count_triggers(value.scope_key, -1)
+    if not stores.elements.remove_trigger(value.scope_key, key):
+        stores.events.remove(value.scope_key, key)

@@ -26,14 +26,14 @@ def apply_message_subscription_created(
     stores: Stores, key: int, value: MessageSubscriptionValue
 ) -> None:
     """An instance waits for a message."""
-    stores.subscriptions.put_message_side(key, value, is_correlating=False)
+    stores.subscriptions.put_message_side(key, value, stores.now, is_correlating=False)
 
 
 def apply_message_subscription_correlating(
     stores: Stores, key: int, value: MessageSubscriptionValue
 ) -> None:
     """A message is on its way to the instance; no other one is sent until it has answered."""
-    stores.subscriptions.put_message_side(key, value, is_correlating=True)
+    stores.subscriptions.put_message_side(key, value, stores.now, is_correlating=True)
     stores.messages.set_correlated(value.message_key, value.bpmn_process_id)
 
 
@@ -42,9 +42,9 @@ def apply_message_subscription_correlated(
 ) -> None:
     """The instance has the message."""
     if value.interrupting:
-        stores.subscriptions.remove_message_side(value)
+        stores.subscriptions.remove_message_side(value, stores.now)
     else:
-        stores.subscriptions.put_message_side(key, value, is_correlating=False)
+        stores.subscriptions.put_message_side(key, value, stores.now, is_correlating=False)
 
 
 def apply_message_subscription_rejected(
@@ -52,28 +52,28 @@ def apply_message_subscription_rejected(
 ) -> None:
     """The instance did not want the message; another one may."""
     stores.messages.unset_correlated(value.message_key, value.bpmn_process_id)
-    stores.subscriptions.remove_message_side(value)
+    stores.subscriptions.remove_message_side(value, stores.now)
 
 
 def apply_message_subscription_deleted(
     stores: Stores, _key: int, value: MessageSubscriptionValue
 ) -> None:
     """The instance waits no longer."""
-    stores.subscriptions.remove_message_side(value)
+    stores.subscriptions.remove_message_side(value, stores.now)
 
 
 def apply_process_message_subscription_creating(
     stores: Stores, key: int, value: ProcessMessageSubscriptionValue
 ) -> None:
     """An element is about to wait for a message."""
-    stores.subscriptions.put_process_side(key, value, SubscriptionState.OPENING)
+    stores.subscriptions.put_process_side(key, value, SubscriptionState.OPENING, stores.now)
 
 
 def apply_process_message_subscription_created(
     stores: Stores, key: int, value: ProcessMessageSubscriptionValue
 ) -> None:
     """The message's partition knows."""
-    stores.subscriptions.put_process_side(key, value, SubscriptionState.OPENED)
+    stores.subscriptions.put_process_side(key, value, SubscriptionState.OPENED, stores.now)
 
 
 def apply_process_message_subscription_correlated(
@@ -83,14 +83,14 @@ def apply_process_message_subscription_correlated(
     if value.interrupting:
         stores.subscriptions.remove_process_side(value)
     else:
-        stores.subscriptions.put_process_side(key, value, SubscriptionState.OPENED)
+        stores.subscriptions.put_process_side(key, value, SubscriptionState.OPENED, stores.now)
 
 
 def apply_process_message_subscription_deleting(
     stores: Stores, key: int, value: ProcessMessageSubscriptionValue
 ) -> None:
     """The element waits no longer; the message's partition does not know yet."""
-    stores.subscriptions.put_process_side(key, value, SubscriptionState.CLOSING)
+    stores.subscriptions.put_process_side(key, value, SubscriptionState.CLOSING, stores.now)
 
 
 def apply_process_message_subscription_deleted(

@@ -8,6 +8,7 @@ from grevy.bpmn.model import Element
 from grevy.engine.behaviors.base import Here
 from grevy.engine.behaviors.documents import split
 from grevy.engine.behaviors.expressions import evaluate_text, evaluate_text_or_number
+from grevy.engine.behaviors.remote_messages import close_command, open_command
 from grevy.engine.behaviors.timers import Due, evaluate_timer
 from grevy.engine.behaviors.transitions import value_of
 from grevy.engine.behaviors.variables import set_local
@@ -20,7 +21,6 @@ from grevy.engine.tables import (
 )
 from grevy.protocol.intents import (
     BpmnElementType,
-    MessageSubscriptionIntent,
     ProcessEventIntent,
     ProcessInstanceIntent,
     ProcessMessageSubscriptionIntent,
@@ -29,7 +29,6 @@ from grevy.protocol.intents import (
 from grevy.protocol.keys import partition_of_correlation_key
 from grevy.protocol.values import (
     Document,
-    MessageSubscriptionValue,
     ProcessEventValue,
     ProcessInstanceValue,
     ProcessMessageSubscriptionValue,
@@ -98,16 +97,7 @@ def _open_message(step: Step, here: Here, awaited: _Awaited) -> None:
     )
     intent = ProcessMessageSubscriptionIntent.CREATING
     step.event(intent, step.next_key(), subscription)
-    create = MessageSubscriptionValue(
-        process_instance_key=value.process_instance_key,
-        element_instance_key=here.key,
-        process_definition_key=value.process_definition_key,
-        bpmn_process_id=value.bpmn_process_id,
-        message_name=awaited.name,
-        correlation_key=awaited.correlation_key,
-        interrupting=awaited.event.interrupting,
-    )
-    step.send(partition, MessageSubscriptionIntent.CREATE, -1, create)
+    step.send(partition, open_command(subscription))
 
 
 def create_timer(
@@ -138,15 +128,7 @@ def unsubscribe(step: Step, here: Here) -> None:
 
 def _close_message(step: Step, key: int, value: ProcessMessageSubscriptionValue) -> None:
     step.event(ProcessMessageSubscriptionIntent.DELETING, key, value)
-    delete = MessageSubscriptionValue(
-        process_instance_key=value.process_instance_key,
-        element_instance_key=value.element_instance_key,
-        bpmn_process_id=value.bpmn_process_id,
-        message_name=value.message_name,
-        correlation_key=value.correlation_key,
-    )
-    partition = value.subscription_partition_id
-    step.send(partition, MessageSubscriptionIntent.DELETE, -1, delete)
+    step.send(value.subscription_partition_id, close_command(value))
 
 
 def instance_accepts(step: Step, instance: ElementInstance) -> bool:

@@ -1,9 +1,15 @@
-"""Starting process instances by events."""
+"""Process instances: what starts them by events, and what goes with the last one."""
 
 from __future__ import annotations
 
+from grevy.engine.behaviors.distribution import DEPLOYMENT_PARTITION
 from grevy.engine.step import Step
-from grevy.protocol.intents import BpmnElementType, ProcessEventIntent, ProcessInstanceIntent
+from grevy.protocol.intents import (
+    BpmnElementType,
+    ProcessEventIntent,
+    ProcessInstanceIntent,
+    ProcessIntent,
+)
 from grevy.protocol.values import (
     Document,
     ProcessEventValue,
@@ -45,3 +51,16 @@ def start_instance(
     step.event(ProcessEventIntent.TRIGGERING, step.next_key(), event)
     root = root_value(process, process_instance_key)
     step.follow_up(ProcessInstanceIntent.ACTIVATE_ELEMENT, process_instance_key, root)
+
+
+def forget_retired(step: Step, ended: ProcessInstanceValue) -> None:
+    """With its last instance goes a process definition that was deleted meanwhile. Partition 1
+    deletes none that has instances there.
+    """
+    if step.partition_id == DEPLOYMENT_PARTITION:
+        return
+    key, processes = ended.process_definition_key, step.views.processes
+    if processes.is_retired(key) and not processes.has_running_instances(key):
+        process = processes.get(key)
+        assert process is not None, f"process definition {key} is retired and not there"
+        step.event(ProcessIntent.DELETED, step.next_key(), process)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grevy.engine.behaviors.base import Here
 from grevy.engine.behaviors.events import activate_triggered, unsubscribe
 from grevy.engine.behaviors.incidents import resolve_incidents
+from grevy.engine.behaviors.process_starts import forget_retired
 from grevy.engine.behaviors.results import answer_awaited
 from grevy.engine.behaviors.start_messages import start_next_buffered
 from grevy.engine.behaviors.termination import end_activity, end_process
@@ -50,6 +51,7 @@ class ProcessRoot:
         answer_awaited(step, here)
         correlation_key = step.views.subscriptions.correlation_key_of(here.key)
         step.event(ProcessInstanceIntent.ELEMENT_COMPLETED, here.key, here.value)
+        forget_retired(step, here.value)
         start_next_buffered(step, here.value, correlation_key)
 
     def terminate(self, step: Step, here: Here) -> None:

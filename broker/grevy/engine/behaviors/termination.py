@@ -5,6 +5,7 @@ from __future__ import annotations
 from grevy.engine.behaviors.base import Here
 from grevy.engine.behaviors.events import activate_triggered, unsubscribe
 from grevy.engine.behaviors.incidents import resolve_incidents
+from grevy.engine.behaviors.process_starts import forget_retired
 from grevy.engine.behaviors.results import reject_awaited
 from grevy.engine.behaviors.start_messages import start_next_buffered
 from grevy.engine.step import Step
@@ -35,6 +36,7 @@ def end_process(step: Step, here: Here) -> None:
     reject_awaited(step, here)
     correlation_key = step.views.subscriptions.correlation_key_of(here.key)
     step.event(ProcessInstanceIntent.ELEMENT_TERMINATED, here.key, here.value)
+    forget_retired(step, here.value)
     start_next_buffered(step, here.value, correlation_key)
 
 

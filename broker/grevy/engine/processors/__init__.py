@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from grevy.engine.behaviors.distribution import acknowledge_distribution
 from grevy.engine.processors import (
     creation,
     decisions,
@@ -23,6 +24,7 @@ from grevy.engine.processors import (
 )
 from grevy.engine.step import Command, Step
 from grevy.protocol.intents import (
+    CommandDistributionIntent,
     DecisionEvaluationIntent,
     DeploymentIntent,
     IncidentIntent,
@@ -64,8 +66,23 @@ CLIENT_COMMANDS: Final[dict[Intent, Processor]] = {
 }
 """What clients may ask for."""
 
+PARTITION_COMMANDS: Final[dict[Intent, Processor]] = {
+    DeploymentIntent.CREATE: deployment.create_deployment,
+    ResourceDeletionIntent.DELETE: deletion.delete_resource,
+    CommandDistributionIntent.ACKNOWLEDGE: acknowledge_distribution,
+    MessageSubscriptionIntent.CREATE: messages.create_subscription,
+    MessageSubscriptionIntent.CORRELATE: messages.confirm_correlation,
+    MessageSubscriptionIntent.REJECT: messages.reject_correlation,
+    MessageSubscriptionIntent.DELETE: messages.delete_subscription,
+    ProcessMessageSubscriptionIntent.CREATE: process_messages.confirm_opened,
+    ProcessMessageSubscriptionIntent.CORRELATE: process_messages.correlate,
+    ProcessMessageSubscriptionIntent.DELETE: process_messages.confirm_closed,
+}
+"""What partitions may ask of each other."""
+
 PROCESSORS: Final[dict[Intent, Processor]] = {
     **CLIENT_COMMANDS,
+    **PARTITION_COMMANDS,
     ProcessInstanceIntent.ACTIVATE_ELEMENT: elements.activate_element,
     ProcessInstanceIntent.COMPLETE_ELEMENT: elements.complete_element,
     ProcessInstanceIntent.TERMINATE_ELEMENT: elements.terminate_element,
@@ -75,12 +92,5 @@ PROCESSORS: Final[dict[Intent, Processor]] = {
     JobIntent.RECUR_AFTER_BACKOFF: jobs.recur_job,
     TimerIntent.TRIGGER: timers.trigger_timer,
     MessageBatchIntent.EXPIRE: messages.expire_messages,
-    MessageSubscriptionIntent.CREATE: messages.create_subscription,
-    MessageSubscriptionIntent.CORRELATE: messages.confirm_correlation,
-    MessageSubscriptionIntent.REJECT: messages.reject_correlation,
-    MessageSubscriptionIntent.DELETE: messages.delete_subscription,
-    ProcessMessageSubscriptionIntent.CREATE: process_messages.confirm_opened,
-    ProcessMessageSubscriptionIntent.CORRELATE: process_messages.correlate,
-    ProcessMessageSubscriptionIntent.DELETE: process_messages.confirm_closed,
 }
 """All commands, those of the engine itself, of the schedule and of other partitions included."""

@@ -93,6 +93,8 @@ def _find(step: Step, command: Command, value: ProcessInstanceCreationValue) -> 
         what = f"with the BPMN process id '{value.bpmn_process_id}'{version}"
     elif value.process_definition_key >= 0:
         process = processes.get(value.process_definition_key)
+        if processes.is_retired(value.process_definition_key):
+            process = None
         what = f"with the key {value.process_definition_key}"
     else:
         reason = "Expected a BPMN process id or a process definition key, but neither is given"

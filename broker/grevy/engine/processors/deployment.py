@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from grevy.engine.behaviors.distribution import distribute, is_elsewhere, started
 from grevy.engine.processors.decision_deployment import (
     DeployedGraph,
     GraphDefinition,
@@ -15,6 +18,7 @@ from grevy.engine.processors.deployed_files import (
     RefusedDeployment,
     read_files,
 )
+from grevy.engine.processors.distributed_deployment import receive_deployment
 from grevy.engine.processors.start_events import close_starts, open_starts
 from grevy.engine.step import Command, Step
 from grevy.protocol.intents import DeploymentIntent, ProcessIntent, RejectionType
@@ -23,6 +27,11 @@ from grevy.protocol.values import DeploymentValue, ProcessMetadata, ProcessValue
 
 def create_deployment(step: Step, command: Command) -> None:
     """Deploys files: all of them or none. What is not new at all keeps its keys and versions."""
+    if step.source_partition_id:
+        receive_deployment(step, command)
+        return
+    if is_elsewhere(step, command):
+        return
     value = command.value
     assert isinstance(value, DeploymentValue), value
     try:
@@ -49,6 +58,8 @@ def create_deployment(step: Step, command: Command) -> None:
     )
     step.event(DeploymentIntent.CREATED, key, created)
     step.answer(DeploymentIntent.CREATED, key, created)
+    whole = replace(created, resources=value.resources)
+    distribute(step, key, replace(started(DeploymentIntent.CREATE), deployment=whole))
     if is_new:
         for definition, entry in processes:
             _start(step, definition, entry)

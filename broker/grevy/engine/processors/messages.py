@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from grevy.engine.behaviors.documents import BadDocument, variables_of
+from grevy.engine.behaviors.remote_messages import process_side_command
 from grevy.engine.behaviors.start_messages import can_start, start_by_message
 from grevy.engine.moments import moment
 from grevy.engine.step import Command, Step
@@ -21,7 +22,6 @@ from grevy.protocol.values import (
     MessageBatchValue,
     MessageSubscriptionValue,
     MessageValue,
-    ProcessMessageSubscriptionValue,
     SignalValue,
 )
 
@@ -74,62 +74,56 @@ def _correlate_to_waiting(step: Step, message: StoredMessage) -> None:
             continue
         hit.append(_correlating(step, subscription, message))
     for subscription in hit:
-        _send_correlate(step, subscription.value)
+        _send(step, subscription.value, ProcessMessageSubscriptionIntent.CORRELATE)
 
 
 def _correlating(
     step: Step, subscription: StoredMessageSubscription, message: StoredMessage
 ) -> StoredMessageSubscription:
-    value = replace(subscription.value, message_key=message.key, variables=message.value.variables)
+    value = subscription.value
+    correlation = value.correlation + 1 if _is_remote(step, value) else 0
+    value = replace(
+        value,
+        message_key=message.key,
+        variables=message.value.variables,
+        correlation=correlation,
+    )
     step.event(MessageSubscriptionIntent.CORRELATING, subscription.key, value)
     return StoredMessageSubscription(subscription.key, value, is_correlating=True)
 
 
-def _send_correlate(step: Step, value: MessageSubscriptionValue) -> None:
-    correlate = _process_side(step, value)
-    intent = ProcessMessageSubscriptionIntent.CORRELATE
-    step.send(partition_of(value.process_instance_key), intent, -1, correlate)
+def _is_remote(step: Step, value: MessageSubscriptionValue) -> bool:
+    """Whether the instance lives on another partition, so that commands may be lost, late or
+    double.
+    """
+    return partition_of(value.process_instance_key) != step.partition_id
 
 
-def _process_side(step: Step, value: MessageSubscriptionValue) -> ProcessMessageSubscriptionValue:
-    return ProcessMessageSubscriptionValue(
-        subscription_partition_id=step.partition_id,
-        process_instance_key=value.process_instance_key,
-        element_instance_key=value.element_instance_key,
-        process_definition_key=value.process_definition_key,
-        bpmn_process_id=value.bpmn_process_id,
-        message_key=value.message_key,
-        message_name=value.message_name,
-        correlation_key=value.correlation_key,
-        variables=value.variables,
-        interrupting=value.interrupting,
-    )
+def _send(
+    step: Step, value: MessageSubscriptionValue, intent: ProcessMessageSubscriptionIntent
+) -> None:
+    command = process_side_command(value, intent, step.partition_id)
+    step.send(partition_of(value.process_instance_key), command)
 
 
 def create_subscription(step: Step, command: Command) -> None:
     """An instance waits for a message: confirmed, or answered at once with a message that is
-    there.
+    there. What comes again, or late, opens nothing.
     """
     value = _value(command)
-    known = step.views.subscriptions.message_side(value.element_instance_key, value.message_name)
-    if known is not None:
-        reason = (
-            f"Expected to open a subscription to '{value.message_name}', but it is open already"
-        )
+    element, name = value.element_instance_key, value.message_name
+    known = step.views.subscriptions.message_side(element, name)
+    if known is not None or step.views.subscriptions.is_closed(element, name):
+        state = "was closed already" if known is None else "is open already"
+        reason = f"Expected to open a subscription to '{name}', but it {state}"
         step.reject(command, RejectionType.INVALID_STATE, reason)
-        if not known.is_correlating:
-            _confirm_opened(step, value)
+        if known is None or not known.is_correlating:
+            _send(step, value, ProcessMessageSubscriptionIntent.CREATE)
         return
     key = step.next_key()
     step.event(MessageSubscriptionIntent.CREATED, key, value)
     if not _correlate_next(step, StoredMessageSubscription(key, value)):
-        _confirm_opened(step, value)
-
-
-def _confirm_opened(step: Step, value: MessageSubscriptionValue) -> None:
-    intent = ProcessMessageSubscriptionIntent.CREATE
-    target = partition_of(value.process_instance_key)
-    step.send(target, intent, -1, _process_side(step, value))
+        _send(step, value, ProcessMessageSubscriptionIntent.CREATE)
 
 
 def _correlate_next(step: Step, subscription: StoredMessageSubscription) -> bool:
@@ -139,7 +133,7 @@ def _correlate_next(step: Step, subscription: StoredMessageSubscription) -> bool
         is_alive = message.value.deadline > step.now
         if is_alive and not step.views.messages.is_correlated(message.key, value.bpmn_process_id):
             found = _correlating(step, subscription, message)
-            _send_correlate(step, found.value)
+            _send(step, found.value, ProcessMessageSubscriptionIntent.CORRELATE)
             return True
     return False
 
@@ -148,7 +142,7 @@ def confirm_correlation(step: Step, command: Command) -> None:
     """The instance has its message; one that goes on waiting may have the next."""
     value = _value(command)
     known = step.views.subscriptions.message_side(value.element_instance_key, value.message_name)
-    if known is None or not known.is_correlating:
+    if known is None or not _is_awaited(known, value):
         _reject_missing(step, command, "confirm the correlation of")
         return
     step.event(MessageSubscriptionIntent.CORRELATED, known.key, known.value)
@@ -156,35 +150,62 @@ def confirm_correlation(step: Step, command: Command) -> None:
         _correlate_next(step, StoredMessageSubscription(known.key, known.value))
 
 
+def _is_awaited(known: StoredMessageSubscription, answer: MessageSubscriptionValue) -> bool:
+    """Whether this is the answer to what the instance was sent last."""
+    return (
+        known.is_correlating
+        and known.value.message_key == answer.message_key
+        and known.value.correlation == answer.correlation
+    )
+
+
 def reject_correlation(step: Step, command: Command) -> None:
     """The instance could not take the message: another one of its process may, even if the
-    subscription is closed by now.
+    subscription is closed by now. Another partition's answer counts once.
     """
     value = _value(command)
-    step.event(MessageSubscriptionIntent.REJECTED, command.key, value)
+    if _is_remote(step, value):
+        known = step.views.subscriptions.message_side(
+            value.element_instance_key, value.message_name
+        )
+        if known is None or not _is_awaited(known, value):
+            _reject_missing(step, command, "reject a correlation of")
+            return
+    _give_back(step, command.key, value)
+
+
+def _give_back(step: Step, key: int, value: MessageSubscriptionValue) -> None:
+    step.event(MessageSubscriptionIntent.REJECTED, key, value)
     message = step.views.messages.get(value.message_key)
     if message is None or message.value.deadline <= step.now:
         return
     for other in step.views.subscriptions.waiting_for(value.message_name, value.correlation_key):
         is_same_process = other.value.bpmn_process_id == value.bpmn_process_id
         if is_same_process and not other.is_correlating:
-            _send_correlate(step, _correlating(step, other, message).value)
+            found = _correlating(step, other, message)
+            _send(step, found.value, ProcessMessageSubscriptionIntent.CORRELATE)
             return
 
 
 def delete_subscription(step: Step, command: Command) -> None:
     """The instance waits no longer; confirmed in any case, since the confirmation may have got
-    lost.
+    lost. A message on its way to another partition's instance that has not taken it, and never
+    will, goes to another one.
     """
     value = _value(command)
-    known = step.views.subscriptions.message_side(value.element_instance_key, value.message_name)
-    if known is None:
+    subscriptions = step.views.subscriptions
+    element, name = value.element_instance_key, value.message_name
+    known = subscriptions.message_side(element, name)
+    is_remote = _is_remote(step, value)
+    if known is None and is_remote and not subscriptions.is_closed(element, name):
+        step.event(MessageSubscriptionIntent.DELETED, step.next_key(), value)  # it never opens
+    elif known is None:
         _reject_missing(step, command, "close")
+    elif is_remote and known.is_correlating and known.value.correlation > value.correlation:
+        _give_back(step, known.key, known.value)
     else:
         step.event(MessageSubscriptionIntent.DELETED, known.key, known.value)
-    intent = ProcessMessageSubscriptionIntent.DELETE
-    target = partition_of(value.process_instance_key)
-    step.send(target, intent, -1, _process_side(step, value))
+    _send(step, value, ProcessMessageSubscriptionIntent.DELETE)
 
 
 def expire_messages(step: Step, command: Command) -> None:

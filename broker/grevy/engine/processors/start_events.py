@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from grevy.bpmn.model import Element, Process
 from grevy.engine.behaviors.base import Stuck
+from grevy.engine.behaviors.distribution import DEPLOYMENT_PARTITION
 from grevy.engine.behaviors.events import create_timer
 from grevy.engine.behaviors.expressions import evaluate_text
 from grevy.engine.behaviors.process_starts import root_value
@@ -26,11 +27,12 @@ class Starts(NamedTuple):
 
 
 def evaluate_starts(step: Step, model: Process) -> Starts:
-    """What the start events of a process wait for, as of now."""
+    """What the start events of a process wait for, as of now; only one partition has timers."""
+    has_timers = step.partition_id == DEPLOYMENT_PARTITION
     starts = Starts([], [], [])
     for start in reversed(model.root.start_events):  # the order in which Zeebe opens them
         try:
-            if start.timer is not None:
+            if start.timer is not None and has_timers:
                 starts.timers.append((start, evaluate_timer(step, start.timer, -1)))
             elif start.message is not None:
                 starts.messages.append((start, evaluate_text(step, start.message.name, -1)))

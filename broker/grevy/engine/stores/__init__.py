@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grevy.engine.stores.decisions import DecisionStore
+from grevy.engine.stores.distributions import DistributionStore
 from grevy.engine.stores.elements import ElementStore
 from grevy.engine.stores.events import EventStore
 from grevy.engine.stores.incidents import IncidentStore
@@ -13,29 +14,40 @@ from grevy.engine.stores.processes import ProcessStore
 from grevy.engine.stores.requests import RequestStore
 from grevy.engine.stores.subscriptions import SubscriptionStore
 from grevy.engine.stores.timers import TimerStore
+from grevy.engine.stores.unanswered import UnansweredStore
 from grevy.engine.stores.variables import VariableStore
 from grevy.state import State
 
 
 class Stores:
-    """All stores of one partition's state."""
+    """All stores of one partition's state. `now` is the time of the entry that is being made or
+    replayed, in epoch milliseconds.
+    """
 
     __slots__ = (
         "decisions",
+        "distributions",
         "elements",
         "events",
         "incidents",
         "jobs",
         "messages",
+        "now",
+        "partition_id",
         "pending",
         "processes",
         "requests",
         "subscriptions",
         "timers",
+        "unanswered",
         "variables",
     )
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, partition_id: int) -> None:
+        self.partition_id = partition_id
+        self.now = 0
+        self.unanswered = UnansweredStore(state)
+        self.distributions = DistributionStore(state, self.unanswered)
         self.decisions = DecisionStore(state)
         self.elements = ElementStore(state)
         self.events = EventStore(state)
@@ -45,6 +57,6 @@ class Stores:
         self.pending = PendingStore(state)
         self.processes = ProcessStore(state)
         self.requests = RequestStore(state)
-        self.subscriptions = SubscriptionStore(state)
+        self.subscriptions = SubscriptionStore(state, partition_id, self.unanswered)
         self.timers = TimerStore(state)
         self.variables = VariableStore(state)

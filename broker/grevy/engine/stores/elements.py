@@ -6,7 +6,7 @@ from msgspec.structs import force_setattr as change
 from msgspec.structs import replace
 
 from grevy.engine.lifecycle import check_transition
-from grevy.engine.tables import ElementInstance, Lifecycle, WaitingTokens
+from grevy.engine.tables import ElementInstance, EventTrigger, Lifecycle, WaitingTokens
 from grevy.engine.views.elements import ElementsView
 
 
@@ -23,8 +23,11 @@ class ElementStore(ElementsView):
         key = instance.key
         self._instances.put(key, instance)
         if parent_key > 0:
-            self._children.put((parent_key, key), key)
-            self.count(parent_key, 1, -tokens)
+            scope = self.count(parent_key, 1, -tokens)
+            if scope is not None and scope.child < 0:
+                change(scope, "child", key)
+            else:
+                self._children.put((parent_key, key), key)
 
     def move(self, key: int, to: Lifecycle) -> None:
         """An element instance reaches the next state of its life."""
@@ -41,8 +44,11 @@ class ElementStore(ElementsView):
         assert instance.children == 0, f"element instance {key} ends before its children"
         self._instances.delete(key)
         if parent_key > 0:
-            self._children.delete((parent_key, key))
-            self.count(parent_key, -1, 0)
+            scope = self.count(parent_key, -1, 0)
+            if scope is not None and scope.child == key:
+                change(scope, "child", -1)
+            else:
+                self._children.delete((parent_key, key))
         return instance
 
     def interrupt(self, key: int, by: str) -> None:
@@ -53,11 +59,11 @@ class ElementStore(ElementsView):
             change(scope, "active_flows", 0)
             change(scope, "interrupted_by", by)
 
-    def count(self, scope_key: int, children: int, active_flows: int) -> None:
-        """Adds to the counts of a scope; a scope that is gone has none."""
+    def count(self, scope_key: int, children: int, active_flows: int) -> ElementInstance | None:
+        """Adds to the counts of a scope, and gives it; a scope that is gone has none."""
         scope = self._instances.edit(scope_key)
         if scope is None:
-            return
+            return None
         if children:
             children += scope.children
             assert children >= 0, f"scope {scope_key} has lost count of its children"
@@ -66,14 +72,32 @@ class ElementStore(ElementsView):
             active_flows += scope.active_flows
             assert active_flows >= 0, f"scope {scope_key} has lost count of its tokens"
             change(scope, "active_flows", active_flows)
+        return scope
 
-    def count_triggers(self, scope_key: int, difference: int) -> None:
-        """Adds to the count of events that wait to be taken up; process definitions have none."""
+    def add_trigger(self, scope_key: int, trigger: EventTrigger) -> bool:
+        """Counts an event that waits to be taken up; whether it is kept in the scope: when it is
+        the only one, and not with a process definition.
+        """
         scope = self._instances.edit(scope_key)
-        if scope is not None:
-            triggers = scope.triggers + difference
-            assert triggers >= 0, f"scope {scope_key} has lost count of its events"
-            change(scope, "triggers", triggers)
+        if scope is None:
+            return False
+        is_first = scope.triggers == 0
+        if is_first:
+            change(scope, "trigger", trigger)
+        change(scope, "triggers", scope.triggers + 1)
+        return is_first
+
+    def remove_trigger(self, scope_key: int, key: int) -> bool:
+        """An event has been taken up; whether it was kept in the scope."""
+        scope = self._instances.edit(scope_key)
+        if scope is None:
+            return False
+        assert scope.triggers > 0, f"scope {scope_key} has lost count of its events"
+        change(scope, "triggers", scope.triggers - 1)
+        if scope.trigger is None or scope.trigger.key != key:
+            return False
+        change(scope, "trigger", None)
+        return True
 
     def note_job(self, key: int, job_key: int) -> None:
         """The element has a job."""

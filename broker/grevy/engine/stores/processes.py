@@ -18,8 +18,20 @@ class ProcessStore(ProcessesView):
 
     def remove(self, value: ProcessValue) -> None:
         """A process definition is gone; the one before it, if there is one, is the newest then."""
+        key = value.process_definition_key
+        self._processes.delete(key)
+        if self._retired.has(key):
+            self._retired.delete(key)
+        else:
+            self._remove_version(value)
+
+    def retire(self, value: ProcessValue) -> None:
+        """A process definition is gone but for the instances of it that live here."""
+        self._retired.put(value.process_definition_key, value.process_definition_key)
+        self._remove_version(value)
+
+    def _remove_version(self, value: ProcessValue) -> None:
         process_id, version = value.bpmn_process_id, value.version
-        self._processes.delete(value.process_definition_key)
         self._versions.delete((process_id, version))
         if self.latest_version(process_id) != version:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grevy.engine.views.decisions import DecisionsView
+from grevy.engine.views.distributions import DistributionsView
 from grevy.engine.views.elements import ElementsView
 from grevy.engine.views.events import EventsView
 from grevy.engine.views.incidents import IncidentsView
@@ -12,6 +13,7 @@ from grevy.engine.views.processes import ProcessesView
 from grevy.engine.views.requests import RequestsView
 from grevy.engine.views.subscriptions import SubscriptionsView
 from grevy.engine.views.timers import TimersView
+from grevy.engine.views.unanswered import UnansweredView
 from grevy.engine.views.variables import VariablesView
 from grevy.state import State
 
@@ -21,6 +23,7 @@ class Views:
 
     __slots__ = (
         "decisions",
+        "distributions",
         "elements",
         "events",
         "incidents",
@@ -30,11 +33,13 @@ class Views:
         "requests",
         "subscriptions",
         "timers",
+        "unanswered",
         "variables",
     )
 
     def __init__(self, state: State) -> None:
         self.decisions = DecisionsView(state)
+        self.distributions = DistributionsView(state)
         self.elements = ElementsView(state)
         self.events = EventsView(state)
         self.incidents = IncidentsView(state)
@@ -44,4 +49,5 @@ class Views:
         self.requests = RequestsView(state)
         self.subscriptions = SubscriptionsView(state)
         self.timers = TimersView(state)
+        self.unanswered = UnansweredView(state)
         self.variables = VariablesView(state)

@@ -33,7 +33,12 @@ class ElementsView:
 
     def children(self, key: int, limit: int, after: int = 0) -> list[int]:
         """Keys of at most `limit` live children with keys above `after`, oldest first."""
-        return self._children.scan(key, after=(key, max(after, 0)), limit=limit)
+        after = max(after, 0)
+        children = self._children.scan(key, after=(key, after), limit=limit)
+        scope = self._instances.get(key)
+        if scope is not None and scope.child > after:
+            children = sorted([scope.child, *children])[:limit]
+        return children
 
     def has_active_flows(self, key: int) -> bool:
         """Whether tokens are on their way in a scope."""

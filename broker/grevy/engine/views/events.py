@@ -18,8 +18,10 @@ class EventsView:
         instance = self._instances.get(scope_key)
         if instance is None or instance.triggers == 0:
             return None
-        return self._triggers.first(scope_key)
+        return instance.trigger or self._triggers.first(scope_key)
 
     def triggers(self, scope_key: int) -> list[EventTrigger]:
         """All triggers of an element instance or process definition, oldest first."""
-        return self._triggers.scan(scope_key)
+        instance = self._instances.get(scope_key)
+        rest = self._triggers.scan(scope_key)
+        return rest if instance is None or instance.trigger is None else [instance.trigger, *rest]

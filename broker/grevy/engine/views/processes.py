@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grevy.engine.partition_tables import RETIRED_PROCESSES
 from grevy.engine.resource_tables import INSTANCES_RUNNING, VERSIONS_GIVEN_OUT
 from grevy.engine.tables import PROCESS_VERSIONS, PROCESSES
 from grevy.protocol.values import ProcessValue
@@ -16,10 +17,15 @@ class ProcessesView:
         self._versions = state.table(PROCESS_VERSIONS)
         self._given_out = state.table(VERSIONS_GIVEN_OUT)
         self._running = state.table(INSTANCES_RUNNING)
+        self._retired = state.table(RETIRED_PROCESSES)
 
     def get(self, key: int) -> ProcessValue | None:
-        """The process definition of a key."""
+        """The process definition of a key; a deleted one too, while instances of it live."""
         return self._processes.get(key) if key > 0 else None
+
+    def is_retired(self, key: int) -> bool:
+        """Whether a process definition was deleted while instances of it live here."""
+        return self._retired.has(key)
 
     def latest_version(self, bpmn_process_id: str) -> int:
         """The newest version's number; 0 where there is none."""

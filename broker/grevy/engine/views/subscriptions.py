@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grevy.engine.partition_tables import CLOSED_BY_TIME, CLOSED_SUBSCRIPTIONS
 from grevy.engine.tables import (
     CORRELATION_KEYS,
     CORRELATION_LOCKS,
@@ -28,6 +29,8 @@ class SubscriptionsView:
         self._start_by_process = state.table(START_SUBSCRIPTIONS_BY_PROCESS)
         self._locks = state.table(CORRELATION_LOCKS)
         self._correlation_keys = state.table(CORRELATION_KEYS)
+        self._closed = state.table(CLOSED_SUBSCRIPTIONS)
+        self._closed_by_time = state.table(CLOSED_BY_TIME)
 
     def message_side(self, element_key: int, name: str) -> StoredMessageSubscription | None:
         """The subscription of an element instance on the message's side."""
@@ -39,6 +42,10 @@ class SubscriptionsView:
         """
         keys = self._message_by_name.scan(name, correlation_key)
         return [found for key in keys if (found := self._message.get((key, name))) is not None]
+
+    def is_closed(self, element_key: int, name: str) -> bool:
+        """Whether a subscription of another partition's instance was closed not long ago."""
+        return self._closed.has((element_key, name))
 
     def process_side(self, element_key: int, name: str) -> StoredProcessMessageSubscription | None:
         """The subscription of an element instance on the instance's side."""

@@ -25,6 +25,7 @@ from grevy.feel.moments import (
 from grevy.feel.scope import Run
 from grevy.feel.text import shown, text_of
 from grevy.feel.values import Value
+from grevy.protocol import limits
 
 LIBRARY: Final = Library()
 
@@ -156,7 +157,9 @@ def _months_between(
 def _number_of(text: str) -> Value:
     if _NUMBER.fullmatch(text) is None:
         raise CallFailed(f"Can't parse '{quote(text)}' as a number")
-    if re.fullmatch("[+-]?[0-9]{1,1000}", text):
+    if len(text) > limits.FEEL_NUMBER_CHARS_MAX:
+        raise CallFailed(f"a number has more than {limits.FEEL_NUMBER_CHARS_MAX} characters")
+    if re.fullmatch("[+-]?[0-9]+", text):
         return int(text)
     return Decimal(text) + 0 if not Decimal(text) else Decimal(text)
 

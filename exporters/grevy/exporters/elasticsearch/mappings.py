@@ -122,6 +122,9 @@ VALUES: Final[dict[ValueType, Fields]] = {
         "evaluatedDecisions": {"properties": _EVALUATED_DECISION},
     },
     ValueType.RESOURCE_DELETION: _fields(keyword="tenantId", long="resourceKey"),
+    ValueType.COMMAND_DISTRIBUTION: _fields(
+        keyword="queueId valueType intent", integer="partitionId", opaque="commandValue"
+    ),
     ValueType.PROCESS_INSTANCE_CREATION: {
         **_fields(
             keyword="bpmnProcessId tenantId tags",

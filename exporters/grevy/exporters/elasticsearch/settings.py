@@ -66,6 +66,7 @@ class IndexArguments(Arguments, frozen=True):
     event: bool = True
     rejection: bool = False
 
+    command_distribution: bool = True
     decision: bool = True
     decision_evaluation: bool = True
     decision_requirements: bool = True

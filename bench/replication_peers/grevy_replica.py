@@ -1,0 +1,171 @@
+"""One of three replicas of Grevy's log, without an engine: raft over the journal, links between
+brokers, and a port for clients who append raw payloads.
+
+    grevy_replica FOLDER NUMBER CLIENT:PEER CLIENT:PEER CLIENT:PEER
+
+It does what a broker's partition does: what one turn of the loop brings is proposed together,
+leaves for the followers before it is flushed, and is flushed in a thread, while the next comes in.
+Clients send messages of one or more appends, each an id of eight bytes and a payload of 256; they
+get the ids of those that are committed. An empty message asks whether this replica leads, which
+only the leader answers, with an empty one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import sys
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import uvloop
+import zmq
+from bench.replication_peers.load import PAYLOAD
+from bench.replication_peers.zmq_wire import Socket, ZmqWire
+
+from grevy.broker.server import GC_THRESHOLD
+from grevy.broker.system import OsDisk, OsEntropy, SystemClock
+from grevy.journal import FlushHandle, Journal, JournalOptions
+from grevy.protocol.broker_messages import BrokerItem, GroupMessage
+from grevy.raft import RaftConfig, RaftStorage, Role
+from grevy.transport import ClusterLinks
+
+PARTITION: Final = 1
+TICK_S: Final = 0.1
+ID_BYTES: Final = 8
+APPEND_BYTES: Final = ID_BYTES + len(PAYLOAD)
+
+
+class Replica:
+    """The log of one replica, its links and its port."""
+
+    def __init__(self, folder: Path, number: int, ports: list[tuple[int, int]]) -> None:
+        self._loop = asyncio.get_running_loop()
+        disk = OsDisk(folder)
+        self._journal = Journal.open(disk, PARTITION, JournalOptions())
+        self._storage = RaftStorage.open(disk, self._journal, PARTITION)
+        config = RaftConfig(node_id=number, voters=(1, 2, 3))
+        self._node = self._storage.make_node(config, OsEntropy())
+        self._executor = ThreadPoolExecutor(1)
+        self.ended = asyncio.Event()
+        self._is_flushing = False
+        self._waiting: deque[tuple[int, bytes, bytes]] = deque()
+        self._links = ClusterLinks(
+            self._loop,
+            f"tcp://127.0.0.1:{ports[number - 1][1]}",
+            self,
+            node_id=number,
+            cluster_id="bench",
+            clock=SystemClock(),
+        )
+        for other, (_, port) in enumerate(ports, 1):
+            if other != number:
+                self._links.connect(other, f"tcp://127.0.0.1:{port}")
+        self._links.start()
+        router: Socket = zmq.Context.instance().socket(zmq.ROUTER)
+        router.bind(f"tcp://127.0.0.1:{ports[number - 1][0]}")
+        self._clients = ZmqWire(router, self._on_appends, self.advance)
+        self._tick()
+
+    def _tick(self) -> None:
+        self._loop.call_later(TICK_S, self._tick)
+        self._node.tick()
+        self.advance()
+
+    def _on_appends(self, parts: list[bytes]) -> None:
+        """A client's message: an appends' id goes with the index of its entry."""
+        client, message = parts
+        node = self._node
+        if not message:
+            if node.is_settled:
+                self._clients.send([client, b""])
+            return
+        assert node.role is Role.LEADER, "the lead was lost: this run measures nothing"
+        for begin in range(0, len(message), APPEND_BYTES):
+            split = begin + ID_BYTES
+            index = node.propose(message[split : begin + APPEND_BYTES])
+            self._waiting.append((index, client, message[begin:split]))
+
+    def on_items(
+        self, sender: int, items: tuple[BrokerItem, ...], sent_at_ms: int, late_ms: int
+    ) -> None:
+        """Another replica has said something."""
+        step = self._node.step
+        for item in items:
+            assert isinstance(item, GroupMessage)
+            step(item.message)
+
+    def on_drained(self) -> None:
+        """For now, that is all."""
+        self.advance()
+
+    def advance(self) -> None:
+        """Does what raft asks for, and begins a flush if the disk is free."""
+        node = self._node
+        while not (self._is_flushing and node.needs_quiet_log):
+            ready = node.ready()
+            if ready is None:
+                break
+            self._storage.write(ready)
+            for envelope in ready.messages:
+                self._links.send(envelope.receiver, GroupMessage(PARTITION, envelope.message))
+            node.advance(ready)
+            if self._waiting:
+                self._answer(ready.committed_index)
+        self._links.flush()
+        if not self._is_flushing and self._journal.last_index > self._journal.last_flushed_index:
+            self._is_flushing = True
+            self._executor.submit(self._sync, self._journal.flush_handle())
+
+    def _sync(self, handle: FlushHandle) -> None:
+        """In the thread."""
+        try:
+            handle.sync()
+        finally:
+            self._loop.call_soon_threadsafe(self._flushed, handle)
+
+    def _flushed(self, handle: FlushHandle) -> None:
+        self._is_flushing = False
+        self._journal.flushed(handle)
+        self._node.persisted(handle.index, handle.term)
+        self.advance()
+
+    def _answer(self, committed_index: int) -> None:
+        """Tells clients what is committed, each in one message."""
+        waiting = self._waiting
+        done: dict[bytes, list[bytes]] = {}
+        while waiting and waiting[0][0] <= committed_index:
+            _, client, append_id = waiting.popleft()
+            done.setdefault(client, []).append(append_id)
+        for client, ids in done.items():
+            self._clients.send([client, b"".join(ids)])
+
+
+async def main() -> None:
+    """Runs until the process is ended."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("number", type=int)
+    parser.add_argument("ports", nargs=3)
+    given = parser.parse_args()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_end)
+    pairs = [tuple(map(int, text.split(":"))) for text in given.ports]
+    replica = Replica(given.folder, given.number, [(client, peer) for client, peer in pairs])
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 10, 10)  # as the broker does
+    await replica.ended.wait()
+
+
+def _end(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    sys.stderr.write(f"{context}\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

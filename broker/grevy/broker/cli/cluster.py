@@ -1,0 +1,178 @@
+"""`grevy cluster`: how a cluster is, and one on this machine to try things with."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from grevy.broker.cli.base import Json
+from grevy.broker.cli.output import DEFAULT_ADDRESS, Output, with_client
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from grevy.client import Topology
+
+app = typer.Typer(no_args_is_help=True, help="Look at a cluster, or run one on this machine.")
+
+_BROKERS_MAX: Final = 9
+
+
+@app.command()
+def status(
+    address: Annotated[
+        str, typer.Option("--address", "-a", envvar="GREVY_ADDRESS", help="A broker: host:port.")
+    ] = DEFAULT_ADDRESS,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show the brokers, and who holds and leads which partition, as one broker knows it.
+
+    Ends with 1 when a partition has no leader, or a broker or replica is not well.
+    """
+    output = Output(as_json=as_json)
+    topology = with_client(address, output, lambda client: client.topology())
+    if as_json:
+        import msgspec
+
+        output.result(msgspec.to_builtins(topology), "")
+    else:
+        output.draw(draw_cluster(topology))
+    if faults_of(topology):
+        raise typer.Exit(1)
+
+
+@app.command()
+def local(
+    data: Annotated[Path, typer.Option(help="Folder of the brokers' folders.")] = Path(
+        "grevy-cluster"
+    ),
+    brokers: Annotated[int, typer.Option(min=1, max=_BROKERS_MAX, help="How many.")] = 3,
+    partitions: Annotated[int, typer.Option(min=1, help="Logs that share the work.")] = 3,
+    port: Annotated[int, typer.Option(min=1, help="Of the first broker; the others follow.")] = (
+        26600
+    ),
+    *,
+    as_json: Json = False,
+) -> None:
+    """Run a cluster on this machine, each broker a process, until Ctrl-C."""
+    output = Output(as_json=as_json)
+    commands = commands_of(data, brokers, partitions, port)
+    raise typer.Exit(asyncio.run(_run_all(commands, output)))
+
+
+def commands_of(data: Path, brokers: int, partitions: int, port: int) -> list[list[str]]:
+    """The command of each broker. Clients connect at `port` and those after it, brokers at free
+    ports of this machine, which are kept in the folder: a cluster that starts again has its old
+    addresses.
+    """
+    ports = _cluster_ports(data / "ports", brokers)
+    contacts = ",".join(f"127.0.0.1:{each}" for each in ports)
+    return [
+        [
+            *(sys.executable, "-m", "grevy.broker", "broker", "--json"),
+            *("--data", str(data / f"broker-{number + 1}"), "--port", str(port + number)),
+            *("--partitions", str(partitions), "--node-id", str(number + 1)),
+            *("--cluster-size", str(brokers), "--replication-factor", str(min(3, brokers))),
+            *("--cluster-port", str(ports[number]), "--contact-points", contacts),
+        ]
+        for number in range(brokers)
+    ]
+
+
+def faults_of(topology: Topology) -> list[str]:
+    """What is not as it should be."""
+    faults = [
+        f"partition {each.id} has no leader" for each in topology.partitions if not each.leader
+    ]
+    for broker in topology.brokers:
+        if not broker.is_alive:
+            faults.append(f"broker {broker.node_id} is not heard of")
+            continue
+        faults += [
+            f"broker {broker.node_id} lacks data of partition {replica.partition_id}"
+            for replica in broker.replicas
+            if not replica.is_healthy
+        ]
+    return faults
+
+
+def draw_cluster(topology: Topology) -> RenderableType:
+    """Brokers and partitions as tables, and what is wrong."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    brokers = Table("broker", "clients connect at", "release", "is", box=None, pad_edge=False)
+    replicas: dict[int, list[str]] = {}
+    for broker in topology.brokers:
+        state = "alive" if broker.is_alive else "not heard of"
+        endpoint = broker.endpoint.removeprefix("tcp://")
+        brokers.add_row(str(broker.node_id), endpoint, broker.version, state)
+        for replica in broker.replicas:
+            text = f"{broker.node_id} {replica.role}" + (
+                "" if replica.is_healthy else " (repaired)"
+            )
+            replicas.setdefault(replica.partition_id, []).append(text)
+    partitions = Table("partition", "term", "replicas", box=None, pad_edge=False)
+    for partition in topology.partitions:
+        held = ", ".join(sorted(replicas.get(partition.id, [])))
+        partitions.add_row(str(partition.id), str(partition.term), held)
+    faults = faults_of(topology)
+    verdict = [Text(fault, "red") for fault in faults] or [Text("all is well", "green")]
+    return Group(brokers, "", partitions, "", *verdict)
+
+
+async def _run_all(commands: Sequence[Sequence[str]], output: Output) -> int:
+    """Starts all, says where they are, and stops all when told to, or when one has ended."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    processes = [
+        await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, start_new_session=True
+        )
+        for command in commands
+    ]
+    endpoints = [await _endpoint(process) for process in processes]
+    if all(endpoints):
+        output.result({"endpoints": endpoints}, f"grevy is ready at {', '.join(endpoints)}")
+        ends = [asyncio.ensure_future(process.wait()) for process in processes]
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([stopped, *ends], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+    for process in processes:
+        if process.returncode is None:
+            process.terminate()
+    codes = [await process.wait() for process in processes]
+    return next((code for code in codes if code), 0)
+
+
+async def _endpoint(process: asyncio.subprocess.Process) -> str:
+    """Where a broker is ready; empty if it has ended instead, having said why."""
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    return str(json.loads(line)["endpoint"]) if line else ""
+
+
+def _cluster_ports(path: Path, count: int) -> list[int]:
+    if path.exists():
+        ports = [int(each) for each in path.read_text().split()]
+        if len(ports) == count:
+            return ports
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(" ".join(map(str, ports)), encoding="utf-8")
+    return ports

@@ -1,0 +1,237 @@
+"""This broker's part in a cluster: what its replicas say to others, gossip, and who leads what.
+
+partition ──send──▶ links ──▶ other brokers ──▶ links ──on_items──▶ partition
+gossiper ──letters──▶ links            topology ◀── gossiper
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from grevy.broker.config import BrokerConfig
+from grevy.broker.replicas import Replicas
+from grevy.cluster import (
+    Broker,
+    Gossiper,
+    GossipSettings,
+    Letter,
+    living_leaders,
+    primary_of,
+    topology_of,
+)
+from grevy.engine import Command, SentCommand
+from grevy.partition import Partition
+from grevy.ports import Clock, Entropy
+from grevy.protocol.broker_messages import BrokerItem, GroupMessage, RemoteCommand
+from grevy.protocol.curve_keys import load_key_pair
+from grevy.protocol.gossip_messages import ClusterPlan, Gossip
+from grevy.protocol.messages import TopologyReply
+from grevy.protocol.raft_messages import RaftMessage
+from grevy.transport import (
+    AllowList,
+    ClusterHandler,
+    ClusterLinks,
+    ClusterOptions,
+    PortSecurity,
+)
+
+_log = logging.getLogger(__name__)
+
+TICK_S: Final = 0.05
+"""How soon a change of leaders is noticed and told; gossip has rounds of its own."""
+
+
+def security_of(config: BrokerConfig, allowed: Path) -> PortSecurity:
+    """This broker's identity, and who may come in. Raises `KeyFileError`."""
+    return PortSecurity(load_key_pair(config.keys), AllowList.load(allowed))
+
+
+class Links(Protocol):
+    """The links to the other brokers, as `ClusterLinks` has them."""
+
+    def start(self) -> None:
+        """Begin to read."""
+
+    def close(self) -> None:
+        """Send what waits, as far as it goes, and be gone."""
+
+    def connect(self, node_id: int, endpoint: str) -> None:
+        """Make a link to a broker; one to another endpoint than before ends that one."""
+
+    def send(self, node_id: int, item: BrokerItem) -> bool:
+        """Queue an item for a broker; False when it is dropped."""
+        ...
+
+    def send_to(self, endpoint: str, item: BrokerItem) -> bool:
+        """The same for a broker whose node id is not known yet."""
+        ...
+
+
+class Cluster:
+    """Everything between this broker and the others. `plan` says who holds which partition."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        entropy: Entropy,
+        config: BrokerConfig,
+        plan: ClusterPlan,
+        *,
+        client_endpoint: str,
+        software: str,
+        on_failed: Callable[[BaseException], None],
+        make_links: Callable[[ClusterHandler], Links] | None = None,
+    ) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._config = config
+        self._plan = plan
+        self._software = software
+        self._on_failed = on_failed
+        self._replicas: Replicas | None = None
+        self._partitions: Mapping[int, Partition] = {}
+        self._touched: dict[int, Partition] = {}
+        self._endpoints: dict[int, str] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        endpoint = f"{config.cluster_host}:{config.cluster_port}"
+        self._links = make_links(self) if make_links is not None else self._listen(endpoint)
+        settings = GossipSettings(
+            cluster_id=config.cluster_id,
+            node_id=config.node_id,
+            cluster_endpoint=endpoint,
+            client_endpoint=client_endpoint,
+            software=software,
+            contacts=config.contacts,
+        )
+        self._gossiper = Gossiper(settings, entropy, clock.now_ms(), plan)
+
+    def _listen(self, endpoint: str) -> Links:
+        config = self._config
+        return ClusterLinks(
+            *(self._loop, f"tcp://{endpoint}", self),
+            node_id=config.node_id,
+            cluster_id=config.cluster_id,
+            clock=self._clock,
+            options=ClusterOptions(is_insecure=config.insecure),
+            security=security_of(config, config.broker_keys) if config.has_cluster_keys else None,
+        )
+
+    def start(self, replicas: Replicas) -> None:
+        """Begins to speak and to listen."""
+        self._replicas = replicas
+        self._partitions = replicas.partitions
+        self._links.start()
+        self._tick()
+
+    def close(self) -> None:
+        """Says farewell, and is gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._send_letters(self._gossiper.leave(self._now_ms()))
+        self._links.close()
+
+    def send(self, partition_id: int, receiver: int, message: RaftMessage) -> None:
+        """A replica speaks to another; what cannot be sent is lost, as raft expects."""
+        self._links.send(receiver, GroupMessage(partition_id, message))
+
+    def post(self, source_partition_id: int, sent: SentCommand) -> None:
+        """A partition's command for another one, to whoever leads that; lost if nobody does."""
+        leader = living_leaders(self._brokers()).get(sent.partition_id, 0)
+        command = sent.command
+        item = RemoteCommand(
+            sent.partition_id, source_partition_id, command.intent, command.key, command.value
+        )
+        self._links.send(leader, item)
+
+    def topology(self, number: int) -> TopologyReply:
+        """The answer to a client's request: who leads what, and how the brokers are, as far as
+        this one knows.
+        """
+        return topology_of(
+            self._plan,
+            self._brokers(),
+            number=number,
+            cluster_id=self._config.cluster_id,
+            version=self._software,
+        )
+
+    def on_lead(self) -> None:
+        """A replica of this broker leads now, or no longer: everybody is told at once."""
+        if self._replicas is not None:
+            states = self._replicas.states()
+            self._send_letters(self._gossiper.set_replicas(states, self._now_ms()))
+
+    # ── what the links ask for ────────────────────────────────────────────────────────────────────
+
+    def on_items(
+        self, sender: int, items: tuple[BrokerItem, ...], sent_at_ms: int, late_ms: int
+    ) -> None:
+        """What another broker says."""
+        del sent_at_ms, late_ms  # terms and versions say what is news, not clocks
+        for item in items:
+            match item:
+                case GroupMessage():
+                    partition = self._partitions.get(item.partition_id)
+                    if partition is not None and item.message.sender == sender:
+                        self._touched[item.partition_id] = partition
+                        partition.on_message(item.message)
+                case RemoteCommand():
+                    partition = self._partitions.get(item.partition_id)
+                    if partition is not None:
+                        self._touched[item.partition_id] = partition
+                        command = Command(item.intent, item.key, item.value)
+                        partition.on_remote_command(command, item.source_partition_id)
+                case Gossip():
+                    self._hear(item)
+
+    def on_drained(self) -> None:
+        """The messages of this turn are there."""
+        touched, self._touched = self._touched, {}
+        for partition in touched.values():
+            partition.on_drained()
+
+    # ── gossip ────────────────────────────────────────────────────────────────────────────────────
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+        self.on_lead()
+        self._send_letters(self._gossiper.tick(self._now_ms()))
+
+    def _hear(self, gossip: Gossip) -> None:
+        cluster_id, now_ms = self._config.cluster_id, self._now_ms()
+        self._send_letters(self._gossiper.receive(cluster_id, gossip, now_ms))
+        for broker in self._brokers():
+            node_id, endpoint = broker.state.node_id, broker.state.cluster_endpoint
+            if node_id != self._config.node_id and self._endpoints.get(node_id) != endpoint:
+                self._endpoints[node_id] = endpoint
+                self._links.connect(node_id, f"tcp://{endpoint}")
+                _log.info("broker %d is at %s", node_id, endpoint)
+                self._stand_where_first()
+        if self._replicas is not None:
+            own = self._config.node_id
+            others = [each.state for each in self._brokers() if each.state.node_id != own]
+            self._replicas.hear(others)
+
+    def _stand_where_first(self) -> None:
+        """Somebody new is there: partitions that this broker should lead need not wait for the
+        time-out that says that nobody leads them.
+        """
+        for placement in self._plan.current.partitions:
+            partition = self._partitions.get(placement.partition_id)
+            if partition is not None and primary_of(placement) == self._config.node_id:
+                partition.stand()
+
+    def _brokers(self) -> tuple[Broker, ...]:
+        return self._gossiper.brokers(self._now_ms())
+
+    def _send_letters(self, letters: Sequence[Letter]) -> None:
+        for letter in letters:
+            self._links.send_to(f"tcp://{letter.endpoint}", letter.gossip)
+
+    def _now_ms(self) -> int:
+        return self._clock.monotonic_ns() // 1_000_000

@@ -1,0 +1,170 @@
+"""The codec of messages between brokers.
+
+    frame = Cap'n Proto message | u32 CRC-32C of it | u32 mark of this form
+
+Little-endian. All that reads raises `MalformedFrame` or `LimitExceeded` for bytes that no broker
+would send, and nothing else; all that it gives is valid and copied.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final, TypeAlias
+
+from crc32c import crc32c
+
+from grevy.protocol import wire
+from grevy.protocol.broker_messages import BrokerMessage, GroupMessage, RemoteCommand
+from grevy.protocol.errors import LimitExceeded, MalformedFrame
+from grevy.protocol.forms import check_count
+from grevy.protocol.frame import BAD_STRUCT, FrameReader
+from grevy.protocol.frame_writer import ROOT_AT
+from grevy.protocol.gossip_messages import Gossip
+from grevy.protocol.group_codec import (
+    read_group_messages,
+    scan_group_messages,
+    write_group_messages,
+)
+from grevy.protocol.layout import Layout
+from grevy.protocol.limits import BROKER_MESSAGE_BYTES_MAX
+from grevy.protocol.schemas import SCHEMAS, Field, Reader
+from grevy.protocol.source import Source
+from grevy.protocol.tables import TableReader, TableWriter
+from grevy.protocol.values_codec import KIND_OF_INTENT, VALUE_CODEC, UnionCodec
+
+__all__ = ["BROKER_MESSAGES", "decode_broker_message", "encode_broker_message"]
+
+Item: TypeAlias = RemoteCommand | Gossip
+"""What is no word of Raft."""
+
+_TRAILER: Final = Struct("<II")
+_MARK: Final = int.from_bytes(b"GBM1", "little")
+
+_NAME: Final = "a message between brokers"
+_SCHEMA: Final = SCHEMAS["BrokerMessage"]
+_LAYOUT: Final = Layout(_SCHEMA)
+_FIELDS: Final[dict[str, Field]] = _SCHEMA.schema.fields
+_CLUSTER_ID, _SENDER, _SENT_AT, _GROUP_MESSAGES, _ITEMS = [
+    _FIELDS[name] for name in ("clusterId", "sender", "sentAtMs", "groupMessages", "items")
+]
+_AT: Final = {name: ROOT_AT + slot.word for name, slot in _LAYOUT.slots.items()}
+_ROOT: Final = ("sender", "sentAtMs", "clusterId", "groupMessages", "items", "values", "documents")
+assert list(_ROOT) == sorted(_ROOT, key=lambda name: _LAYOUT.slots[name].at)
+_PACK: Final = Struct("<IIQ2q5Q").pack
+_ITEM_CODEC: Final[UnionCodec[Item]] = UnionCodec(
+    "BrokerItem", {"remoteCommand": RemoteCommand, "gossip": Gossip}
+)
+
+
+def _write(content: BrokerMessage) -> list[bytes]:
+    """A message, in parts, without its trailer. There is one way only, and no mold: most messages
+    are numbers of Raft, and bytes that have been written before.
+    """
+    groups = [item for item in content.items if isinstance(item, GroupMessage)]
+    others: list[Item] = [item for item in content.items if not isinstance(item, GroupMessage)]
+    assert all(item.message.sender == content.sender for item in groups), "another's words"
+    lists = [write_group_messages(groups)]
+    if others:
+        tables = TableWriter()
+        rest = _ITEM_CODEC.writer.write(others, tables)
+        values = VALUE_CODEC.writer.write(tables.values, tables)
+        check_count(tables.documents)
+        documents = wire.documents(tables.documents)
+        lists += [(tag, [block]) for tag, block in (rest, values, documents)]
+    else:
+        lists += _NO_OTHERS
+    tag, block = wire.text(content.cluster_id)
+    words, parts, size = [tag and tag + wire.offset(len(lists))], [block], len(block)
+    for place, (tag, blocks) in enumerate(lists, 1):
+        words.append(tag and tag + wire.offset(len(lists) - place + size // wire.WORD))
+        parts += blocks
+        size += sum(map(len, blocks))
+    numbers = (content.sender, content.sent_at_ms)
+    segment_words = 1 + _LAYOUT.words + size // wire.WORD
+    return [_PACK(0, segment_words, _LAYOUT.tag, *numbers, *words), *parts]
+
+
+_NO_OTHERS: Final[list[tuple[int, list[bytes]]]] = [(0, []), (0, []), (0, [])]
+
+
+def _read(reader: Reader, tables: TableReader) -> BrokerMessage:
+    get = reader._get_by_field
+    sender: int = get(_SENDER)
+    groups = read_group_messages(get(_GROUP_MESSAGES), sender)
+    items = _ITEM_CODEC.read_list(get(_ITEMS), tables)
+    return _message(get(_CLUSTER_ID), sender, get(_SENT_AT), (groups, items))
+
+
+def _scan(source: Source, root: tuple[int, ...], tables: TableReader) -> BrokerMessage:
+    sender, sent_at_ms = _signed(root[_AT["sender"]]), _signed(root[_AT["sentAtMs"]])
+    at = _AT["clusterId"]
+    cluster_id = source.text(at * wire.WORD, root[at]) if root[at] else ""
+    at = _AT["groupMessages"]
+    groups = scan_group_messages(source, at * wire.WORD, root[at], sender)
+    at = _AT["items"]
+    items = _ITEM_CODEC.likes.read(source, at * wire.WORD, root[at], tables)
+    return _message(cluster_id, sender, sent_at_ms, (groups, items))
+
+
+def _signed(word: int) -> int:
+    return word - (1 << 64) if word >> 63 else word
+
+
+def _message(
+    cluster_id: str,
+    sender: int,
+    sent_at_ms: int,
+    items: tuple[tuple[GroupMessage, ...], tuple[Item, ...]],
+) -> BrokerMessage:
+    """The message, checked."""
+    groups, others = items
+    if sender < 1:
+        raise MalformedFrame(f"a message of the node {sender}; their ids begin at 1")
+    for item in others:
+        if isinstance(item, Gossip):
+            if item.sender != sender:
+                raise MalformedFrame("gossip that another node has sent")
+        elif type(item.value) is not KIND_OF_INTENT[item.intent]:
+            raise MalformedFrame("a command whose value is not of its value type")
+    return BrokerMessage(cluster_id, sender, sent_at_ms, groups + others)
+
+
+BROKER_MESSAGES: Final = FrameReader(
+    _NAME,
+    _SCHEMA,
+    BROKER_MESSAGE_BYTES_MAX,
+    read=_read,
+    scan=_scan,
+    trailer=_TRAILER.size,
+)
+"""Frames whose checksum is good."""
+
+
+def encode_broker_message(message: BrokerMessage) -> bytes:
+    """A broker's message as a frame, words of Raft first, in their order, then the others;
+    `LimitExceeded` when another broker would not take it.
+    """
+    try:
+        parts = _write(message)
+    except BAD_STRUCT:
+        raise LimitExceeded(f"{_NAME} holds what its schema cannot") from None
+    checksum = 0
+    for part in parts:
+        checksum = crc32c(part, checksum)
+    frame = b"".join([*parts, _TRAILER.pack(checksum, _MARK)])
+    BROKER_MESSAGES.check_size(frame)
+    return frame
+
+
+def decode_broker_message(frame: bytes) -> BrokerMessage:
+    """A broker's message; raises `MalformedFrame` or `LimitExceeded`."""
+    BROKER_MESSAGES.check_size(frame)
+    size = len(frame) - _TRAILER.size
+    if size < 0:
+        raise MalformedFrame(f"bytes that are not {_NAME}")
+    checksum, mark = _TRAILER.unpack_from(frame, size)
+    if mark != _MARK:
+        raise MalformedFrame(f"bytes that are not {_NAME}")
+    if crc32c(memoryview(frame)[:size]) != checksum:
+        raise MalformedFrame(f"{_NAME} whose checksum is wrong")
+    return BROKER_MESSAGES.decode(frame)

@@ -1,0 +1,116 @@
+"""What the sockets of this room have in common: how they are limited, watched and bound.
+
+The descriptor of a ZeroMQ socket is edge-triggered, and sending consumes edges too: whoever has
+sent, or has stopped to read early, calls `Watch.recheck`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import zmq
+
+Context = zmq.Context[zmq.Socket[bytes]]
+Socket = zmq.Socket[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketLimits:
+    """What every socket is limited by. Spans in milliseconds; `high_water_mark` in messages."""
+
+    message_bytes_max: int
+    high_water_mark: int
+    heartbeat_interval_ms: int
+    heartbeat_timeout_ms: int
+    handshake_timeout_ms: int
+
+
+def limited(context: Context, kind: int, limits: SocketLimits) -> Socket:
+    """A socket with limits, that loses what it has queued when it is closed."""
+    made = context.socket(kind)
+    made.setsockopt(zmq.LINGER, 0)
+    made.setsockopt(zmq.MAXMSGSIZE, limits.message_bytes_max)
+    made.setsockopt(zmq.SNDHWM, limits.high_water_mark)
+    made.setsockopt(zmq.RCVHWM, limits.high_water_mark)
+    made.setsockopt(zmq.HEARTBEAT_IVL, limits.heartbeat_interval_ms)
+    made.setsockopt(zmq.HEARTBEAT_TIMEOUT, limits.heartbeat_timeout_ms)
+    made.setsockopt(zmq.HANDSHAKE_IVL, limits.handshake_timeout_ms)
+    return made
+
+
+def router(context: Context, limits: SocketLimits) -> Socket:
+    """A ROUTER that says so when a peer is gone or full."""
+    made = limited(context, zmq.ROUTER, limits)
+    made.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    made.setsockopt(zmq.BACKLOG, 1_024)
+    return made
+
+
+def bind(socket: Socket, endpoint: str) -> str:
+    """Listen; the endpoint, with its real port. Raises `OSError` when nothing can listen there."""
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        raise OSError(error.errno, zmq.strerror(error.errno or 0), endpoint) from error
+    return str(socket.get_string(zmq.LAST_ENDPOINT))
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Whether an endpoint can only be reached from this machine."""
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Watch:
+    """Calls `drain` in the loop when a socket may have something to read.
+
+    `drain` takes what it wants and returns; what it leaves is announced again.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, socket: Socket, drain: Callable[[], None]
+    ) -> None:
+        self._loop: Final = loop
+        self._socket: Final = socket
+        self._drain: Final = drain
+        self._handle: asyncio.Handle | None = None
+        self._is_running = False
+
+    def start(self) -> None:
+        """Begin."""
+        self._is_running = True
+        self._loop.add_reader(self._socket.FD, self._on_readable)
+        self.recheck()
+
+    def stop(self) -> None:
+        """Watch no longer; to be called before the socket is closed."""
+        if not self._is_running:
+            return
+        self._is_running = False
+        self._loop.remove_reader(self._socket.FD)
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def recheck(self) -> None:
+        """Look for what an edge that was used up would have announced."""
+        if not self._is_running or self._handle is not None:
+            return
+        if int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            self._handle = self._loop.call_soon(self._on_readable)
+
+    def _on_readable(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        try:
+            self._drain()
+        finally:
+            self.recheck()

@@ -1,0 +1,272 @@
+"""A whole cluster in one process, from one seed: brokers, clients, workers, exporters, and what
+goes wrong between them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Final
+
+from tests.sim.cluster_broker import BROKERS, Client, Connection, SimBroker
+from tests.sim.cluster_checker import ClusterChecker, Violation
+from tests.sim.cluster_clients import Orderer, Reader, SimClient, Worker
+from tests.sim.cluster_knobs import ClusterKnobs, draw_cluster_knobs
+from tests.sim.cluster_nemesis import ClusterNemesis
+from tests.sim.disk import SimDisk
+from tests.sim.network import SimNetwork
+from tests.sim.world import World
+
+from grevy.journal import JournalError
+from grevy.partition import StorageFailed, StorageOptions
+
+CALM_US: Final = 3_000_000
+"""Before things go wrong."""
+
+LEADERS_US: Final = 10_000_000
+"""How soon after the last fault each partition must have a leader that takes requests."""
+
+END_US: Final = 120_000_000
+"""How soon after the last fault all work must be done."""
+
+LOOK_US: Final = 200_000
+
+FLUSHING: Final = "grevy-flush"
+
+SLOWNESS: Final = 20
+"""How much longer the flushes of a slow broker take."""
+
+START_AGAIN_US: Final = 300_000
+"""How soon a process that could not start is begun again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReport:
+    """What came of a run."""
+
+    trace_hash: str
+    records: int
+    instances: int
+    hashes: tuple[int, ...]
+
+
+class SimCluster:
+    """Three brokers and their world."""
+
+    def __init__(self, seed: int, knobs: ClusterKnobs | None = None) -> None:
+        self.world = world = World(seed)
+        self.rng = Random(world.rng.getrandbits(64))
+        self.knobs = knobs if knobs is not None else draw_cluster_knobs(self.rng)
+        self.partition_ids = tuple(range(1, self.knobs.partitions + 1))
+        self.network = SimNetwork(world)
+        self.checker = ClusterChecker(self.partition_ids)
+        self.checker.disks_fail = bool(self.knobs.disk_error_every_us)
+        self.disks = {
+            node_id: {each: SimDisk() for each in self.partition_ids} for node_id in BROKERS
+        }
+        self.brokers: dict[int, SimBroker] = {}
+        self.unreachable: set[int] = set()
+        """Brokers that clients do not reach."""
+        self._connections = 0
+        self._options = StorageOptions(
+            checkpoint_period_s=self.knobs.checkpoint_period_s,
+            segment_bytes=self.knobs.segment_bytes,
+        )
+        self.orderers = [
+            Orderer(
+                self, self._some_rng(), count=self.knobs.orders, pause_us=self.knobs.order_pause_us
+            )
+        ]
+        self.workers = [
+            Worker(
+                *(self, self._some_rng()),
+                timeout_ms=self.knobs.job_timeout_ms,
+                work_us=self.knobs.work_us,
+                carelessness=self.knobs.carelessness,
+            )
+            for _ in range(2)
+        ]
+        self.exporter = Reader(
+            *(self, self._some_rng()), exporter_id="sink", diligence=self.knobs.diligence
+        )
+        self.reader = Reader(self, self._some_rng())
+        self.nemesis = ClusterNemesis(self)
+
+    @property
+    def clients(self) -> list[SimClient]:
+        """All of them."""
+        return [*self.orderers, *self.workers, self.exporter, self.reader]
+
+    def run(self) -> ClusterReport:
+        """Everything; raises `AssertionError` when something does not hold."""
+        try:
+            return self._run()
+        except Violation as violation:
+            raise AssertionError(str(violation)) from violation
+
+    def _run(self) -> ClusterReport:
+        world = self.world
+        for node_id in BROKERS:
+            self.start(node_id)
+        for client in self.clients:
+            client.begin()
+        world.run(CALM_US)
+        self.nemesis.begin()
+        world.run(CALM_US + self.knobs.fault_us)
+        self.nemesis.end()
+        healed_us = world.clock.elapsed_us
+        self._until(self._is_led, healed_us + LEADERS_US, "a partition has no leader")
+        self._until(self._is_done, healed_us + END_US, "work is left")
+        self._audit()
+        return self._report()
+
+    # ── for those who make things go wrong ────────────────────────────────────────────────────────
+
+    def start(self, node_id: int) -> None:
+        """A broker's process begins."""
+        assert node_id not in self.brokers
+        self.world.note(f"start {node_id}")
+        self.checker.restarted(node_id)
+        try:
+            broker = SimBroker(
+                *(self.world, self.network, node_id, self.disks[node_id]),
+                options=self._options,
+                job_us=partial(self._job_us, node_id),
+                skew_ms=self.knobs.skew_ms[node_id - 1],
+                checker=self.checker,
+            )
+        except (OSError, JournalError, StorageFailed) as error:
+            self.checker.failed(node_id, error)
+            self.world.after(START_AGAIN_US, lambda: self.start(node_id))
+            return
+        self.brokers[node_id] = broker
+        broker.begin()
+
+    def kill(self, node_id: int, *, is_power_cut: bool) -> None:
+        """A broker's process ends between two events; a power cut loses what is not synced."""
+        broker = self.brokers.pop(node_id)
+        self.world.note(f"kill {node_id}")
+        broker.die()
+        self.network.leave(node_id)
+        if is_power_cut:
+            disks = self.disks[node_id]
+            for partition_id in self.partition_ids:
+                disks[partition_id] = disks[partition_id].crash(self.rng)
+
+    def wipe(self, node_id: int) -> None:
+        """The disks of a broker that is down are replaced by empty ones."""
+        self.world.note(f"wipe {node_id}")
+        self.disks[node_id] = {each: SimDisk() for each in self.partition_ids}
+
+    def connect(self, node_id: int, client: Client) -> Connection | None:
+        """A client's way to a broker, if there is one."""
+        broker = self.brokers.get(node_id)
+        if broker is None or node_id in self.unreachable:
+            return None
+        self._connections += 1
+        return Connection(self.world, broker, client, self._connections)
+
+    def leader_of(self, partition_id: int) -> int:
+        """Who takes requests now; 0 for nobody."""
+        for node_id, broker in self.brokers.items():
+            partition = broker.replicas.partitions.get(partition_id)
+            if partition is not None and partition.is_serving:
+                return node_id
+        return 0
+
+    # ── the end ───────────────────────────────────────────────────────────────────────────────────
+
+    def _job_us(self, node_id: int, thread: str) -> int:
+        knobs = self.knobs
+        mean_us = knobs.flush_us if thread == FLUSHING else knobs.checkpoint_us
+        if node_id == knobs.slow_broker and thread == FLUSHING:
+            mean_us *= SLOWNESS
+        return self.rng.randrange(1, 2 * mean_us)
+
+    def _some_rng(self) -> Random:
+        return Random(self.rng.getrandbits(64))
+
+    def _until(self, is_true: object, deadline_us: int, fault: str) -> None:
+        assert callable(is_true)
+        while not is_true():
+            now_us = self.world.clock.elapsed_us
+            if now_us >= deadline_us:
+                raise Violation(f"{fault}: {self.tell()}")
+            self.world.run(now_us + LOOK_US)
+
+    def _is_led(self) -> bool:
+        return all(map(self.leader_of, self.partition_ids))
+
+    def _is_done(self) -> bool:
+        audit = self.checker.audit
+        return (
+            all(orderer.is_done for orderer in self.orderers)
+            and set(audit.instances) <= audit.completed
+            and self._is_equal()
+            and all(
+                reader.seen[each].position == audit.positions[each]
+                for reader in (self.exporter, self.reader)
+                for each in self.partition_ids
+            )
+        )
+
+    def _is_equal(self) -> bool:
+        return len(self.brokers) == len(BROKERS) and all(
+            len(broker.replicas.partitions) == len(self.partition_ids)
+            and all(
+                partition.storage.state.applied_index == len(self.checker.logs[partition_id])
+                for partition_id, partition in broker.partitions().items()
+            )
+            for broker in self.brokers.values()
+        )
+
+    def _audit(self) -> None:
+        self.checker.replay()
+        for client in self.clients:
+            for number, answer in client.answered.items():
+                self.checker.check_answer(client.client_id, number, answer)
+        for orderer in self.orderers:
+            for key, instance in orderer.created.items():
+                found = self.checker.audit.instances.get(instance, "")
+                if key not in found:
+                    raise Violation(f"the instance {instance} of {key} is lost")
+            if not orderer.published <= self.checker.audit.messages.keys():
+                raise Violation("a message is lost")
+        if len(self.checker.audit.instances) != sum(len(each.created) for each in self.orderers):
+            raise Violation("there are instances that nobody has asked for")
+
+    def _report(self) -> ClusterReport:
+        hashes = tuple(
+            partition.storage.state.hash
+            for _, broker in sorted(self.brokers.items())
+            for _, partition in sorted(broker.partitions().items())
+        )
+        for log in self.checker.logs.values():
+            for payload in log:
+                self.world.note("entry", payload)
+        audit = self.checker.audit
+        return ClusterReport(self.world.trace_hash, audit.records, len(audit.instances), hashes)
+
+    def tell(self) -> str:
+        """How things are, for people."""
+        audit = self.checker.audit
+        lines = [
+            f"{len(audit.instances)} instances, {len(audit.completed)} completed, "
+            f"{len(audit.messages)} messages, positions {audit.positions}"
+        ]
+        for orderer in self.orderers:
+            asked = [(each.number, each.tries) for each in orderer.asked.values()]
+            created, published = len(orderer.created), len(orderer.published)
+            lines.append(f"created {created}, published {published}, asked {asked}")
+        for name, reader in (("exporter", self.exporter), ("reader", self.reader)):
+            lines.append(f"{name} at {[seen.position for seen in reader.seen.values()]}")
+        for node_id, broker in sorted(self.brokers.items()):
+            for partition_id, partition in broker.partitions().items():
+                lines.append(
+                    f"broker {node_id} partition {partition_id} {partition.role.value} "
+                    f"term {partition.term} serving {partition.is_serving} "
+                    f"applied {partition.storage.state.applied_index} "
+                    f"of {len(self.checker.logs[partition_id])}"
+                )
+        return "\n".join(lines)

@@ -1,0 +1,295 @@
+"""One broker of a simulated cluster: the real partitions, gossip and router, on a loop, disks and
+links of the simulated world; and the connections of clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Final, Protocol
+
+from tests.sim.cluster_checker import ClusterChecker
+from tests.sim.cluster_links import CLUSTER_ID, PORT, SimLinks, host_of
+from tests.sim.cluster_loop import SimLoop
+from tests.sim.disk import SimDisk
+from tests.sim.network import SimNetwork
+from tests.sim.world import SimEntropy, World
+
+from grevy.broker.cluster import Cluster
+from grevy.broker.config import BrokerConfig
+from grevy.broker.folders import Folders
+from grevy.broker.replicas import Replicas
+from grevy.broker.router import Router
+from grevy.cluster import distribute, first_plan
+from grevy.engine import SentCommand
+from grevy.partition import Partition, PartitionStorage, StorageOptions
+from grevy.partition.storage import JOURNAL
+from grevy.ports import Clock, Entropy
+from grevy.protocol.messages import Request, ServerItem
+from grevy.protocol.raft_messages import RaftMessage, SnapshotChunk
+from grevy.raft import RaftConfig
+from grevy.state import MemoryBackend
+from grevy.transport import Peer
+
+BROKERS: Final = (1, 2, 3)
+CLIENT_DELAY_US: Final = 400
+
+
+class BrokerClock:
+    """A broker's own clocks (port `Clock`): its wall is off by something."""
+
+    def __init__(self, world: World, skew_ms: int) -> None:
+        self._world = world
+        self.skew_ms = skew_ms
+
+    def now_ms(self) -> int:
+        """What its wall says."""
+        return self._world.clock.now_ms() + self.skew_ms
+
+    def monotonic_ns(self) -> int:
+        """What its stopwatch says."""
+        return self._world.clock.monotonic_ns()
+
+
+class Client(Protocol):
+    """Who is at the other end of a connection."""
+
+    client_id: bytes
+
+    def on_item(self, connection: Connection, item: ServerItem) -> None:
+        """The broker says something."""
+
+    def on_closed(self, connection: Connection) -> None:
+        """The connection is gone, and nothing more comes."""
+
+
+class Connection:
+    """A client's way to a broker and back: in order, and lossless while it lasts."""
+
+    def __init__(self, world: World, broker: SimBroker, client: Client, number: int) -> None:
+        self.broker = broker
+        self.peer = Peer(b"\0%d" % number, number)
+        self.peer.client_id = client.client_id
+        self.is_open = True
+        self._world = world
+        self._client = client
+        self._newest_us = {True: 0, False: 0}
+
+    def send(self, request: Request) -> None:
+        """The client says something."""
+        self._carry(True, lambda: self.broker.hear(self, request))
+
+    def answer(self, item: ServerItem) -> None:
+        """The broker says something."""
+        self._carry(False, lambda: self._client.on_item(self, item))
+
+    def close(self) -> None:
+        """It breaks; both sides notice. What is on its way is lost."""
+        if self.is_open:
+            self.is_open = False
+            self._world.after(self._delay_us(), lambda: self._client.on_closed(self))
+            self._world.after(self._delay_us(), lambda: self.broker.lose(self))
+
+    def _delay_us(self) -> int:
+        return 1 + self._world.rng.randrange(CLIENT_DELAY_US)
+
+    def _carry(self, is_request: bool, act: Callable[[], None]) -> None:
+        now_us = self._world.clock.elapsed_us
+        at_us = max(now_us + self._delay_us(), self._newest_us[is_request])
+        self._newest_us[is_request] = at_us
+
+        def arrive() -> None:
+            if self.is_open:
+                act()
+
+        self._world.after(at_us - now_us, arrive)
+
+
+class SimFolders(Folders):
+    """A broker's disks, one for each partition."""
+
+    def __init__(self, disks: dict[int, SimDisk], options: StorageOptions, clock: Clock) -> None:
+        super().__init__(Path("nowhere"), options, clock)
+        self._disks = disks
+        self._options = options
+
+    def is_new(self, partition_id: int) -> bool:
+        """Whether nothing is there."""
+        return not self._disks[partition_id].exists(JOURNAL)
+
+    def open_or_repair(self, partition_id: int, *, has_lost_data: bool) -> PartitionStorage:
+        """Nothing is damaged here but what a power cut may tear; that is mended without others."""
+        return PartitionStorage.open(
+            *(self._disks[partition_id], Path("nowhere"), partition_id, self._options),
+            has_lost_data=has_lost_data,
+            make_backend=lambda _folder: MemoryBackend(),
+        )
+
+
+class WatchedPartition(Partition):
+    """A real partition, whose commits the checker sees; its threads are the loop's."""
+
+    checker: ClusterChecker
+
+    def __init__(
+        self,
+        partition_id: int,
+        loop: SimLoop,
+        clock: Clock,
+        storage: PartitionStorage,
+        *,
+        entropy: Entropy,
+        on_failed: Callable[[BaseException], None],
+        partition_count: int,
+        group: RaftConfig,
+        post: Callable[[SentCommand], None],
+        send: Callable[[int, RaftMessage], None],
+        on_lead: Callable[[int, bool], None],
+    ) -> None:
+        self.storage = storage
+        self.node_id = group.node_id
+        super().__init__(
+            *(partition_id, loop, clock, storage),
+            entropy=entropy,
+            on_failed=on_failed,
+            partition_count=partition_count,
+            group=group,
+            post=post,
+            send=send,
+            on_lead=on_lead,
+            make_thread=loop.thread,
+        )
+
+    def install_snapshot(self, chunk: SnapshotChunk) -> None:
+        """As a partition does, under watch."""
+        self.checker.snapshots += 1
+        super().install_snapshot(chunk)
+
+    def on_committed(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
+        """As a partition does, under watch."""
+        self.checker.committed(self.partition_id, self.node_id, payloads, last_index)
+        super().on_committed(payloads, last_index, is_settled=is_settled)
+        state = self.storage.state
+        self.checker.applied(self.partition_id, self.node_id, state.applied_index, state.hash)
+
+
+class SimBroker:
+    """A process, from its start to its end. The disks outlive it."""
+
+    def __init__(
+        self,
+        world: World,
+        network: SimNetwork,
+        node_id: int,
+        disks: dict[int, SimDisk],
+        *,
+        options: StorageOptions,
+        job_us: Callable[[str], int],
+        skew_ms: int,
+        checker: ClusterChecker,
+    ) -> None:
+        self.node_id = node_id
+        self.failure: BaseException | None = None
+        self.connections: dict[Peer, Connection] = {}
+        self.clock = BrokerClock(world, skew_ms)
+        name = host_of(node_id)
+        self.loop = SimLoop(world, name=name, job_us=job_us)  # type: ignore[abstract]  # a part of it
+        self._world = world
+        self._checker = checker
+        entropy = SimEntropy(Random(world.rng.getrandbits(64)))
+        config = BrokerConfig(
+            cluster_id=CLUSTER_ID,
+            partitions=len(disks),
+            node_id=node_id,
+            cluster_size=len(BROKERS),
+            replication_factor=len(BROKERS),
+            cluster_host=host_of(node_id),
+            cluster_port=PORT,
+            contact_points=",".join(f"{host_of(each)}:{PORT}" for each in BROKERS),
+        )
+        placements = distribute(BROKERS, len(disks), len(BROKERS))
+        self.cluster = Cluster(
+            *(self.loop, self.clock, entropy, config, first_plan(placements)),
+            client_endpoint=f"tcp://{host_of(node_id)}:26600",
+            software="simulated",
+            on_failed=self._on_failed,
+            make_links=lambda handler: SimLinks(
+                self.loop, network, handler, node_id=node_id, clock=self.clock
+            ),
+        )
+        self.replicas = Replicas(
+            *(config, placements, self.loop, self.clock),
+            folders=SimFolders(disks, options, self.clock),
+            entropy=entropy,
+            post=self._post,
+            send=self.cluster.send,
+            on_lead=lambda _partition_id, _is_leading: self.cluster.on_lead(),
+            on_failed=self._on_failed,
+            partition_class=type("Watched", (WatchedPartition,), {"checker": checker}),
+        )
+        self._router = Router(len(disks), self.cluster.topology, dict)
+        self._router.open(self.replicas.partitions, self)
+
+    def begin(self) -> None:
+        """Starts it, in a turn of its own."""
+        self._start = self.loop.create_task(self._run())
+
+    async def _run(self) -> None:
+        await self.replicas.start(self)
+        self.cluster.start(self.replicas)
+
+    def partitions(self) -> dict[int, WatchedPartition]:
+        """Its replicas."""
+        found = {}
+        for partition_id, partition in self.replicas.partitions.items():
+            assert isinstance(partition, WatchedPartition)
+            found[partition_id] = partition
+        return found
+
+    def die(self) -> None:
+        """The process ends at once; its clients notice."""
+        self.loop.die()
+        for connection in list(self.connections.values()):
+            connection.close()
+        self.connections.clear()
+
+    # ── clients ───────────────────────────────────────────────────────────────────────────────────
+
+    def hear(self, connection: Connection, request: Request) -> None:
+        """A client says something."""
+        self.connections[connection.peer] = connection
+        self.loop.call_soon(self._take, connection.peer, request)
+
+    def lose(self, connection: Connection) -> None:
+        """A client is gone."""
+        if self.connections.pop(connection.peer, None) is not None:
+            self.loop.call_soon(self._router.on_vanished, connection.peer)
+
+    def send(self, peer: Peer, item: ServerItem) -> None:
+        """See `Outbox`."""
+        connection = self.connections.get(peer)
+        if connection is not None:
+            connection.answer(item)
+
+    def flush(self) -> None:
+        """See `Outbox`."""
+
+    def _take(self, peer: Peer, request: Request) -> None:
+        self._router.on_request(peer, request)
+        self._router.on_drained()
+
+    # ── as the broker's composition does ──────────────────────────────────────────────────────────
+
+    def _post(self, source_partition_id: int, sent: SentCommand) -> None:
+        partition = self.replicas.partitions.get(sent.partition_id)
+        if partition is not None and partition.is_serving:
+            partition.on_remote_command(sent.command, source_partition_id)
+            self.loop.call_soon(partition.on_drained)
+        else:
+            self.cluster.post(source_partition_id, sent)
+
+    def _on_failed(self, error: BaseException) -> None:
+        if self.failure is None:
+            self.failure = error
+            self._checker.failed(self.node_id, error)

@@ -1,0 +1,119 @@
+"""What must hold in a cluster at every moment: the log that was committed once is the log for ever,
+and who has applied the same has the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from tests.sim.cluster_history import Audit
+
+from grevy.engine import Engine
+from grevy.engine.step import NoTopics
+from grevy.journal import JournalError
+from grevy.protocol.codec import decode_entry
+from grevy.protocol.record import Answer, Entry, RequestId
+from grevy.raft import is_of_engine
+from grevy.state import MemoryBackend, State
+from grevy.stream import StreamProcessor
+from grevy.testing.entropy import SeededEntropy
+
+EARLIER_MAX: Final = 100_000
+"""Entries of a partition in one run; more is a loop."""
+
+
+class Violation(BaseException):
+    """Something that must hold does not. Brokers catch every `Exception` of their partitions, and
+    this one is not theirs.
+    """
+
+
+class ClusterChecker:
+    """Watches the commits of all replicas."""
+
+    def __init__(self, partitions: Sequence[int]) -> None:
+        self.logs: dict[int, list[bytes]] = {each: [] for each in partitions}
+        """The committed log of each partition, from index 1."""
+        self.audit = Audit()
+        self.snapshots = 0
+        """How many a replica was sent: its log then begins after what exporters may still need."""
+        self.disks_fail = False
+        """Whether a disk may be the reason of a failure."""
+        self.failures: list[tuple[int, BaseException]] = []
+        self.answers: dict[RequestId, Answer] = {}
+        self._hashes: dict[tuple[int, int], tuple[int, int]] = {}
+        self._applied: dict[tuple[int, int], int] = {}
+
+    def restarted(self, node_id: int) -> None:
+        """A broker begins anew, from what its disks have."""
+        for key in [key for key in self._applied if key[1] == node_id]:
+            del self._applied[key]
+
+    def failed(self, node_id: int, error: BaseException) -> None:
+        """A partition says that it has failed: only a disk is a reason."""
+        self.failures.append((node_id, error))
+        if not (self.disks_fail and isinstance(error, OSError | JournalError)):
+            raise Violation(f"a partition of broker {node_id} failed: {error!r}") from error
+
+    def committed(
+        self, partition_id: int, node_id: int, payloads: Sequence[bytes], last_index: int
+    ) -> None:
+        """A replica gives out entries, the last of them at an index (R4)."""
+        log = self.logs[partition_id]
+        first = last_index - len(payloads) + 1
+        where = f"partition {partition_id} of broker {node_id}"
+        before = self._applied.get((partition_id, node_id))
+        if before is not None and first != before + 1 and first <= before:
+            raise Violation(f"{where} gives out index {first} after {before}")
+        self._applied[partition_id, node_id] = last_index
+        for index, payload in enumerate(payloads, first):
+            if index <= len(log):
+                if log[index - 1] != payload:
+                    raise Violation(
+                        f"{where} has another entry at index {index} than was committed"
+                    )
+            elif index == len(log) + 1:
+                log.append(payload)
+                if is_of_engine(payload):
+                    self._take(partition_id, decode_entry(payload))
+            else:
+                raise Violation(f"{where} gives out index {index}, but {len(log)} is the newest")
+
+    def applied(self, partition_id: int, node_id: int, index: int, state_hash: int) -> None:
+        """What a replica's state is after an index (E1)."""
+        first, known = self._hashes.setdefault((partition_id, index), (node_id, state_hash))
+        if known != state_hash:
+            raise Violation(
+                f"partition {partition_id} has another state at index {index} on broker {node_id} "
+                f"than on {first}"
+            )
+
+    def replay(self) -> None:
+        """The whole log again, on an empty state: it comes to the same (E1)."""
+        for partition_id, log in self.logs.items():
+            state = State(MemoryBackend())
+            engine = Engine(
+                state,
+                partition_id,
+                topics=NoTopics(),
+                entropy=SeededEntropy(),
+                partition_count=len(self.logs),
+            )
+            stream = StreamProcessor(engine, state)
+            for index, payload in enumerate(log, 1):
+                stream.commit([payload if is_of_engine(payload) else b""], index)
+                if (partition_id, index) in self._hashes:
+                    self.applied(partition_id, 0, index, state.hash)
+
+    def check_answer(self, client_id: bytes, number: int, answer: Answer) -> None:
+        """What a client was told is in the log (C1)."""
+        if self.answers.get(RequestId(client_id, number)) != answer:
+            raise Violation(f"the answer to request {number} is not in the log")
+
+    def _take(self, partition_id: int, entry: Entry) -> None:
+        for reply in entry.replies:
+            if reply.request in self.answers:
+                raise Violation(f"{reply.request} is answered twice")
+            self.answers[reply.request] = reply.answer
+        self.audit.take(partition_id, entry)

@@ -1,0 +1,183 @@
+"""Bugs in the journal and in what raft keeps: each forgets something that a crash then shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from msgspec.structs import replace
+from tests.sim.mutants.bug import Bug, fault_of_group
+
+from grevy.journal import FlushHandle, Journal, JournalCompacted, SlotFile, recovery
+from grevy.journal.recovery import Found
+from grevy.journal.segment import Segment
+from grevy.journal.slots import SLOT_OFFSETS, _encode
+from grevy.raft import HardState, RaftStorage, Ready
+
+
+def _sync_promise_only(self: FlushHandle) -> None:
+    self._syncs = ()
+    _sync(self)
+
+
+def _sync_frames_only(self: FlushHandle) -> None:
+    self._health.check()
+    try:
+        for sync in self._syncs:
+            sync()
+    except OSError as error:
+        raise self._health.fail("flush", error) from error
+    self.is_synced = True
+
+
+def _sync_and_try_again(self: FlushHandle) -> None:
+    syncs: list[Callable[[], None]] = [*self._syncs, partial(self._slots.write, self._promise)]
+    for sync in syncs:
+        try:
+            sync()
+        except OSError:
+            sync()
+    self.is_synced = True
+
+
+def _sync_last_segment_only(self: FlushHandle) -> None:
+    self._syncs = self._syncs[-1:]
+    _sync(self)
+
+
+def _write_unsynced(self: SlotFile, value: bytes) -> None:
+    sequence = self._sequence + 1
+    self._file.pwrite(_encode(self._owner, sequence, value), SLOT_OFFSETS[sequence % 2])
+    self._sequence, self._value = sequence, value
+
+
+def _write_in_place(self: SlotFile, value: bytes) -> None:
+    sequence = self._sequence + 1
+    self._file.pwrite(_encode(self._owner, sequence, value), SLOT_OFFSETS[0])
+    self._file.fdatasync()
+    self._sequence, self._value = sequence, value
+
+
+def _truncate_before_promise(self: Journal, index: int) -> None:
+    self._health.check()
+    self._check_no_flight()
+    if index < self.first_index - 1:
+        raise JournalCompacted(index, self.first_index)
+    if index >= self.last_index:
+        return
+    self.generation += 1
+    last = self.segment_of(max(index, self.first_index))
+    place = last.place_after(index)
+    with self._writing("truncate"):
+        self._drop(self.segments[self.segments.index(last) + 1 :][::-1])
+        last.cut(place)
+        if index < self.last_flushed_index:
+            self._change_promise(self._promise._replace(flushed=place.link))
+
+
+def _compact_before_promise(self: Journal, up_to_index: int) -> None:
+    if self._flight is not None:
+        return
+    old = [each for each in self.segments[:-1] if each.last_index <= up_to_index]
+    if not old:
+        return
+    self.generation += 1
+    first = self.segments[len(old)]
+    with self._writing("compact"):
+        self._drop(old)
+        self._change_promise(
+            self._promise._replace(first_segment_id=first.stamp.segment_id, before=first.before)
+        )
+
+
+def _no_check(found: Found, promise: object) -> None:
+    """Whatever is missing is taken for torn."""
+
+
+def _no_rewrite(segment: Segment, flushed_index: int) -> None:
+    """What is seen is taken for what is on the device."""
+
+
+def _no_sync(self: Journal) -> None:
+    """Names of files are left to the system."""
+
+
+def _write_without_vote(self: RaftStorage, ready: Ready) -> None:
+    state = ready.hard_state
+    if state is None:
+        _write(self, ready)
+        return
+    _write(self, replace(ready, hard_state=HardState(state.term, 0, state.is_recovering)))
+    self._hard_state = state
+
+
+def _write_without_hard_state(self: RaftStorage, ready: Ready) -> None:
+    _write(self, replace(ready, hard_state=None))
+    self._hard_state = ready.hard_state or self._hard_state
+
+
+def _write_without_memberships(self: RaftStorage, ready: Ready) -> None:
+    _write(self, replace(ready, memberships=None))
+
+
+_sync: Final = FlushHandle.sync
+_write: Final = RaftStorage.write
+_SYNC: Final = (FlushHandle, "sync")
+_WRITE: Final = (RaftStorage, "write")
+
+JOURNAL_BUGS: Final = (
+    Bug("the promise is written, the frames are not synced", {_SYNC: _sync_promise_only}, (1,)),
+    Bug("the frames are synced, no promise is kept", {_SYNC: _sync_frames_only}, (3,)),
+    Bug(
+        "a failed sync is tried again",
+        {_SYNC: _sync_and_try_again},
+        (3,),
+        partial(fault_of_group, disk_error_every=20),
+    ),
+    Bug("only the last of the segments is synced", {_SYNC: _sync_last_segment_only}, (1,)),
+    Bug("names of new segments are not synced", {(Journal, "_sync_names"): _no_sync}, (1,)),
+    Bug("the slots are not synced", {(SlotFile, "write"): _write_unsynced}, (1,)),
+    Bug("both copies of a slot are in one place", {(SlotFile, "write"): _write_in_place}, (3,)),
+    Bug(
+        "the log is cut before the promise falls",
+        {(Journal, "truncate_after"): _truncate_before_promise},
+        (8,),
+        partial(
+            fault_of_group, cut_every=10, crash_every=5, mid_write=0.5, segment_bytes=1024, kill=0.0
+        ),
+    ),
+    Bug(
+        "the front is dropped before the promise moves",
+        {(Journal, "compact"): _compact_before_promise},
+        (38,),
+        partial(
+            fault_of_group,
+            snapshot_every=5,
+            segment_bytes=1024,
+            crash_every=5,
+            mid_write=0.5,
+            kill=0.0,
+        ),
+    ),
+    Bug(
+        "recovery believes what it sees",
+        {(recovery, "_rewrite"): _no_rewrite},
+        (3,),
+        partial(fault_of_group, disk_error_every=20, crash_every=20, kill=0.0),
+    ),
+    Bug("recovery takes damage for a tear", {(recovery, "_check_promise"): _no_check}, (1,)),
+)
+"""In the journal."""
+
+STORAGE_BUGS: Final = (
+    Bug("the vote is not kept", {_WRITE: _write_without_vote}, (1,)),
+    Bug("term and vote are not kept", {_WRITE: _write_without_hard_state}, (1,)),
+    Bug(
+        "members are not kept",
+        {_WRITE: _write_without_memberships},
+        (1,),
+        partial(fault_of_group, members_every=20, damage_every=0, crash_every=5),
+    ),
+)
+"""In what raft keeps beside the log."""
