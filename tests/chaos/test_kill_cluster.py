@@ -29,23 +29,32 @@ BETWEEN: Final = 40
 SETTINGS: Final = {"GREVY_CHECKPOINT_PERIOD_S": "0.5"}
 
 
-async def wait_healthy(client: Client) -> None:
-    """All replicas have all that they ever had: nobody tells, so look again and again."""
-    while True:
+async def is_whole(cluster: ClusterProcesses, node_id: int) -> bool:
+    """Whether a broker says that all its replicas have all that they ever had. It is asked itself:
+    what others have heard of it may be from before it lost its data.
+    """
+    async with await Client.connect(cluster.endpoints[node_id]) as client:
         topology = await client.topology()
-        replicas = [each for broker in topology.brokers for each in broker.replicas]
-        are_whole = [each.is_healthy for each in replicas]
-        if len(are_whole) == len(topology.brokers) * len(topology.partitions) and all(are_whole):
-            return
-        await asyncio.sleep(0.1)
+    (own,) = [each for each in topology.brokers if each.node_id == node_id]
+    are_whole = [each.is_healthy for each in own.replicas]
+    return len(are_whole) == cluster.layout.partitions and all(are_whole)
 
 
-async def hurt(cluster: ClusterProcesses, client: Client, rng: Random) -> None:
+async def wait_whole(cluster: ClusterProcesses) -> None:
+    """Until all are: nobody tells, so look again and again."""
+    for node_id in cluster.nodes:
+        while True:
+            if await is_whole(cluster, node_id):
+                break
+            await asyncio.sleep(0.1)
+
+
+async def hurt(cluster: ClusterProcesses, rng: Random) -> None:
     """One fault, from its beginning to its end but for what the load has to do about it."""
     victim = rng.choice(sorted(cluster.nodes))
     kind = rng.choice(("kill", "kill", "pause", "wipe"))
     if kind == "wipe":  # two that lack what they had are more than three replicas can bear
-        await wait_healthy(client)
+        await wait_whole(cluster)
     if kind == "pause":
         await cluster.pause(victim, rng.uniform(0.5, 4))
         return
@@ -69,7 +78,7 @@ async def hurt_all_the_time(folder: Path) -> None:
         await workload.begin()
         for _ in range(FAULTS):
             await workload.wait_acknowledged(workload.acknowledged + BETWEEN)
-            await hurt(cluster, client, rng)
+            await hurt(cluster, rng)
         await workload.wait_acknowledged(workload.acknowledged + BETWEEN)
         entries = await workload.finish()
         client.close()
