@@ -224,7 +224,7 @@ class SimBroker:
             entropy=entropy,
             post=self._post,
             send=self.cluster.send,
-            on_lead=lambda _partition_id, _is_leading: self.cluster.on_lead(),
+            on_lead=lambda _partition_id, _is_leading: self.cluster.tell_replicas(),
             on_failed=self._on_failed,
             partition_class=type("Watched", (WatchedPartition,), {"checker": checker}),
         )

@@ -19,6 +19,7 @@ from grevy.cluster import (
     Gossiper,
     GossipSettings,
     Letter,
+    MembershipConflict,
     living_leaders,
     primary_of,
     topology_of,
@@ -160,8 +161,10 @@ class Cluster:
             version=self._software,
         )
 
-    def on_lead(self) -> None:
-        """A replica of this broker leads now, or no longer: everybody is told at once."""
+    def tell_replicas(self) -> None:
+        """What this broker's replicas are: where one leads now, or no longer, all are told at
+        once.
+        """
         if self._replicas is not None:
             states = self._replicas.states()
             self._send_letters(self._gossiper.set_replicas(states, self._now_ms()))
@@ -199,12 +202,17 @@ class Cluster:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        self.on_lead()
+        self.tell_replicas()
         self._send_letters(self._gossiper.tick(self._now_ms()))
 
     def _hear(self, gossip: Gossip) -> None:
-        cluster_id, now_ms = self._config.cluster_id, self._now_ms()
-        self._send_letters(self._gossiper.receive(cluster_id, gossip, now_ms))
+        try:
+            letters = self._gossiper.receive(self._config.cluster_id, gossip, self._now_ms())
+        except MembershipConflict as error:
+            _log.critical("this broker cannot be where it is: %s", error)
+            self._on_failed(error)
+            return
+        self._send_letters(letters)
         for broker in self._brokers():
             node_id, endpoint = broker.state.node_id, broker.state.cluster_endpoint
             if node_id != self._config.node_id and self._endpoints.get(node_id) != endpoint:

@@ -39,9 +39,6 @@ class Folders:
         folder = self._folder(partition_id)
         return PartitionStorage.open(OsDisk(folder), folder, partition_id, self._options)
 
-    def _folder(self, partition_id: int) -> Path:
-        return self._root / str(partition_id)
-
     def open_or_repair(self, partition_id: int, *, has_lost_data: bool) -> PartitionStorage:
         """Others have what is damaged here. The vote is kept where it can be read: to forget it is
         a promise broken.
@@ -68,6 +65,9 @@ class Folders:
             disk.remove(_LOST)
             disk.fsync_dir("")
         return storage
+
+    def _folder(self, partition_id: int) -> Path:
+        return self._root / str(partition_id)
 
     def _put_away(self, disk: OsDisk, folder: Path, parts: Iterable[str]) -> str:
         """What is damaged stays for those who want to look at it."""

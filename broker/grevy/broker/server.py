@@ -173,7 +173,7 @@ class Broker:
     def _on_lead(self, partition_id: int, is_leading: bool) -> None:
         """A replica takes requests from now on, or no longer: so do its exporters."""
         if self._cluster is not None:
-            self._cluster.on_lead()
+            self._cluster.tell_replicas()
         change = self._loop.create_task(self._move_exporters(partition_id))
         self._changes.add(change)
         change.add_done_callback(self._changes.discard)

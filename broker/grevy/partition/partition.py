@@ -124,6 +124,7 @@ class Partition:
         self._settled = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._told_exporters_at_ns = 0
+        self._installation: asyncio.Task[None] | None = None
         self._on_failed = on_failed
         self._pipeline = CommitPipeline(
             *(loop, storage.raft, group, self),
@@ -202,6 +203,8 @@ class Partition:
             self._timer.cancel()
         if self._failure is None:
             self._propose()
+        if self._installation is not None:
+            await asyncio.wait([self._installation])
         await self._pipeline.stop()
         await self._checkpoints.stop()
         await self._snapshots.stop()
@@ -463,26 +466,33 @@ class Partition:
 
     def install_snapshot(self, chunk: SnapshotChunk) -> None:
         """See `Replicated`."""
-        self._loop.create_task(self._install(chunk))
+        self._installation = self._loop.create_task(self._install(chunk))
 
     async def _install(self, chunk: SnapshotChunk) -> None:
-        if chunk.index <= self._storage.state.applied_index:
-            self._snapshots.drop()  # a state never goes back; what it has is what the leader has
-            self._pipeline.installed(chunk.index, is_whole=True)
-            return
         try:
-            state = await self._snapshots.load(chunk)
-            await self._checkpoints.wait_idle()
+            is_whole = await self._take_snapshot(chunk)
+            self._pipeline.installed(chunk.index, is_whole=is_whole)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
-            return
-        if state is not None and self._storage.state.applied_index >= chunk.index:
-            state.close()  # meanwhile the log led further than that
-        elif state is not None:
-            self._storage.replace_state(state)
-            self._engine = self._make_engine()
-            self._stream = StreamProcessor(self._engine, state)
-        self._pipeline.installed(chunk.index, is_whole=state is not None)
+
+    async def _take_snapshot(self, chunk: SnapshotChunk) -> bool:
+        """Makes a snapshot the state, unless that is further already; False if it is damaged. A
+        state never goes back: what it has is what the leader has.
+        """
+        if chunk.index <= self._storage.state.applied_index:
+            self._snapshots.drop()
+            return True
+        state = await self._snapshots.load(chunk)
+        await self._checkpoints.wait_idle()
+        if state is None:
+            return False
+        if self._storage.state.applied_index >= chunk.index:
+            state.close()  # meanwhile the log has led further than that
+            return True
+        self._storage.replace_state(state)
+        self._engine = self._make_engine()
+        self._stream = StreamProcessor(self._engine, state)
+        return True
 
     def _serve(self) -> None:
         """This replica leads, and has all that was committed before: it takes requests."""

@@ -1,0 +1,50 @@
+"""Brokers that cannot be in one cluster: the one that comes ends, and says why."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from grevy.broker.config import BrokerConfig
+from grevy.broker.server import EXIT_FAILED, Broker, serve
+
+PATIENCE_S: Final = 60
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return int(one.getsockname()[1])
+
+
+def test_a_broker_with_other_settings_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ports = _free_port(), _free_port()
+    contacts = ",".join(f"127.0.0.1:{port}" for port in ports)
+
+    def config(folder: str, port: int, number: int, count: int) -> BrokerConfig:
+        return BrokerConfig(
+            data=tmp_path / folder,
+            port=0,
+            node_id=number,
+            cluster_size=2,
+            partitions=count,
+            cluster_port=port,
+            contact_points=contacts,
+        )
+
+    async def act() -> int:
+        first = Broker(config("first", ports[0], 1, 1), asyncio.get_running_loop())
+        await first.start()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await serve(config("second", ports[1], 2, 2), lambda _broker: None)
+        finally:
+            await first.stop()
+
+    assert asyncio.run(act()) == EXIT_FAILED
+    assert "was started for brokers 1, 2 with 1 partitions" in caplog.text
