@@ -228,7 +228,7 @@ class SimBroker:
             on_failed=self._on_failed,
             partition_class=type("Watched", (WatchedPartition,), {"checker": checker}),
         )
-        self._router = Router(len(disks), self.cluster.topology, dict)
+        self._router = Router(len(disks), self.cluster.topology, lambda take: take({}))
         self._router.open(self.replicas.partitions, self)
 
     def begin(self) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from grevy.broker.config import BrokerConfig
+from grevy.broker.config import NO_FILE, BrokerConfig
+from grevy.broker.hosts import WHOLE, Share
 from grevy.broker.replicas import Replicas
 from grevy.cluster import (
     Broker,
@@ -20,6 +21,7 @@ from grevy.cluster import (
     GossipSettings,
     Letter,
     MembershipConflict,
+    Whereabouts,
     living_leaders,
     primary_of,
     topology_of,
@@ -30,6 +32,7 @@ from grevy.ports import Clock, Entropy
 from grevy.protocol.broker_messages import BrokerItem, GroupMessage, RemoteCommand
 from grevy.protocol.curve_keys import load_key_pair
 from grevy.protocol.gossip_messages import ClusterPlan, Gossip
+from grevy.protocol.member_ids import member_id, name_of, node_of
 from grevy.protocol.messages import TopologyReply
 from grevy.protocol.raft_messages import RaftMessage
 from grevy.transport import (
@@ -46,9 +49,25 @@ TICK_S: Final = 0.05
 """How soon a change of leaders is noticed and told; gossip has rounds of its own."""
 
 
+HURRY_MS: Final = 5_000
+"""The hosts of a broker begin at about the same time: so long they gossip with every tick as long
+as they have not found each other.
+"""
+
+
 def security_of(config: BrokerConfig, allowed: Path) -> PortSecurity:
     """This broker's identity, and who may come in. Raises `KeyFileError`."""
     return PortSecurity(load_key_pair(config.keys), AllowList.load(allowed))
+
+
+def links_security_of(config: BrokerConfig, share: Share) -> PortSecurity | None:
+    """That of the links. The hosts of a lone broker that has keys know each other by these."""
+    if config.has_cluster_keys:
+        return security_of(config, config.broker_keys)
+    if share.is_alone and config.keys != NO_FILE:
+        keys = load_key_pair(config.keys)
+        return PortSecurity(keys, AllowList({keys.public: str(config.node_id)}))
+    return None
 
 
 class Links(Protocol):
@@ -73,7 +92,9 @@ class Links(Protocol):
 
 
 class Cluster:
-    """Everything between this broker and the others. `plan` says who holds which partition."""
+    """Everything between this broker and the others. `plan` says who holds which partition. Where
+    the broker has several hosts, this is one of them, and a member of its own.
+    """
 
     def __init__(
         self,
@@ -87,7 +108,13 @@ class Cluster:
         software: str,
         on_failed: Callable[[BaseException], None],
         make_links: Callable[[ClusterHandler], Links] | None = None,
+        share: Share = WHOLE,
     ) -> None:
+        self._member = member_id(config.node_id, share.host)
+        self._share = share
+        self._began_ms = clock.monotonic_ns() // 1_000_000
+        self._whereabouts: Whereabouts | None = None
+        self._news = asyncio.Event()
         self._loop = loop
         self._clock = clock
         self._config = config
@@ -103,7 +130,7 @@ class Cluster:
         self._links = make_links(self) if make_links is not None else self._listen(endpoint)
         settings = GossipSettings(
             cluster_id=config.cluster_id,
-            node_id=config.node_id,
+            node_id=self._member,
             cluster_endpoint=endpoint,
             client_endpoint=client_endpoint,
             software=software,
@@ -115,11 +142,11 @@ class Cluster:
         config = self._config
         return ClusterLinks(
             *(self._loop, f"tcp://{endpoint}", self),
-            node_id=config.node_id,
+            node_id=self._member,
             cluster_id=config.cluster_id,
             clock=self._clock,
             options=ClusterOptions(is_insecure=config.insecure),
-            security=security_of(config, config.broker_keys) if config.has_cluster_keys else None,
+            security=links_security_of(config, self._share),
         )
 
     def start(self, replicas: Replicas) -> None:
@@ -136,18 +163,25 @@ class Cluster:
         self._send_letters(self._gossiper.leave(self._now_ms()))
         self._links.close()
 
+    async def wait_led(self) -> None:
+        """Until each partition has a leader, as far as this member has heard."""
+        partitions = [each.partition_id for each in self._plan.current.partitions]
+        while not all(map(self._where().leader_of, partitions)):
+            self._news.clear()
+            await self._news.wait()
+
     def send(self, partition_id: int, receiver: int, message: RaftMessage) -> None:
         """A replica speaks to another; what cannot be sent is lost, as raft expects."""
-        self._links.send(receiver, GroupMessage(partition_id, message))
+        member = self._where().member_of(partition_id, receiver)
+        self._links.send(member, GroupMessage(partition_id, message))
 
     def post(self, source_partition_id: int, sent: SentCommand) -> None:
         """A partition's command for another one, to whoever leads that; lost if nobody does."""
-        leader = living_leaders(self._brokers()).get(sent.partition_id, 0)
         command = sent.command
         item = RemoteCommand(
             sent.partition_id, source_partition_id, command.intent, command.key, command.value
         )
-        self._links.send(leader, item)
+        self._links.send(self._where().leader_of(sent.partition_id), item)
 
     def topology(self, number: int) -> TopologyReply:
         """The answer to a client's request: who leads what, and how the brokers are, as far as
@@ -167,6 +201,7 @@ class Cluster:
         """
         if self._replicas is not None:
             states = self._replicas.states()
+            self._forget_where()
             self._send_letters(self._gossiper.set_replicas(states, self._now_ms()))
 
     # ── what the links ask for ────────────────────────────────────────────────────────────────────
@@ -180,7 +215,7 @@ class Cluster:
             match item:
                 case GroupMessage():
                     partition = self._partitions.get(item.partition_id)
-                    if partition is not None and item.message.sender == sender:
+                    if partition is not None and item.message.sender == node_of(sender):
                         self._touched[item.partition_id] = partition
                         partition.on_message(item.message)
                 case RemoteCommand():
@@ -203,7 +238,11 @@ class Cluster:
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self.tell_replicas()
-        self._send_letters(self._gossiper.tick(self._now_ms()))
+        now_ms = self._now_ms()
+        is_young = now_ms < self._began_ms + HURRY_MS
+        if self._share.hosts > 1 and is_young and self._gossiper.unanswered(now_ms):
+            self._gossiper.hurry(now_ms)
+        self._send_letters(self._gossiper.tick(now_ms))
 
     def _hear(self, gossip: Gossip) -> None:
         try:
@@ -212,17 +251,17 @@ class Cluster:
             _log.critical("this broker cannot be where it is: %s", error)
             self._on_failed(error)
             return
+        self._forget_where()
         self._send_letters(letters)
         for broker in self._brokers():
-            node_id, endpoint = broker.state.node_id, broker.state.cluster_endpoint
-            if node_id != self._config.node_id and self._endpoints.get(node_id) != endpoint:
-                self._endpoints[node_id] = endpoint
-                self._links.connect(node_id, f"tcp://{endpoint}")
-                _log.info("broker %d is at %s", node_id, endpoint)
+            member, endpoint = broker.state.node_id, broker.state.cluster_endpoint
+            if member != self._member and self._endpoints.get(member) != endpoint:
+                self._endpoints[member] = endpoint
+                self._links.connect(member, f"tcp://{endpoint}")
+                _log.info("%s is at %s", name_of(member), endpoint)
                 self._stand_where_first()
         if self._replicas is not None:
-            own = self._config.node_id
-            others = [each.state for each in self._brokers() if each.state.node_id != own]
+            others = [each.state for each in self._brokers() if each.state.node_id != self._member]
             self._replicas.hear(others)
 
     def _stand_where_first(self) -> None:
@@ -236,6 +275,17 @@ class Cluster:
 
     def _brokers(self) -> tuple[Broker, ...]:
         return self._gossiper.brokers(self._now_ms())
+
+    def _forget_where(self) -> None:
+        self._whereabouts = None
+        self._news.set()
+
+    def _where(self) -> Whereabouts:
+        """As of the last tick, or what was heard since."""
+        if self._whereabouts is None:
+            brokers = self._brokers()
+            self._whereabouts = Whereabouts(brokers, living_leaders(brokers))
+        return self._whereabouts
 
     def _send_letters(self, letters: Sequence[Letter]) -> None:
         for letter in letters:

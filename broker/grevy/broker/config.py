@@ -12,6 +12,7 @@ import msgspec
 
 from grevy.exporting import ExporterSettings
 from grevy.protocol.keys import PARTITIONS_MAX
+from grevy.protocol.limits import HOSTS_MAX
 
 ENVIRONMENT_PREFIX: Final = "GREVY_"
 NO_FILE: Final = Path()
@@ -26,7 +27,9 @@ class BrokerConfig:
     """All settings of a broker.
 
     `data`: the folder of logs and checkpoints. `host` and `port`: where clients connect; port 0
-    takes a free one. `partitions`: into how many logs the work is divided, once and for all.
+    takes a free one. `hosts`: into how many processes the broker is divided, to use more cores;
+    each has its share of the partitions, and ports of its own that follow these. `partitions`: into
+    how many logs the work is divided, once and for all.
     `node_id`: which of the cluster's brokers this is, from 1 to `cluster_size`.
     `replication_factor`: on how many brokers each partition lies. `cluster_host` and
     `cluster_port`: where the other brokers connect. `contact_points`: such addresses of some
@@ -42,6 +45,7 @@ class BrokerConfig:
     data: Path = Path("grevy-data")
     host: str = "127.0.0.1"
     port: int = 26600
+    hosts: int = 1
     cluster_id: str = "grevy"
     partitions: int = 1
     node_id: int = 1
@@ -71,6 +75,7 @@ class BrokerConfig:
             value = getattr(self, name)
             if value <= 0:
                 raise ConfigError(f"{name}: expected more than 0, got {value}")
+        self._check_hosts()
         self._check_keys()
         ids = [exporter.id for exporter in self.exporters]
         if len(set(ids)) != len(ids) or not all(ids):
@@ -115,6 +120,26 @@ class BrokerConfig:
                     f"{name}: {host} is not loopback, and connections are not encrypted: "
                     "give keys, or set insecure to allow it"
                 )
+
+    def _check_hosts(self) -> None:
+        """One process for each of them, each with something to do, and ports of its own."""
+        hosts_max = min(HOSTS_MAX, self.partitions)
+        if not 1 <= self.hosts <= hosts_max:
+            why = f", with partitions = {self.partitions}" if self.hosts > self.partitions else ""
+            raise ConfigError(f"hosts: expected 1 to {hosts_max}, got {self.hosts}{why}")
+        if self.hosts == 1:
+            return
+        of_clients = range(self.port, self.port + self.hosts if self.port else 1)
+        of_brokers = range(self.cluster_port, self.cluster_port + self.hosts)
+        for name, ports in (("port", of_clients), ("cluster_port", of_brokers)):
+            if ports[-1] > 65535:
+                raise ConfigError(f"{name}: expected {self.hosts} ports from {ports[0]}")
+        if self.contacts and not set(of_clients).isdisjoint(of_brokers):
+            raise ConfigError(
+                f"cluster_port: expected other ports than those of clients, which are "
+                f"{of_clients[0]} to {of_clients[-1]} with {self.hosts} hosts, got "
+                f"{of_brokers[0]} to {of_brokers[-1]}"
+            )
 
     def _check_cluster(self) -> None:
         size, factor = self.cluster_size, self.replication_factor

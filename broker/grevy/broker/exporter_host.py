@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import sys
 from typing import BinaryIO, Final
 
 import msgspec
 
-from grevy.broker.system import SystemClock
+from grevy.broker.system import SystemClock, take_standard_output
 from grevy.client import (
     Client,
     ClientKeys,
@@ -181,16 +180,9 @@ async def _main(order: HostOrder, reporter: Reporter) -> None:
         client.close()
 
 
-def _take_stdout() -> BinaryIO:
-    """Standard output for reports alone."""
-    reports = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    return reports
-
-
 def main() -> None:
     """The process."""
-    reporter = Reporter(_take_stdout())
+    reporter = Reporter(take_standard_output())
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )

@@ -17,6 +17,7 @@ from typing import Final
 
 from grevy.broker.config import BrokerConfig
 from grevy.broker.folders import Folders
+from grevy.broker.hosts import WHOLE, Share
 from grevy.engine import SentCommand
 from grevy.partition import Outbox, Partition
 from grevy.ports import Clock, Entropy
@@ -27,6 +28,7 @@ from grevy.protocol.gossip_messages import (
     PartitionPlacement,
     ReplicaState,
 )
+from grevy.protocol.member_ids import node_of
 from grevy.protocol.raft_messages import RaftMessage
 from grevy.raft import RaftConfig
 
@@ -35,7 +37,9 @@ NEW: Final = "new"
 
 
 class Replicas:
-    """All of them, by partition. `send` is None where there are no other brokers."""
+    """All of them, by partition; those of a host's `share`. `send` is None where there are no other
+    members.
+    """
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class Replicas:
         on_lead: Callable[[int, bool], None],
         on_failed: Callable[[BaseException], None],
         partition_class: type[Partition] = Partition,
+        share: Share = WHOLE,
     ) -> None:
         self._config = config
         self._loop = loop
@@ -67,6 +72,8 @@ class Replicas:
         self.partitions: Final[dict[int, Partition]] = {}
         mine = [each for each in placements.partitions if group_of(each, config.node_id)]
         for placement in mine:
+            if not share.has(placement.partition_id):
+                continue
             is_new = folders.is_new(placement.partition_id)
             if is_new and len(placement.replicas) > 1:
                 self._waiting[placement.partition_id] = placement
@@ -103,7 +110,7 @@ class Replicas:
         if not self._waiting:
             return
         said = {
-            (replica.partition_id, state.node_id): replica
+            (replica.partition_id, node_of(state.node_id)): replica
             for state in others
             for replica in state.replicas
         }

@@ -40,18 +40,18 @@ class Router:
     """What the transport asks for (its `Handler`), for all partitions of a broker.
 
     `partition_count` is that of the cluster; `topology` answers a request of the given number, and
-    `status` gives the broker's figures.
+    `tell_status` gives the broker's figures, perhaps later, to what it is given.
     """
 
     def __init__(
         self,
         partition_count: int,
         topology: Callable[[int], TopologyReply],
-        status: Callable[[], Mapping[str, object]],
+        tell_status: Callable[[Callable[[Mapping[str, object]], None]], None],
     ) -> None:
         self._partition_count = partition_count
         self._topology = topology
-        self._status = status
+        self._tell_status = tell_status
         self._partitions: Mapping[int, Partition] = {}
         self._outbox: Outbox | None = None
         self._touched: dict[int, Partition] = {}
@@ -82,8 +82,8 @@ class Router:
             case TopologyRequest():
                 self._send(peer, self._topology(request.number))
             case StatusRequest():
-                document = msgspec.json.encode(self._status())
-                self._send(peer, StatusReply(request.number, document))
+                number = request.number
+                self._tell_status(lambda figures: self._send_status(peer, number, figures))
             case Heartbeat():
                 pass
 
@@ -149,6 +149,9 @@ class Router:
             text = "the broker is shutting down"
             code = ErrorCode.SHUTTING_DOWN
             self._send(peer, ErrorReply(request.number, code, text, RETRY_AFTER_MS))
+
+    def _send_status(self, peer: Peer, number: int, figures: Mapping[str, object]) -> None:
+        self._send(peer, StatusReply(number, msgspec.json.encode(figures)))
 
     def _send(self, peer: Peer, item: ServerItem) -> None:
         assert self._outbox is not None, "nothing is asked before the start"

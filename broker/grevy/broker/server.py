@@ -9,8 +9,7 @@ import gc
 import logging
 import os
 import signal
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Final
 
@@ -20,10 +19,18 @@ from grevy.broker.cluster import Cluster, security_of
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
 from grevy.broker.folders import Folders
+from grevy.broker.hosts import WHOLE, Share
 from grevy.broker.replicas import Replicas
 from grevy.broker.router import Router
-from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
-from grevy.cluster import PlanFile, describe, distribute, first_plan
+from grevy.broker.system import (
+    DataLock,
+    OsDisk,
+    OsEntropy,
+    SystemClock,
+    log_to_standard_error,
+    process_usage,
+)
+from grevy.cluster import PlanFile, describe, distribute, first_plan, peek_plan
 from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
 from grevy.partition import StorageOptions
@@ -41,7 +48,8 @@ GC_THRESHOLD: Final = 100_000
 
 
 _NOT_COUNTED: Final = frozenset(
-    {"id", "term", "commit_index", "log_first_index", "log_last_index", "state_applied_index"}
+    {"id", "host", "term", "commit_index", "log_first_index", "log_last_index"}
+    | {"state_applied_index"}
 )
 """Numbers of a partition that name something."""
 
@@ -54,12 +62,25 @@ class WrongSettings(GrevyError):
     """The broker's folder is of another cluster than the settings."""
 
 
-class Broker:
-    """One broker: its partitions, its socket, its exporters."""
+TakeFigures = Callable[[Mapping[str, object]], None]
+"""Who is told figures, once they are there."""
 
-    def __init__(self, config: BrokerConfig, loop: asyncio.AbstractEventLoop) -> None:
+
+class Broker:
+    """One broker: its partitions, its socket, its exporters. Or one of its hosts, with its `share`;
+    then `gather` asks the others for their figures too.
+    """
+
+    def __init__(
+        self,
+        config: BrokerConfig,
+        loop: asyncio.AbstractEventLoop,
+        share: Share = WHOLE,
+        gather: Callable[[TakeFigures], None] | None = None,
+    ) -> None:
         """Takes the port, then opens the logs. Raises `GrevyError`s and `OSError`."""
         self._config = config
+        self._share = share
         self._loop = loop
         self._stopped = asyncio.Event()
         self._is_stopping = False
@@ -69,11 +90,13 @@ class Broker:
         self._started_ns = clock.monotonic_ns()
         for exporter in config.exporters:
             check_exporter(exporter, clock)
-        self._router = Router(config.partitions, self._topology, self.status)
+        self._router = Router(
+            config.partitions, self._topology, gather or (lambda take: take(self.status()))
+        )
         self._server = self._listen()
         self._cluster: Cluster | None = None
         try:
-            plan = plan_of(config)
+            plan = plan_of(config, share)
             if config.contacts:
                 self._cluster = self._join(plan)
             self._replicas = Replicas(
@@ -84,6 +107,7 @@ class Broker:
                 send=None if self._cluster is None else self._cluster.send,
                 on_lead=self._on_lead,
                 on_failed=self._on_failed,
+                share=share,
             )
         except (GrevyError, OSError):
             self._close_sockets()
@@ -112,9 +136,25 @@ class Broker:
             self._cluster.start(self._replicas)
         self._server.start()
 
-    async def run_until_stopped(self) -> int:
+    async def wait_led(self) -> None:
+        """Until clients that ask here are told a leader of each partition."""
+        if self._cluster is not None:
+            await self._cluster.wait_led()
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended it, if that was no signal."""
+        return self._failure
+
+    def end(self) -> None:
+        """Makes `run_until_stopped` stop, as a signal does."""
+        self._stopped.set()
+
+    async def run_until_stopped(
+        self, signals: Iterable[int] = (signal.SIGINT, signal.SIGTERM)
+    ) -> int:
         """Serves until a signal or a failure; the process's exit code."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in signals:
             self._loop.add_signal_handler(number, self._stopped.set)
         await self._stopped.wait()
         await self.stop()
@@ -157,6 +197,7 @@ class Broker:
             client_endpoint=self._server.endpoint,
             software=version("grevy"),
             on_failed=self._on_failed,
+            share=self._share,
         )
 
     def _post(self, source_partition_id: int, sent: SentCommand) -> None:
@@ -238,19 +279,24 @@ def _folders(config: BrokerConfig, clock: SystemClock) -> Folders:
     return Folders(config.data / "partitions", options, clock)
 
 
-def plan_of(config: BrokerConfig) -> ClusterPlan:
-    """Who holds which partition: as the broker's folder says, or in a new one, the settings.
+def plan_of(config: BrokerConfig, share: Share = WHOLE) -> ClusterPlan:
+    """Who holds which partition: as the broker's folder says, or in a new one, the settings. The
+    folder's plan is the first host's to write; the others only read it, and hear of what is newer.
 
     Raises `WrongSettings` where both speak and differ: messages lie in the partition that their
     key and the number of partitions say.
     """
     nodes = range(1, config.cluster_size + 1)
     by_settings = distribute(nodes, config.partitions, config.replication_factor)
-    file = PlanFile.open(OsDisk(config.data), config.cluster_id)
-    plan = file.plan
-    if plan is None:
-        plan = first_plan(by_settings)
-        file.write(plan)
+    if share.host:
+        plan = peek_plan(OsDisk(config.data, is_read_only=True), config.cluster_id)
+        plan = plan or first_plan(by_settings)
+    else:
+        file = PlanFile.open(OsDisk(config.data), config.cluster_id)
+        plan = file.plan
+        if plan is None:
+            plan = first_plan(by_settings)
+            file.write(plan)
     if plan.current != by_settings:
         raise WrongSettings(
             f"{config.data} is of a cluster with {describe(plan)}, but the settings say "
@@ -276,12 +322,12 @@ async def serve(config: BrokerConfig, announce: Callable[[Broker], None]) -> int
     with DataLock(config.data):
         broker = Broker(config, asyncio.get_running_loop())
         await broker.start()
-        _spare_the_collector()
+        spare_the_collector()
         announce(broker)
         return await broker.run_until_stopped()
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What a broker works with has no cycles: its records are not tracked, and its state lives
     long.
 
@@ -297,7 +343,5 @@ def run_broker(config: BrokerConfig, announce: Callable[[Broker], None]) -> int:
 
     Raises `GrevyError`s and `OSError` when it cannot start.
     """
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    log_to_standard_error()
     return uvloop.run(serve(config, announce))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
+import logging
 import os
 import resource
+import signal
+import socket
+import sys
 import time
 from pathlib import Path
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 from grevy.protocol.errors import GrevyError
 
 LOCK_FILE: Final = "lock"
+_PR_SET_PDEATHSIG: Final = 1
 
 
 class SystemClock:
@@ -34,6 +40,60 @@ def process_usage() -> dict[str, float]:
         "cpu_s": round(used.ru_utime + used.ru_stime, 3),
         "memory_bytes": pages * resource.getpagesize(),
     }
+
+
+def log_to_standard_error(speaker: str = "") -> None:
+    """Where a broker's processes log; `speaker` says which of several this is."""
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format=f"%(asctime)s %(levelname)s {speaker}%(message)s",
+    )
+
+
+def take_standard_output() -> BinaryIO:
+    """Standard output for this process's reports alone: what else is printed goes to the error
+    output.
+    """
+    reports = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    return reports
+
+
+def die_with_parent(parent_pid: int) -> bool:
+    """From now on this process is killed when its parent ends; False if that has ended already.
+
+    Where the system cannot do that, the parent's end is to be seen by a pipe that closes.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    return os.getppid() == parent_pid
+
+
+class KeptPorts:
+    """Free ports, kept for other processes of this broker, which listen there again and again.
+
+    A socket that is bound and does not listen keeps others out, and the system from giving the port
+    away, but lets in who says SO_REUSEADDR, as ZeroMQ does.
+    """
+
+    def __init__(self) -> None:
+        self._sockets: list[socket.socket] = []
+
+    def take(self, host: str) -> int:
+        """A port at `host` that nobody has. Raises `OSError`."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        keeper = socket.socket(family, socket.SOCK_STREAM)
+        self._sockets.append(keeper)
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind((host.strip("[]"), 0))
+        return int(keeper.getsockname()[1])
+
+    def close(self) -> None:
+        """Lets go of them."""
+        for keeper in self._sockets:
+            keeper.close()
 
 
 class OsEntropy:
@@ -186,6 +246,13 @@ class DataLock:
             ) from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    @property
+    def fd(self) -> int:
+        """To be inherited by processes that are part of the broker: it holds as long as one of them
+        lives.
+        """
+        return self._fd
 
     def release(self) -> None:
         """Lets go of the folder. The file stays: without it two could come in at once."""

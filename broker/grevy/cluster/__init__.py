@@ -4,6 +4,7 @@
 | --- | --- |
 | `distribution.py` | which brokers hold which partition, and who should lead it |
 | `members.py`, `gossip.py` | who is there, and what each says of itself |
+| `hosts.py` | a broker's processes, and the broker that they are |
 | `topology.py`, `report.py` | the same, as clients see it, and those who run the cluster |
 | `requests.py` | what those who run the cluster can ask for |
 | `plan.py`, `conductor.py`, `storage.py` | changes: their steps, who does what, what is kept |
@@ -35,6 +36,7 @@ from grevy.cluster.errors import (
     PlanCorrupted,
 )
 from grevy.cluster.gossip import Broker, Gossiper, GossipSettings, Letter, describe
+from grevy.cluster.hosts import Whereabouts, brokers_of
 from grevy.cluster.members import Liveness
 from grevy.cluster.plan import (
     Step,
@@ -59,7 +61,7 @@ from grevy.cluster.requests import (
     rebalance,
     reply_to,
 )
-from grevy.cluster.storage import PlanFile
+from grevy.cluster.storage import PlanFile, peek_plan
 from grevy.cluster.topology import leaders_of, living_leaders, topology_of
 
 __all__ = [
@@ -90,8 +92,10 @@ __all__ = [
     "StepKind",
     "View",
     "Wait",
+    "Whereabouts",
     "apply_step",
     "begin",
+    "brokers_of",
     "cancel",
     "decide",
     "decider_of",
@@ -106,6 +110,7 @@ __all__ = [
     "may_leave",
     "newness_of",
     "next_action",
+    "peek_plan",
     "placement_of",
     "primary_of",
     "rebalance",

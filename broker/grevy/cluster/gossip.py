@@ -40,6 +40,7 @@ from grevy.cluster.members import (
 from grevy.cluster.plan import NO_PLAN, Newness, newness_of
 from grevy.ports import Entropy
 from grevy.protocol.gossip_messages import ClusterPlan, Gossip, MemberState, ReplicaState
+from grevy.protocol.member_ids import host_of, name_of, node_of
 
 T = TypeVar("T")
 
@@ -57,8 +58,9 @@ SETTINGS_EPOCH: Final = 1
 
 
 class GossipSettings(Struct, frozen=True, kw_only=True):
-    """Who this broker is, and how it gossips. Endpoints and contacts are `host:port`; `contacts`
-    may name this broker too. Times are in milliseconds.
+    """Who this broker is, and how it gossips. `node_id` is a member id: a broker's host is a member
+    of its own. Endpoints and contacts are `host:port`; `contacts` may name this broker too. Times
+    are in milliseconds.
     """
 
     cluster_id: str
@@ -158,14 +160,20 @@ class Gossiper:
         return tuple(sorted([own, *others], key=lambda each: each.state.node_id))
 
     def alive(self, now_ms: int) -> frozenset[int]:
-        """The brokers that are there, this one among them; the suspected count as such."""
-        return frozenset({self._own.node_id, *(each.node_id for each in self._table.alive(now_ms))})
+        """The brokers that are there, by their node ids, this one among them; the suspected count
+        as such. A broker is there when its first host is.
+        """
+        others = {each.node_id for each in self._table.alive(now_ms) if not host_of(each.node_id)}
+        return frozenset({node_of(self._own.node_id), *others})
 
     def holders(self) -> frozenset[int]:
-        """The brokers that have said that they have this broker's plan, itself among them."""
+        """The brokers that have said that they have this broker's plan, by their node ids, itself
+        among them. It is kept by a broker's first host; what the others know does not count.
+        """
         mine = _plan_of(self._own)
-        others = (each.state.node_id for each in self._table if _plan_of(each.state) == mine)
-        return frozenset({self._own.node_id, *others})
+        members = [self._own, *(each.state for each in self._table)]
+        firsts = (each for each in members if not host_of(each.node_id))
+        return frozenset({each.node_id for each in firsts if _plan_of(each) == mine})
 
     def problems(self, now_ms: int) -> tuple[MembershipConflict, ...]:
         """What was wrong with other brokers lately, for those who run the cluster."""
@@ -181,6 +189,10 @@ class Gossiper:
             for contact in self._settings.contacts
             if self._answered_by.get(contact) not in alive and contact not in alive.values()
         )
+
+    def hurry(self, now_ms: int) -> None:
+        """A tick from now on is the next round, however little of this one has passed."""
+        self._next_ms = min(self._next_ms, now_ms)
 
     def tick(self, now_ms: int) -> list[Letter]:
         """What to ask, when a round has passed; before that nothing, however often it is called."""
@@ -343,7 +355,8 @@ class Gossiper:
             outbid = self._rivals[state.instance] = self._rivals.get(state.instance, 0) + 1
             if outbid >= RIVAL_PROOFS:
                 error = NodeIdTaken(
-                    f"node id {state.node_id} is taken: the broker at {state.cluster_endpoint} "
+                    f"node id {node_of(state.node_id)} is taken: the broker at "
+                    f"{state.cluster_endpoint} "
                     f"runs under it, and so does this one at {self._own.cluster_endpoint}"
                 )
                 self._report(state, error, now_ms, is_fatal=self._is_joining(now_ms))
@@ -369,7 +382,7 @@ class Gossiper:
     def _conflict_with(
         self, cluster_id: str, speaker: MemberState, plans: Sequence[ClusterPlan]
     ) -> MembershipConflict | None:
-        who = f"broker {speaker.node_id} at {speaker.cluster_endpoint}"
+        who = f"{name_of(speaker.node_id)} at {speaker.cluster_endpoint}"
         mine = self._settings.cluster_id
         if cluster_id != mine:
             return OtherCluster(f"{who} is of cluster '{cluster_id}', this one of '{mine}'")

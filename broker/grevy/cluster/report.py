@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from grevy.cluster.errors import MembershipConflict
 from grevy.cluster.gossip import Broker
+from grevy.cluster.hosts import Holders, brokers_of, is_alive
 from grevy.cluster.plan import heir_of, is_under_way, placement_of, steps_of
 from grevy.cluster.topology import (
     NO_TERM,
     Leading,
-    is_alive,
     leaders_of,
     living_leaders,
     partitions_of,
@@ -85,6 +85,7 @@ def status_of(
     unanswered: Sequence[str] = (),
 ) -> ClusterStatus:
     """The status, from what `Gossiper` of broker `node_id` gives; `waiting` from a `Wait`."""
+    leaders = living_leaders(brokers)
     partition_ids, factor = partitions_of(plan)
     members = () if plan is None else plan.current.brokers
     partitions = tuple(
@@ -92,11 +93,11 @@ def status_of(
         for each in partition_ids
         if plan is not None
     )
+    brokers = brokers_of(brokers)
     known = {each.state.node_id for each in brokers}
     texts = [str(error) for error in problems]
     texts += [f"nobody has answered at contact point {each}" for each in unanswered]
     texts += [f"broker {each} has never been heard of" for each in members if each not in known]
-    leaders = living_leaders(brokers)
     steps = () if plan is None else tuple(map(str, steps_of(plan, leaders)))
     is_well = (
         not texts
@@ -134,14 +135,18 @@ def _broker(broker: Broker, members: Sequence[int], leaders: Mapping[int, int]) 
     )
 
 
-def _partition(placement: PartitionPlacement, brokers: Sequence[Broker]) -> PartitionStatus:
+def _partition(placement: PartitionPlacement, members: Sequence[Broker]) -> PartitionStatus:
+    """`alive` are the brokers whose host of this partition is."""
     partition_id = placement.partition_id
-    alive = {each.state.node_id for each in brokers if is_alive(each)}
-    term, leader = leaders_of(brokers).get(partition_id, Leading(NO_TERM, 0))
+    holders = Holders(members)
+    held = {each.node_id: holders.member(partition_id, each.node_id) for each in placement.replicas}
+    alive = {node_id for node_id, each in held.items() if each is not None and is_alive(each)}
+    term, leader = leaders_of(members).get(partition_id, Leading(NO_TERM, 0))
     said = {
-        (broker.state.node_id, replica.partition_id): replica
-        for broker in brokers
-        for replica in broker.state.replicas
+        (node_id, replica.partition_id): replica
+        for node_id, member in held.items()
+        if member is not None
+        for replica in member.state.replicas
     }
     replicas = []
     for each in placement.replicas:

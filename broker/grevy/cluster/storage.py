@@ -55,20 +55,7 @@ class PlanFile:
         disk.mkdir(DIRECTORY)
         if disk.exists(f"{DIRECTORY}/{DRAFT}"):
             disk.remove(f"{DIRECTORY}/{DRAFT}")
-        names = [name for name in FILES if disk.exists(f"{DIRECTORY}/{name}")]
-        found = [content for name in names if (content := _read(disk, name)) is not None]
-        if names and not found:
-            paths = " and ".join(f"{DIRECTORY}/{name}" for name in names)
-            raise PlanCorrupted(
-                f"{paths} cannot be read; a broker that joins anew gets "
-                "the plan from the others, with another node id or an empty folder"
-            )
-        newest = max(found, key=lambda each: each.sequence, default=None)
-        if newest is not None and newest.cluster_id != cluster_id:
-            raise PlanCorrupted(
-                f"{DIRECTORY}: is of cluster '{newest.cluster_id}', this broker of '{cluster_id}'"
-            )
-        return cls(disk, cluster_id, newest)
+        return cls(disk, cluster_id, _newest(disk, cluster_id))
 
     @property
     def plan(self) -> ClusterPlan | None:
@@ -91,6 +78,29 @@ class PlanFile:
         self._disk.rename(draft, name)
         self._disk.fsync_dir(DIRECTORY)
         self._newest = content
+
+
+def peek_plan(disk: Disk, cluster_id: str) -> ClusterPlan | None:
+    """The plan of a broker whose file is another process's to write. Raises as `PlanFile.open`."""
+    newest = _newest(disk, cluster_id)
+    return None if newest is None else newest.plan
+
+
+def _newest(disk: Disk, cluster_id: str) -> _Content | None:
+    names = [name for name in FILES if disk.exists(f"{DIRECTORY}/{name}")]
+    found = [content for name in names if (content := _read(disk, name)) is not None]
+    if names and not found:
+        paths = " and ".join(f"{DIRECTORY}/{name}" for name in names)
+        raise PlanCorrupted(
+            f"{paths} cannot be read; a broker that joins anew gets "
+            "the plan from the others, with another node id or an empty folder"
+        )
+    newest = max(found, key=lambda each: each.sequence, default=None)
+    if newest is not None and newest.cluster_id != cluster_id:
+        raise PlanCorrupted(
+            f"{DIRECTORY}: is of cluster '{newest.cluster_id}', this broker of '{cluster_id}'"
+        )
+    return newest
 
 
 def _read(disk: Disk, name: str) -> _Content | None:

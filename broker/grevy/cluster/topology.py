@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from grevy.cluster.gossip import Broker
-from grevy.cluster.members import Liveness
+from grevy.cluster.hosts import Holders, brokers_of, is_alive
 from grevy.cluster.plan import voters_of
 from grevy.protocol.gossip_messages import ClusterPlan
+from grevy.protocol.member_ids import node_of
 from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo, TopologyReply
 
 LEADER: Final = "leader"
@@ -32,7 +33,9 @@ def leaders_of(brokers: Sequence[Broker]) -> dict[int, Leading]:
     for broker in brokers:
         for replica in broker.state.replicas:
             is_own = replica.role == LEADER
-            leading = Leading(replica.term, broker.state.node_id if is_own else replica.leader)
+            leading = Leading(
+                replica.term, node_of(broker.state.node_id) if is_own else replica.leader
+            )
             known = leaders.get(replica.partition_id, Leading(NO_TERM, 0))
             if leading.node_id and leading > known:
                 leaders[replica.partition_id] = leading
@@ -41,19 +44,14 @@ def leaders_of(brokers: Sequence[Broker]) -> dict[int, Leading]:
 
 def living_leaders(brokers: Sequence[Broker]) -> dict[int, int]:
     """The partitions with a leader that is alive, and its node id."""
-    alive = {each.state.node_id for each in brokers if is_alive(each)}
+    holders = Holders(brokers)
+    leaders = leaders_of(brokers).items()
+    found = {each: (leading, holders.member(each, leading.node_id)) for each, leading in leaders}
     return {
         partition_id: leading.node_id
-        for partition_id, leading in leaders_of(brokers).items()
-        if leading.node_id in alive
+        for partition_id, (leading, holder) in found.items()
+        if holder is not None and is_alive(holder)
     }
-
-
-def is_alive(broker: Broker) -> bool:
-    """Whether clients should try it: one that is only suspected is given the benefit of the
-    doubt.
-    """
-    return broker.liveness in (Liveness.ALIVE, Liveness.SUSPECT)
 
 
 def topology_of(
@@ -65,18 +63,20 @@ def topology_of(
     version: str,
 ) -> TopologyReply:
     """The answer to a client's `TopologyRequest`; `brokers` as `Gossiper.brokers` gives them,
-    `version` of the one that answers.
+    `version` of the one that answers. A partition is where the host of its leader listens.
     """
     partition_ids, factor = partitions_of(plan)
-    endpoints = {each.state.node_id: each.state.client_endpoint for each in brokers}
-    alive = {each.state.node_id for each in brokers if is_alive(each)}
+    holders = Holders(brokers)
     leaders = leaders_of(brokers)
     partitions = []
     for partition_id in sorted({*partition_ids, *leaders}):
         term, node_id = leaders.get(partition_id, Leading(NO_TERM, 0))
-        endpoint = endpoints.get(node_id, "") if node_id in alive else ""
+        holder = holders.member(partition_id, node_id)
+        endpoint = ""
+        if holder is not None and is_alive(holder):
+            endpoint = holder.state.client_endpoint
         partitions.append(PartitionInfo(partition_id, endpoint, term))
-    infos = tuple(map(_info, brokers))
+    infos = tuple(map(_info, brokers_of(brokers)))
     return TopologyReply(number, cluster_id, version, tuple(partitions), infos, factor)
 
 

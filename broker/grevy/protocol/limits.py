@@ -330,6 +330,9 @@ MODELS_CACHED: Final = 1_000
 BROKERS_MAX: Final = 100
 """Brokers of a cluster; gossip is made for 3 to 30."""
 
+HOSTS_MAX: Final = 64
+"""Processes of a broker: each has a connection to each host of each broker."""
+
 REPLICATION_FACTOR_MAX: Final = 6
 """Replicas of a partition: a group has one voter more while a replica moves, and Raft's groups have
 7 at most.

@@ -24,6 +24,7 @@ from grevy.ports.clock import Clock
 from grevy.protocol.broker_codec import encode_broker_message
 from grevy.protocol.broker_messages import BrokerItem, BrokerMessage, GroupMessage
 from grevy.protocol.errors import LimitExceeded
+from grevy.protocol.member_ids import node_of
 from grevy.protocol.raft_messages import AppendRequest, SnapshotChunk
 from grevy.transport.cluster_options import ClusterHandler, ClusterOptions, ClusterStatistics
 from grevy.transport.curve import PortSecurity
@@ -56,7 +57,8 @@ class _Link:
 
 
 class ClusterLinks:
-    """This broker's links. Made bound; reads after `start`.
+    """This broker's links. Made bound; reads after `start`. Node ids are member ids here: each host
+    of a broker has links of its own, with its broker's keys.
 
     `endpoint` is "tcp://host:port"; port 0 takes a free one, which `ClusterLinks.endpoint` then
     tells. `security` has this broker's key pair, and the keys of all brokers, named by their node
@@ -267,7 +269,7 @@ class ClusterLinks:
         """The keys that the broker at the end of a link may have."""
         assert self._security is not None
         allowed = self._security.allowed
-        return allowed.keys_of(str(link.node_id)) if link.node_id else allowed.keys()
+        return allowed.keys_of(str(node_of(link.node_id))) if link.node_id else allowed.keys()
 
     def _end(self, link: _Link) -> None:
         for lane in link.lanes:

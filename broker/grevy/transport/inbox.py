@@ -16,6 +16,7 @@ from grevy.ports.clock import Clock
 from grevy.protocol.broker_codec import decode_broker_message
 from grevy.protocol.broker_messages import BrokerMessage
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
+from grevy.protocol.member_ids import node_of
 from grevy.transport.admission import Visitor
 from grevy.transport.cluster_options import ClusterHandler, ClusterOptions, ClusterStatistics
 from grevy.transport.curve import PortSecurity
@@ -154,14 +155,14 @@ class Inbox:
             self._hand_over(origin, message)
 
     def _introduce(self, origin: Origin, message: BrokerMessage) -> None:
-        """Check who speaks: a connection belongs to one broker, and its key is that broker's."""
+        """Check who speaks: a connection belongs to one member, its key is its broker's."""
         if message.cluster_id != self._cluster_id:
             self._refuse(origin, message)
             return
         if origin.node_id != message.sender:
             if origin.node_id:
                 raise MalformedFrame("expected one broker on a connection")
-            if self._is_secure and origin.key_name != str(message.sender):
+            if self._is_secure and origin.key_name != str(node_of(message.sender)):
                 raise MalformedFrame(f"{origin.key_name!r} speaks as broker {message.sender}")
             origin.node_id = message.sender
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 
 from grevy.broker.cli.output import Output
-from grevy.broker.config import ConfigError, load_config
+from grevy.broker.config import BrokerConfig, ConfigError, load_config
 from grevy.protocol.errors import GrevyError
 
 app = typer.Typer(
@@ -38,12 +39,28 @@ def grevy(
     """Grevy: BPMN processes over a replicated log."""
 
 
+def _run(settings: BrokerConfig, announce: Callable[[str], None]) -> int:
+    """The broker, in this process or in several; other commands need no engine, and neither does a
+    supervisor.
+    """
+    if settings.hosts > 1:
+        from grevy.broker.supervisor import run_supervisor
+
+        return run_supervisor(settings, announce)
+    from grevy.broker.server import run_broker
+
+    return run_broker(settings, lambda ready: announce(ready.endpoint))
+
+
 @app.command()
 def broker(
     config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of logs and checkpoints.")] = None,
     host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
+    hosts: Annotated[
+        int | None, typer.Option(help="Processes that share the partitions, to use more cores.")
+    ] = None,
     partitions: Annotated[
         int | None, typer.Option(help="Logs that share the work; stays as at the first start.")
     ] = None,
@@ -73,6 +90,7 @@ def broker(
         "data": data,
         "host": host,
         "port": port,
+        "hosts": hosts,
         "partitions": partitions,
         "node_id": node_id,
         "cluster_size": cluster_size,
@@ -88,14 +106,13 @@ def broker(
         settings = load_config(config, overrides)
     except ConfigError as error:
         raise output.fail(str(error)) from None
-    from grevy.broker.server import Broker, run_broker  # other commands need no engine
 
-    def announce(ready: Broker) -> None:
-        values = {"endpoint": ready.endpoint, "data": str(settings.data), "pid": os.getpid()}
-        output.result(values, f"grevy is ready at {ready.endpoint}, data in {settings.data}")
+    def announce(endpoint: str) -> None:
+        values = {"endpoint": endpoint, "data": str(settings.data), "pid": os.getpid()}
+        output.result(values, f"grevy is ready at {endpoint}, data in {settings.data}")
 
     try:
-        raise typer.Exit(run_broker(settings, announce))
+        raise typer.Exit(_run(settings, announce))
     except GrevyError as error:
         raise output.fail(str(error)) from None
     except OSError as error:
