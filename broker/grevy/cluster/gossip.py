@@ -233,7 +233,9 @@ class Gossiper:
                 self._table.hear(state, now_ms)
         for plan in gossip.plans:
             self._consider(plan)
-        if gossip.contact and not gossip.is_question:
+        is_rival = speaker.node_id == self._own.node_id
+        if gossip.contact and not gossip.is_question and not is_rival:
+            # A rival is asked again and again, until one of the two has ended.
             self._answered_by[gossip.contact] = speaker.node_id
         return [self._answer(gossip, speaker)] if gossip.is_question else []
 
