@@ -104,7 +104,7 @@ class Cluster:
         settings = GossipSettings(
             cluster_id=config.cluster_id,
             node_id=config.node_id,
-            cluster_endpoint=endpoint,
+            cluster_endpoint=config.cluster_address,
             client_endpoint=client_endpoint,
             software=software,
             contacts=config.contacts,

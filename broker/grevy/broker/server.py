@@ -90,15 +90,21 @@ class Broker:
             raise
         self._partitions = self._replicas.partitions
         self._exporters = Exporters(
-            config.exporters, self.endpoint, clock, environment=config.key_environment
+            *(config.exporters, config.own_address(self._port), clock),
+            environment=config.key_environment,
         )
         self._changes: set[asyncio.Task[None]] = set()
         self._moving = asyncio.Lock()
 
     @property
     def endpoint(self) -> str:
-        """Where clients connect, as host:port."""
-        return self._server.endpoint.removeprefix("tcp://")
+        """Where clients are told to connect, as host:port."""
+        return self._config.client_address(self._port)
+
+    @property
+    def _port(self) -> int:
+        """Where this broker listens, also where a free port was asked for."""
+        return int(self._server.endpoint.rpartition(":")[2])
 
     async def start(self) -> None:
         """Ready for clients when it returns; raises what made a partition fail."""
@@ -154,7 +160,7 @@ class Broker:
         """This broker's part in the cluster, all of whose brokers begin with the same plan."""
         return Cluster(
             *(self._loop, self._clock, OsEntropy(), self._config, plan),
-            client_endpoint=self._server.endpoint,
+            client_endpoint=f"tcp://{self.endpoint}",
             software=version("grevy"),
             on_failed=self._on_failed,
         )
@@ -208,7 +214,7 @@ class Broker:
     def _topology(self, number: int) -> TopologyReply:
         if self._cluster is not None:
             return self._cluster.topology(number)
-        endpoint, release = self._server.endpoint, version("grevy")
+        endpoint, release = f"tcp://{self.endpoint}", version("grevy")
         mine = self._partitions.values()
         leaders = tuple(PartitionInfo(one.partition_id, endpoint, one.term) for one in mine)
         replicas = tuple(
