@@ -39,6 +39,8 @@ class BrokerConfig:
     where it listens; it has to be said where it listens everywhere. `advertised_port` and
     `advertised_cluster_port`: the same for the ports, 0 for the real ones;
     `advertised_cluster_host`, where brokers have to go another way than clients.
+    `lead_back_s`: how long a broker that should lead a partition has to be well before it is handed
+    the lead.
     `checkpoint_period_s`: how often the state is copied, after which older log goes.
     `exporter_log_max_mb`: how much log an exporter that does not acknowledge may hold back.
     `keys`: a file with this broker's key pair. With `broker_keys`, a list of all brokers' public
@@ -63,6 +65,7 @@ class BrokerConfig:
     advertised_port: int = 0
     advertised_cluster_host: str = ""
     advertised_cluster_port: int = 0
+    lead_back_s: float = 10.0
     checkpoint_period_s: float = 300.0
     exporter_log_max_mb: int = 4096
     keys: Path = NO_FILE
@@ -81,7 +84,7 @@ class BrokerConfig:
         self._check_advertised()
         if not 1 <= self.partitions <= PARTITIONS_MAX:
             raise ConfigError(f"partitions: expected 1 to {PARTITIONS_MAX}, got {self.partitions}")
-        for name in ("checkpoint_period_s", "exporter_log_max_mb"):
+        for name in ("lead_back_s", "checkpoint_period_s", "exporter_log_max_mb"):
             value = getattr(self, name)
             if value <= 0:
                 raise ConfigError(f"{name}: expected more than 0, got {value}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from grevy.ports import Clock
 
 _log = logging.getLogger(__name__)
 
+_REMOVED: Final = "removed-"
 _LOST: Final = "lost"
 """A file that is there from before data are put away until it is durable that they are lost."""
 
@@ -27,10 +29,29 @@ class Folders:
         self._root = root
         self._options = options
         self._clock = clock
+        for away in root.glob(f"{_REMOVED}*"):  # a crash came between
+            shutil.rmtree(away)
 
     def is_new(self, partition_id: int) -> bool:
         """Whether nothing of a partition has ever been here, or all of it was lost."""
         return not (self._folder(partition_id) / JOURNAL).exists()
+
+    def partition_ids(self) -> frozenset[int]:
+        """The partitions of which there is something here."""
+        if not self._root.exists():
+            return frozenset()
+        return frozenset(int(each.name) for each in self._root.iterdir() if each.name.isdecimal())
+
+    def remove(self, partition_id: int) -> None:
+        """Deletes all that there is of a partition, which is not open. After a crash it is there
+        whole, or is seen no more.
+        """
+        folder = self._folder(partition_id)
+        if folder.exists():
+            away = self._root / f"{_REMOVED}{partition_id}"
+            folder.rename(away)
+            OsDisk(self._root).fsync_dir("")
+            shutil.rmtree(away)
 
     def open(self, partition_id: int) -> PartitionStorage:
         """The storage of a partition that nobody else has. Raises `JournalError` and

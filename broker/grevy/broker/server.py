@@ -20,16 +20,22 @@ from grevy.broker.cluster import Cluster, security_of
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
 from grevy.broker.folders import Folders
+from grevy.broker.plans import open_plans
 from grevy.broker.replicas import Replicas
-from grevy.broker.router import Router
-from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
-from grevy.cluster import PlanFile, describe, distribute, first_plan
+from grevy.broker.router import Answer, Router
+from grevy.broker.system import DataLock, OsEntropy, SystemClock, process_usage
+from grevy.cluster import PlanFile
 from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
 from grevy.partition import StorageOptions
 from grevy.protocol.errors import GrevyError
-from grevy.protocol.gossip_messages import ClusterPlan
-from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo, TopologyReply
+from grevy.protocol.messages import (
+    BrokerInfo,
+    ClusterRequest,
+    PartitionInfo,
+    ReplicaInfo,
+    TopologyReply,
+)
 from grevy.transport import Server, ServerOptions
 
 _log = logging.getLogger(__name__)
@@ -50,10 +56,6 @@ class CannotListen(GrevyError):
     """The broker's port or address cannot be had; the text says why."""
 
 
-class WrongSettings(GrevyError):
-    """The broker's folder is of another cluster than the settings."""
-
-
 class Broker:
     """One broker: its partitions, its socket, its exporters."""
 
@@ -69,15 +71,18 @@ class Broker:
         self._started_ns = clock.monotonic_ns()
         for exporter in config.exporters:
             check_exporter(exporter, clock)
-        self._router = Router(config.partitions, self._topology, self.status)
+        self._router = Router(
+            lambda: self._replicas.partition_count, self._topology, self.status, self._ask_cluster
+        )
         self._server = self._listen()
         self._cluster: Cluster | None = None
         try:
-            plan = plan_of(config)
-            if config.contacts:
-                self._cluster = self._join(plan)
+            plans = open_plans(config)
+            if config.is_of_cluster:
+                self._cluster = self._join(plans)
+            plan = plans.plan
             self._replicas = Replicas(
-                *(config, plan.current, loop, clock),
+                *(config, None if plan is None else plan.current, loop, clock),
                 folders=_folders(config, clock),
                 entropy=OsEntropy(),
                 post=self._post,
@@ -156,14 +161,21 @@ class Broker:
             "exporters": [report for reports in exporters for report in reports],
         }
 
-    def _join(self, plan: ClusterPlan) -> Cluster:
+    def _join(self, plans: PlanFile) -> Cluster:
         """This broker's part in the cluster, all of whose brokers begin with the same plan."""
         return Cluster(
-            *(self._loop, self._clock, OsEntropy(), self._config, plan),
+            *(self._loop, self._clock, OsEntropy(), self._config, plans),
             client_endpoint=f"tcp://{self.endpoint}",
             software=version("grevy"),
+            on_removed=self._stopped.set,
             on_failed=self._on_failed,
         )
+
+    def _ask_cluster(self, request: ClusterRequest, answer: Answer) -> None:
+        if self._cluster is None:
+            answer(b"", "this broker is alone: it was started without contact points")
+        else:
+            self._cluster.requests.ask(request, answer)
 
     def _post(self, source_partition_id: int, sent: SentCommand) -> None:
         """A command of one partition to another; one that is led here takes it in a turn of its
@@ -188,7 +200,8 @@ class Broker:
         """They run where the leader is, as of now."""
         async with self._moving:
             await self._exporters.stop(partition_id)
-            if self._partitions[partition_id].is_serving and not self._is_stopping:
+            partition = self._partitions.get(partition_id)
+            if partition is not None and partition.is_serving and not self._is_stopping:
                 self._exporters.start(partition_id)
 
     def _close_sockets(self) -> None:
@@ -242,27 +255,6 @@ def _folders(config: BrokerConfig, clock: SystemClock) -> Folders:
         exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
     )
     return Folders(config.data / "partitions", options, clock)
-
-
-def plan_of(config: BrokerConfig) -> ClusterPlan:
-    """Who holds which partition: as the broker's folder says, or in a new one, the settings.
-
-    Raises `WrongSettings` where both speak and differ: messages lie in the partition that their
-    key and the number of partitions say.
-    """
-    nodes = range(1, config.cluster_size + 1)
-    by_settings = distribute(nodes, config.partitions, config.replication_factor)
-    file = PlanFile.open(OsDisk(config.data), config.cluster_id)
-    plan = file.plan
-    if plan is None:
-        plan = first_plan(by_settings)
-        file.write(plan)
-    if plan.current != by_settings:
-        raise WrongSettings(
-            f"{config.data} is of a cluster with {describe(plan)}, but the settings say "
-            f"{describe(first_plan(by_settings))}: they stay as they were at the first start"
-        )
-    return plan
 
 
 def totals(figures: Sequence[Mapping[str, object]]) -> dict[str, object]:

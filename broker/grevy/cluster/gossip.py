@@ -182,6 +182,14 @@ class Gossiper:
             if self._answered_by.get(contact) not in alive and contact not in alive.values()
         )
 
+    def invite(self, endpoint: str) -> Letter:
+        """A word to a broker that is to join, and may know nobody. It may be lost."""
+        return self._ask_contact(endpoint)
+
+    def who_is_at(self, endpoint: str) -> int:
+        """The node id of the broker that has answered at an endpoint; 0 when nobody has."""
+        return self._answered_by.get(endpoint, 0)
+
     def tick(self, now_ms: int) -> list[Letter]:
         """What to ask, when a round has passed; before that nothing, however often it is called."""
         settings = self._settings
