@@ -7,6 +7,8 @@
 
 @0xd5b1c7e2f0a94b36;
 
+using ClusterRequest = import "client.capnp".ClusterRequest;
+using Document = import "values.capnp".Document;
 using Key = import "values.capnp".Key;
 using Value = import "values.capnp".Value;
 
@@ -85,7 +87,20 @@ struct BrokerItem {
   union {
     remoteCommand @0 :RemoteCommand;
     gossip @1 :Gossip;
+    clusterQuestion @2 :ClusterQuestion;
+    clusterAnswer @3 :ClusterAnswer;
   }
+}
+
+struct ClusterQuestion {
+  number @0 :Int64;  # of the sender's; 0 wants no answer
+  request @1 :ClusterRequest;
+}
+
+struct ClusterAnswer {
+  number @0 :Int64;
+  document @1 :Document;
+  reason @2 :Text;  # why not; "" otherwise
 }
 
 struct RemoteCommand {

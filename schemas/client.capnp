@@ -29,6 +29,7 @@ struct Request {
     acknowledgeRecords @6 :AcknowledgeRecords;
     closeSubscription @7 :CloseSubscription;
     heartbeat @8 :Heartbeat;
+    cluster @9 :ClusterRequest;
   }
 }
 
@@ -46,6 +47,16 @@ struct TopologyRequest {
 
 struct StatusRequest {
   number @0 :Int64;
+}
+
+struct ClusterRequest {
+  number @0 :Int64;
+  kind @1 :UInt8;
+  add @2 :List(Int64);       # node ids
+  addresses @3 :List(Text);  # cluster addresses of those, "" for one that is known
+  remove @4 :List(Int64);    # node ids
+  replicationFactor @5 :Int64;
+  isTrial @6 :Bool;
 }
 
 struct OpenJobSubscription {

@@ -20,6 +20,36 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
+def test_a_second_broker_with_the_same_node_id_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ports = _free_port(), _free_port()
+    contacts = ",".join(f"127.0.0.1:{port}" for port in ports)
+
+    def config(folder: str, port: int) -> BrokerConfig:
+        return BrokerConfig(
+            data=tmp_path / folder,
+            port=0,
+            node_id=1,
+            cluster_size=2,
+            cluster_port=port,
+            contact_points=contacts,
+        )
+
+    async def act() -> int:
+        first = Broker(config("first", ports[0]), asyncio.get_running_loop())
+        await first.start()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await serve(config("second", ports[1]), lambda _broker: None)
+        finally:
+            await first.stop()
+
+    assert asyncio.run(act()) == EXIT_FAILED
+    assert f"node id 1 is taken: the broker at 127.0.0.1:{ports[0]} runs under it" in caplog.text
+    assert f"and so does this one at 127.0.0.1:{ports[1]}" in caplog.text
+
+
 def test_a_broker_with_other_settings_ends(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 from tests.engine.partition_workload import catching
 
 from grevy.broker.config import BrokerConfig
-from grevy.broker.server import Broker, WrongSettings
+from grevy.broker.plans import WrongSettings
+from grevy.broker.server import Broker
 from grevy.client import Client, run
 from grevy.protocol.keys import partition_of, partition_of_correlation_key
 

@@ -240,6 +240,18 @@ def test_a_node_id_that_is_taken_ends_the_newcomer(seed: int) -> None:
         assert process.state_of(2).cluster_endpoint == endpoint(2), "the first one has its id back"
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_node_id_that_is_taken_where_there_is_nobody_else(seed: int) -> None:
+    sim = GossipSim(seed)
+    first = sim.start(2, contacts=[2, 9])
+    sim.run(10_000)
+    second = sim.start(9, contacts=[2, 9], node_id=2)
+    sim.run(5_000)
+    assert isinstance(second.error, NodeIdTaken)
+    (problem,) = first.gossiper.problems(sim.now_ms)
+    assert isinstance(problem, NodeIdTaken)
+
+
 def test_a_node_id_moves_to_another_machine() -> None:
     sim = formed(3)
     sim.processes[2].stop()

@@ -21,7 +21,7 @@ from grevy.broker.config import BrokerConfig
 from grevy.broker.folders import Folders
 from grevy.broker.replicas import Replicas
 from grevy.broker.router import Router
-from grevy.cluster import distribute, first_plan
+from grevy.cluster import PlanFile, distribute, first_plan
 from grevy.engine import SentCommand
 from grevy.partition import Partition, PartitionStorage, StorageOptions
 from grevy.partition.storage import JOURNAL
@@ -113,6 +113,14 @@ class SimFolders(Folders):
         super().__init__(Path("nowhere"), options, clock)
         self._disks = disks
         self._options = options
+
+    def partition_ids(self) -> frozenset[int]:
+        """Those of which something is there."""
+        return frozenset(each for each in self._disks if not self.is_new(each))
+
+    def remove(self, partition_id: int) -> None:
+        """Deletes it all."""
+        self._disks[partition_id] = SimDisk()
 
     def is_new(self, partition_id: int) -> bool:
         """Whether nothing is there."""
@@ -209,10 +217,13 @@ class SimBroker:
             contact_points=",".join(f"{host_of(each)}:{PORT}" for each in BROKERS),
         )
         placements = distribute(BROKERS, len(disks), len(BROKERS))
+        plans = PlanFile.open(SimDisk(), CLUSTER_ID)  # it never changes
+        plans.write(first_plan(placements))
         self.cluster = Cluster(
-            *(self.loop, self.clock, entropy, config, first_plan(placements)),
+            *(self.loop, self.clock, entropy, config, plans),
             client_endpoint=f"tcp://{host_of(node_id)}:26600",
             software="simulated",
+            on_removed=lambda: None,
             on_failed=self._on_failed,
             make_links=lambda handler: SimLinks(
                 self.loop, network, handler, node_id=node_id, clock=self.clock
@@ -228,7 +239,7 @@ class SimBroker:
             on_failed=self._on_failed,
             partition_class=type("Watched", (WatchedPartition,), {"checker": checker}),
         )
-        self._router = Router(len(disks), self.cluster.topology, lambda take: take({}))
+        self._router = Router(lambda: len(disks), self.cluster.topology, lambda take: take({}))
         self._router.open(self.replicas.partitions, self)
 
     def begin(self) -> None:

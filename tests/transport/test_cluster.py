@@ -353,6 +353,15 @@ async def test_a_connection_belongs_to_one_broker() -> None:
         assert two.links.statistics().malformed == 1
 
 
+async def test_of_a_broker_with_the_same_id_only_gossip_is_heard() -> None:
+    one, rival = Broker(1), Broker(1)
+    with brokers(one, rival), bare_dealer(one.endpoint) as dealer:
+        gossip = Gossip(1, ())
+        dealer.send(encode_broker_message(rival.message(rival.heartbeat(1), gossip)))
+        await until(lambda: one.heard)
+        assert one.heard == [(1, (gossip,))]
+
+
 async def test_who_names_itself_is_cut_off() -> None:
     one, two = Broker(1), Broker(2)
     with brokers(one, two):

@@ -1,7 +1,7 @@
 """This broker's part in a cluster: what its replicas say to others, gossip, and who leads what.
 
 partition ──send──▶ links ──▶ other brokers ──▶ links ──on_items──▶ partition
-gossiper ──letters──▶ links            topology ◀── gossiper
+gossiper ──letters──▶ links            topology ◀── gossiper ──▶ membership: the plan
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from grevy.broker.cluster_requests import ClusterRequests
 from grevy.broker.config import NO_FILE, BrokerConfig
 from grevy.broker.hosts import WHOLE, Share
+from grevy.broker.membership import Membership, Plans
 from grevy.broker.replicas import Replicas
 from grevy.cluster import (
     Broker,
     Gossiper,
     GossipSettings,
+    LeadBack,
     Letter,
     MembershipConflict,
     Whereabouts,
@@ -29,9 +32,15 @@ from grevy.cluster import (
 from grevy.engine import Command, SentCommand
 from grevy.partition import Partition
 from grevy.ports import Clock, Entropy
-from grevy.protocol.broker_messages import BrokerItem, GroupMessage, RemoteCommand
+from grevy.protocol.broker_messages import (
+    BrokerItem,
+    ClusterAnswer,
+    ClusterQuestion,
+    GroupMessage,
+    RemoteCommand,
+)
 from grevy.protocol.curve_keys import load_key_pair
-from grevy.protocol.gossip_messages import ClusterPlan, Gossip
+from grevy.protocol.gossip_messages import Gossip
 from grevy.protocol.member_ids import member_id, name_of, node_of
 from grevy.protocol.messages import TopologyReply
 from grevy.protocol.raft_messages import RaftMessage
@@ -92,8 +101,9 @@ class Links(Protocol):
 
 
 class Cluster:
-    """Everything between this broker and the others. `plan` says who holds which partition. Where
-    the broker has several hosts, this is one of them, and a member of its own.
+    """Everything between this broker and the others. `plans` say who holds which partition;
+    `on_removed` hears that this broker is no member any more. Where the broker has several hosts,
+    this is one of them, and a member of its own.
     """
 
     def __init__(
@@ -102,10 +112,11 @@ class Cluster:
         clock: Clock,
         entropy: Entropy,
         config: BrokerConfig,
-        plan: ClusterPlan,
+        plans: Plans,
         *,
         client_endpoint: str,
         software: str,
+        on_removed: Callable[[], None],
         on_failed: Callable[[BaseException], None],
         make_links: Callable[[ClusterHandler], Links] | None = None,
         share: Share = WHOLE,
@@ -118,25 +129,38 @@ class Cluster:
         self._loop = loop
         self._clock = clock
         self._config = config
-        self._plan = plan
         self._software = software
         self._on_failed = on_failed
         self._replicas: Replicas | None = None
         self._partitions: Mapping[int, Partition] = {}
         self._touched: dict[int, Partition] = {}
         self._endpoints: dict[int, str] = {}
+        self._problems: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         endpoint = f"{config.cluster_host}:{config.cluster_port}"
         self._links = make_links(self) if make_links is not None else self._listen(endpoint)
         settings = GossipSettings(
             cluster_id=config.cluster_id,
             node_id=self._member,
-            cluster_endpoint=endpoint,
+            cluster_endpoint=config.cluster_address,
             client_endpoint=client_endpoint,
             software=software,
             contacts=config.contacts,
         )
-        self._gossiper = Gossiper(settings, entropy, clock.now_ms(), plan)
+        self._gossiper = Gossiper(settings, entropy, clock.now_ms(), plans.plan)
+        self._membership = Membership(
+            *(config.node_id, plans, self._gossiper, self._now_ms),
+            send=self._send_letters,
+            lead_back=LeadBack(round(config.lead_back_s * 1000)),
+            on_removed=on_removed,
+            on_failed=on_failed,
+        )
+        self.requests: Final = ClusterRequests(
+            *(settings, self._membership, self._gossiper, self._now_ms),
+            send=self._links.send,
+            send_letters=self._send_letters,
+        )
+        """What those who run the cluster ask for."""
 
     def _listen(self, endpoint: str) -> Links:
         config = self._config
@@ -153,6 +177,7 @@ class Cluster:
         """Begins to speak and to listen."""
         self._replicas = replicas
         self._partitions = replicas.partitions
+        self._membership.start(replicas)
         self._links.start()
         self._tick()
 
@@ -165,8 +190,9 @@ class Cluster:
 
     async def wait_led(self) -> None:
         """Until each partition has a leader, as far as this member has heard."""
-        partitions = [each.partition_id for each in self._plan.current.partitions]
-        while not all(map(self._where().leader_of, partitions)):
+        plan = self._membership.plan
+        placements = () if plan is None else plan.current.partitions
+        while not all(self._where().leader_of(each.partition_id) for each in placements):
             self._news.clear()
             await self._news.wait()
 
@@ -188,7 +214,7 @@ class Cluster:
         this one knows.
         """
         return topology_of(
-            self._plan,
+            self._membership.plan,
             self._brokers(),
             number=number,
             cluster_id=self._config.cluster_id,
@@ -226,6 +252,10 @@ class Cluster:
                         partition.on_remote_command(command, item.source_partition_id)
                 case Gossip():
                     self._hear(item)
+                case ClusterQuestion():
+                    self.requests.on_question(sender, item)
+                case ClusterAnswer():
+                    self.requests.on_answer(item)
 
     def on_drained(self) -> None:
         """The messages of this turn are there."""
@@ -243,6 +273,9 @@ class Cluster:
         if self._share.hosts > 1 and is_young and self._gossiper.unanswered(now_ms):
             self._gossiper.hurry(now_ms)
         self._send_letters(self._gossiper.tick(now_ms))
+        self._membership.tick()
+        self.requests.tick()
+        self._tell_problems()
 
     def _hear(self, gossip: Gossip) -> None:
         try:
@@ -263,15 +296,24 @@ class Cluster:
         if self._replicas is not None:
             others = [each.state for each in self._brokers() if each.state.node_id != self._member]
             self._replicas.hear(others)
+        self._membership.tick()
 
     def _stand_where_first(self) -> None:
         """Somebody new is there: partitions that this broker should lead need not wait for the
         time-out that says that nobody leads them.
         """
-        for placement in self._plan.current.partitions:
+        plan = self._membership.plan
+        for placement in () if plan is None else plan.current.partitions:
             partition = self._partitions.get(placement.partition_id)
             if partition is not None and primary_of(placement) == self._config.node_id:
                 partition.stand()
+
+    def _tell_problems(self) -> None:
+        """What is wrong with other brokers, once each."""
+        problems = set(map(str, self._gossiper.problems(self._now_ms())))
+        for problem in problems - self._problems:
+            _log.error("%s", problem)
+        self._problems = problems
 
     def _brokers(self) -> tuple[Broker, ...]:
         return self._gossiper.brokers(self._now_ms())

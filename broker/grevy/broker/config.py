@@ -16,6 +16,8 @@ from grevy.protocol.limits import HOSTS_MAX
 
 ENVIRONMENT_PREFIX: Final = "GREVY_"
 NO_FILE: Final = Path()
+EVERYWHERE: Final = ("0.0.0.0", "::", "*", "")  # noqa: S104 - what is not told to others
+"""Hosts to listen at that are none to connect to."""
 
 
 class ConfigError(ValueError):
@@ -34,6 +36,14 @@ class BrokerConfig:
     `replication_factor`: on how many brokers each partition lies. `cluster_host` and
     `cluster_port`: where the other brokers connect. `contact_points`: such addresses of some
     brokers, with commas between them; a broker without is a cluster of its own.
+    `join`: this broker is added to a cluster that is there, and learns from it what it has to know:
+    its number of brokers, partitions and replicas.
+    `advertised_host`: what this broker tells clients and brokers to connect to, where that is not
+    where it listens; it has to be said where it listens everywhere. `advertised_port` and
+    `advertised_cluster_port`: the same for the ports, 0 for the real ones;
+    `advertised_cluster_host`, where brokers have to go another way than clients.
+    `lead_back_s`: how long a broker that should lead a partition has to be well before it is handed
+    the lead.
     `checkpoint_period_s`: how often the state is copied, after which older log goes.
     `exporter_log_max_mb`: how much log an exporter that does not acknowledge may hold back.
     `keys`: a file with this broker's key pair. With `broker_keys`, a list of all brokers' public
@@ -54,6 +64,12 @@ class BrokerConfig:
     cluster_host: str = "127.0.0.1"
     cluster_port: int = 26602
     contact_points: str = ""
+    join: bool = False
+    advertised_host: str = ""
+    advertised_port: int = 0
+    advertised_cluster_host: str = ""
+    advertised_cluster_port: int = 0
+    lead_back_s: float = 10.0
     checkpoint_period_s: float = 300.0
     exporter_log_max_mb: int = 4096
     keys: Path = NO_FILE
@@ -64,14 +80,15 @@ class BrokerConfig:
 
     def validate(self) -> None:
         """Raises ConfigError for a setting that cannot be."""
-        for name in ("port", "cluster_port"):
+        for name in ("port", "cluster_port", "advertised_port", "advertised_cluster_port"):
             value = getattr(self, name)
             if not 0 <= value <= 65535:
                 raise ConfigError(f"{name}: expected 0 to 65535, got {value}")
         self._check_cluster()
+        self._check_advertised()
         if not 1 <= self.partitions <= PARTITIONS_MAX:
             raise ConfigError(f"partitions: expected 1 to {PARTITIONS_MAX}, got {self.partitions}")
-        for name in ("checkpoint_period_s", "exporter_log_max_mb"):
+        for name in ("lead_back_s", "checkpoint_period_s", "exporter_log_max_mb"):
             value = getattr(self, name)
             if value <= 0:
                 raise ConfigError(f"{name}: expected more than 0, got {value}")
@@ -85,6 +102,25 @@ class BrokerConfig:
     def contacts(self) -> tuple[str, ...]:
         """The contact points, one by one."""
         return tuple(point.strip() for point in self.contact_points.split(",") if point.strip())
+
+    @property
+    def is_of_cluster(self) -> bool:
+        """Whether there are other brokers, or may be."""
+        return bool(self.contacts) or self.join
+
+    @property
+    def cluster_address(self) -> str:
+        """Where this broker tells others to connect, as host:port."""
+        host = self.advertised_cluster_host or self.advertised_host or self.cluster_host
+        return f"{host}:{self.advertised_cluster_port or self.cluster_port}"
+
+    def client_address(self, port: int) -> str:
+        """Where this broker, which listens at `port`, tells clients to connect, as host:port."""
+        return f"{self.advertised_host or self.host}:{self.advertised_port or port}"
+
+    def own_address(self, port: int) -> str:
+        """Where this broker's own exporters connect, as host:port."""
+        return f"{'127.0.0.1' if self.host in EVERYWHERE else self.host}:{port}"
 
     @property
     def has_cluster_keys(self) -> bool:
@@ -123,9 +159,9 @@ class BrokerConfig:
 
     def _check_hosts(self) -> None:
         """One process for each of them, each with something to do, and ports of its own."""
-        hosts_max = min(HOSTS_MAX, self.partitions)
+        hosts_max = HOSTS_MAX if self.join else min(HOSTS_MAX, self.partitions)
         if not 1 <= self.hosts <= hosts_max:
-            why = f", with partitions = {self.partitions}" if self.hosts > self.partitions else ""
+            why = f", with partitions = {self.partitions}" if hosts_max < HOSTS_MAX else ""
             raise ConfigError(f"hosts: expected 1 to {hosts_max}, got {self.hosts}{why}")
         if self.hosts == 1:
             return
@@ -134,7 +170,7 @@ class BrokerConfig:
         for name, ports in (("port", of_clients), ("cluster_port", of_brokers)):
             if ports[-1] > 65535:
                 raise ConfigError(f"{name}: expected {self.hosts} ports from {ports[0]}")
-        if self.contacts and not set(of_clients).isdisjoint(of_brokers):
+        if self.is_of_cluster and not set(of_clients).isdisjoint(of_brokers):
             raise ConfigError(
                 f"cluster_port: expected other ports than those of clients, which are "
                 f"{of_clients[0]} to {of_clients[-1]} with {self.hosts} hosts, got "
@@ -143,14 +179,35 @@ class BrokerConfig:
 
     def _check_cluster(self) -> None:
         size, factor = self.cluster_size, self.replication_factor
-        if not 1 <= self.node_id <= size:
-            raise ConfigError(f"node_id: expected 1 to {size}, got {self.node_id}")
+        if self.join and self.node_id < 1:
+            raise ConfigError(f"node_id: expected 1 or more, got {self.node_id}")
+        if not self.join and not 1 <= self.node_id <= size:
+            raise ConfigError(
+                f"node_id: expected 1 to {size}, got {self.node_id}; "
+                "a broker that is added to a cluster is started with join"
+            )
         if not 1 <= factor <= size:
             raise ConfigError(f"replication_factor: expected 1 to {size}, got {factor}")
         if size > 1 and not self.contacts:
             raise ConfigError(f"contact_points: expected some, for there are {size} brokers")
-        if self.contacts and self.cluster_port == 0:
+        if self.is_of_cluster and self.cluster_port == 0:
             raise ConfigError("cluster_port: expected the one that contact points name, got 0")
+
+    def _check_advertised(self) -> None:
+        """Nobody else can connect to everywhere."""
+        for name, host, advertised in (
+            ("advertised_host", self.host, self.advertised_host),
+            (
+                "advertised_cluster_host",
+                self.cluster_host,
+                self.advertised_cluster_host or self.advertised_host,
+            ),
+        ):
+            if (advertised or host) in EVERYWHERE:
+                raise ConfigError(
+                    f"{name}: expected the name or address that others are to connect to, "
+                    f"for this broker listens at {host}"
+                )
 
 
 def load_config(path: Path | None, overrides: dict[str, object]) -> BrokerConfig:

@@ -2,7 +2,7 @@
 between them and their supervisor.
 
     supervisor ──HostOrder, then WantFigures, AllFigures; one JSON line each──▶ a host's input
-               ◀──Ready, Failed, AskFigures, Figures─────────────────────────── its output
+               ◀──Ready, Failed, Removed, AskFigures, Figures────────────────── its output
 
 A host is a broker's composition (`server.py`) with a share of the replicas, a client port and a
 cluster port of its own.
@@ -109,6 +109,10 @@ class Failed(Struct, frozen=True, tag=True):
     is_final: bool = False
 
 
+class Removed(Struct, frozen=True, tag=True):
+    """It ends, and so do the others: the broker is no member of its cluster any more."""
+
+
 class AskFigures(Struct, frozen=True, tag=True):
     """A client wants the figures of the whole broker."""
 
@@ -123,7 +127,7 @@ class Figures(Struct, frozen=True, tag=True):
 
 
 ToHost: TypeAlias = HostOrder | WantFigures | AllFigures
-FromHost: TypeAlias = Ready | Failed | AskFigures | Figures
+FromHost: TypeAlias = Ready | Failed | Removed | AskFigures | Figures
 
 
 def encode_line(message: ToHost | FromHost) -> bytes:

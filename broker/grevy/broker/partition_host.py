@@ -25,6 +25,7 @@ from grevy.broker.hosts import (
     FromHost,
     HostOrder,
     Ready,
+    Removed,
     WantFigures,
     decode_to_host,
     encode_line,
@@ -167,6 +168,8 @@ async def run_host(line: SupervisorLine) -> int:
     if broker.failure is not None:
         is_final = isinstance(broker.failure, MembershipConflict)
         line.say(Failed(str(broker.failure) or repr(broker.failure), is_final))
+    if broker.is_removed:
+        line.say(Removed())
     return code
 
 

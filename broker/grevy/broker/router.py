@@ -7,7 +7,7 @@ here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -16,6 +16,7 @@ from grevy.protocol.messages import (
     AcknowledgeRecords,
     AddCredit,
     CloseSubscription,
+    ClusterRequest,
     CommandRequest,
     ErrorCode,
     ErrorReply,
@@ -32,6 +33,9 @@ from grevy.protocol.messages import (
 )
 from grevy.transport import Peer
 
+Answer: TypeAlias = Callable[[bytes, str], None]
+"""Takes the answer to a request about the cluster: a JSON document, or nothing, and why."""
+
 RETRY_AFTER_MS: Final = 100
 """When a client should look again for who leads: others are elected, or this one is back."""
 
@@ -39,17 +43,20 @@ RETRY_AFTER_MS: Final = 100
 class Router:
     """What the transport asks for (its `Handler`), for all partitions of a broker.
 
-    `partition_count` is that of the cluster; `topology` answers a request of the given number, and
-    `tell_status` gives the broker's figures, perhaps later, to what it is given.
+    `partition_count` gives that of the cluster, 0 while it is not known; `topology` answers a
+    request of the given number, `tell_status` gives the broker's figures, perhaps later, to what it
+    is given, and `ask_cluster` takes what concerns the cluster as a whole.
     """
 
     def __init__(
         self,
-        partition_count: int,
+        partition_count: Callable[[], int],
         topology: Callable[[int], TopologyReply],
         tell_status: Callable[[Callable[[Mapping[str, object]], None]], None],
+        ask_cluster: Callable[[ClusterRequest, Answer], None] | None = None,
     ) -> None:
         self._partition_count = partition_count
+        self._ask_cluster = ask_cluster
         self._topology = topology
         self._tell_status = tell_status
         self._partitions: Mapping[int, Partition] = {}
@@ -84,6 +91,8 @@ class Router:
             case StatusRequest():
                 number = request.number
                 self._tell_status(lambda figures: self._send_status(peer, number, figures))
+            case ClusterRequest():
+                self._on_cluster_request(peer, request)
             case Heartbeat():
                 pass
 
@@ -136,8 +145,24 @@ class Router:
         self._touched[partition.partition_id] = partition
         partition.on_request(peer, request)
 
+    def _on_cluster_request(self, peer: Peer, request: ClusterRequest) -> None:
+        def answer(document: bytes, reason: str) -> None:
+            if reason:
+                self._send(peer, ErrorReply(request.number, ErrorCode.REFUSED, reason))
+            else:
+                self._send(peer, StatusReply(request.number, document))
+            assert self._outbox is not None, "nothing is asked before the start"
+            self._outbox.flush()
+
+        if self._ask_cluster is None:
+            answer(b"", "this broker is alone: it was started without contact points")
+        else:
+            self._ask_cluster(request, answer)
+
     def _why_not_here(self, partition_id: int) -> tuple[ErrorCode, str]:
-        count = self._partition_count
+        count = self._partition_count()
+        if count == 0:
+            return ErrorCode.NOT_LEADER, "this broker is no member of a cluster yet"
         if 1 <= partition_id <= count:
             return ErrorCode.NOT_LEADER, f"partition {partition_id} is not on this broker"
         there_are = "there is partition 1" if count == 1 else f"there are partitions 1 to {count}"

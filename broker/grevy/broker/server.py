@@ -20,23 +20,28 @@ from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
 from grevy.broker.folders import Folders
 from grevy.broker.hosts import WHOLE, Share
+from grevy.broker.membership import Plans
+from grevy.broker.plans import open_plans
 from grevy.broker.replicas import Replicas
-from grevy.broker.router import Router
+from grevy.broker.router import Answer, Router
 from grevy.broker.system import (
     DataLock,
-    OsDisk,
     OsEntropy,
     SystemClock,
     log_to_standard_error,
     process_usage,
 )
-from grevy.cluster import PlanFile, describe, distribute, first_plan, peek_plan
 from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
 from grevy.partition import StorageOptions
 from grevy.protocol.errors import GrevyError
-from grevy.protocol.gossip_messages import ClusterPlan
-from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo, TopologyReply
+from grevy.protocol.messages import (
+    BrokerInfo,
+    ClusterRequest,
+    PartitionInfo,
+    ReplicaInfo,
+    TopologyReply,
+)
 from grevy.transport import Server, ServerOptions
 
 _log = logging.getLogger(__name__)
@@ -56,10 +61,6 @@ _NOT_COUNTED: Final = frozenset(
 
 class CannotListen(GrevyError):
     """The broker's port or address cannot be had; the text says why."""
-
-
-class WrongSettings(GrevyError):
-    """The broker's folder is of another cluster than the settings."""
 
 
 TakeFigures = Callable[[Mapping[str, object]], None]
@@ -84,6 +85,7 @@ class Broker:
         self._loop = loop
         self._stopped = asyncio.Event()
         self._is_stopping = False
+        self._is_removed = False
         self._failure: BaseException | None = None
         loop.set_exception_handler(self._on_unhandled)
         self._clock = clock = SystemClock()
@@ -91,17 +93,21 @@ class Broker:
         for exporter in config.exporters:
             check_exporter(exporter, clock)
         self._router = Router(
-            config.partitions, self._topology, gather or (lambda take: take(self.status()))
+            lambda: self._replicas.partition_count,
+            self._topology,
+            gather or self._tell_status,
+            self._ask_cluster,
         )
         self._server = self._listen()
         self._cluster: Cluster | None = None
         try:
-            plan = plan_of(config, share)
-            if config.contacts:
-                self._cluster = self._join(plan)
+            plans = open_plans(config, share)
+            if config.is_of_cluster:
+                self._cluster = self._join(plans)
+            plan = plans.plan
             self._replicas = Replicas(
-                *(config, plan.current, loop, clock),
-                folders=_folders(config, clock),
+                *(config, None if plan is None else plan.current, loop, clock),
+                folders=_folders(config, clock, share),
                 entropy=OsEntropy(),
                 post=self._post,
                 send=None if self._cluster is None else self._cluster.send,
@@ -114,15 +120,21 @@ class Broker:
             raise
         self._partitions = self._replicas.partitions
         self._exporters = Exporters(
-            config.exporters, self.endpoint, clock, environment=config.key_environment
+            *(config.exporters, config.own_address(self._port), clock),
+            environment=config.key_environment,
         )
         self._changes: set[asyncio.Task[None]] = set()
         self._moving = asyncio.Lock()
 
     @property
     def endpoint(self) -> str:
-        """Where clients connect, as host:port."""
-        return self._server.endpoint.removeprefix("tcp://")
+        """Where clients are told to connect, as host:port."""
+        return self._config.client_address(self._port)
+
+    @property
+    def _port(self) -> int:
+        """Where this broker listens, also where a free port was asked for."""
+        return int(self._server.endpoint.rpartition(":")[2])
 
     async def start(self) -> None:
         """Ready for clients when it returns; raises what made a partition fail."""
@@ -145,6 +157,11 @@ class Broker:
     def failure(self) -> BaseException | None:
         """What ended it, if that was no signal."""
         return self._failure
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether it has ended because it is no member of its cluster any more."""
+        return self._is_removed
 
     def end(self) -> None:
         """Makes `run_until_stopped` stop, as a signal does."""
@@ -190,15 +207,25 @@ class Broker:
             "exporters": [report for reports in exporters for report in reports],
         }
 
-    def _join(self, plan: ClusterPlan) -> Cluster:
+    def _tell_status(self, take: TakeFigures) -> None:
+        take(self.status())
+
+    def _join(self, plans: Plans) -> Cluster:
         """This broker's part in the cluster, all of whose brokers begin with the same plan."""
         return Cluster(
-            *(self._loop, self._clock, OsEntropy(), self._config, plan),
-            client_endpoint=self._server.endpoint,
+            *(self._loop, self._clock, OsEntropy(), self._config, plans),
+            client_endpoint=f"tcp://{self.endpoint}",
             software=version("grevy"),
+            on_removed=self._on_removed,
             on_failed=self._on_failed,
             share=self._share,
         )
+
+    def _ask_cluster(self, request: ClusterRequest, answer: Answer) -> None:
+        if self._cluster is None:
+            answer(b"", "this broker is alone: it was started without contact points")
+        else:
+            self._cluster.requests.ask(request, answer)
 
     def _post(self, source_partition_id: int, sent: SentCommand) -> None:
         """A command of one partition to another; one that is led here takes it in a turn of its
@@ -223,7 +250,8 @@ class Broker:
         """They run where the leader is, as of now."""
         async with self._moving:
             await self._exporters.stop(partition_id)
-            if self._partitions[partition_id].is_serving and not self._is_stopping:
+            partition = self._partitions.get(partition_id)
+            if partition is not None and partition.is_serving and not self._is_stopping:
                 self._exporters.start(partition_id)
 
     def _close_sockets(self) -> None:
@@ -249,7 +277,7 @@ class Broker:
     def _topology(self, number: int) -> TopologyReply:
         if self._cluster is not None:
             return self._cluster.topology(number)
-        endpoint, release = self._server.endpoint, version("grevy")
+        endpoint, release = f"tcp://{self.endpoint}", version("grevy")
         mine = self._partitions.values()
         leaders = tuple(PartitionInfo(one.partition_id, endpoint, one.term) for one in mine)
         replicas = tuple(
@@ -266,43 +294,21 @@ class Broker:
         if isinstance(error, AssertionError):
             self._on_failed(error)
 
+    def _on_removed(self) -> None:
+        self._is_removed = True
+        self._stopped.set()
+
     def _on_failed(self, error: BaseException) -> None:
         self._failure = error
         self._stopped.set()
 
 
-def _folders(config: BrokerConfig, clock: SystemClock) -> Folders:
+def _folders(config: BrokerConfig, clock: SystemClock, share: Share) -> Folders:
     options = StorageOptions(
         checkpoint_period_s=config.checkpoint_period_s,
         exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
     )
-    return Folders(config.data / "partitions", options, clock)
-
-
-def plan_of(config: BrokerConfig, share: Share = WHOLE) -> ClusterPlan:
-    """Who holds which partition: as the broker's folder says, or in a new one, the settings. The
-    folder's plan is the first host's to write; the others only read it, and hear of what is newer.
-
-    Raises `WrongSettings` where both speak and differ: messages lie in the partition that their
-    key and the number of partitions say.
-    """
-    nodes = range(1, config.cluster_size + 1)
-    by_settings = distribute(nodes, config.partitions, config.replication_factor)
-    if share.host:
-        plan = peek_plan(OsDisk(config.data, is_read_only=True), config.cluster_id)
-        plan = plan or first_plan(by_settings)
-    else:
-        file = PlanFile.open(OsDisk(config.data), config.cluster_id)
-        plan = file.plan
-        if plan is None:
-            plan = first_plan(by_settings)
-            file.write(plan)
-    if plan.current != by_settings:
-        raise WrongSettings(
-            f"{config.data} is of a cluster with {describe(plan)}, but the settings say "
-            f"{describe(first_plan(by_settings))}: they stay as they were at the first start"
-        )
-    return plan
+    return Folders(config.data / "partitions", options, clock, share)
 
 
 def totals(figures: Sequence[Mapping[str, object]]) -> dict[str, object]:

@@ -24,7 +24,7 @@ from typing import Final
 
 import msgspec
 
-from grevy.broker.config import BrokerConfig
+from grevy.broker.config import EVERYWHERE, BrokerConfig
 from grevy.broker.hosts import (
     LINE_BYTES_MAX,
     AllFigures,
@@ -35,6 +35,7 @@ from grevy.broker.hosts import (
     HostOrder,
     HostReport,
     Ready,
+    Removed,
     Share,
     ToHost,
     WantFigures,
@@ -203,6 +204,9 @@ class Host:
                 self.ready.set()
             case Failed():
                 self._failure = message
+            case Removed():
+                self._ending.set()
+                self._on_message(self, message)
             case _:
                 self._on_message(self, message)
 
@@ -299,6 +303,8 @@ class Supervisor:
                 awaited = self._awaited.get((number, host.number))
                 if awaited is not None and not awaited.done():
                     awaited.set_result(figures)
+            case Removed():
+                self._over.set()
             case Ready() | Failed():
                 raise AssertionError("a host's own")
 
@@ -338,24 +344,40 @@ def orders_of(config: BrokerConfig, ports: KeptPorts) -> list[HostOrder]:
     """What each host of a broker is to be. Their ports follow the first one's; where that is any,
     and where no other broker has to know it, they are free ones that are kept.
     """
-    hosts, is_alone = config.hosts, not config.contacts
-    cluster_host = LOOPBACK if is_alone else config.cluster_host
-    cluster_ports = [
-        ports.take(LOOPBACK) if is_alone else config.cluster_port + host for host in range(hosts)
-    ]
-    siblings = [f"{cluster_host}:{port}" for port in cluster_ports]
+    hosts, is_alone = config.hosts, not config.is_of_cluster
+    if is_alone:
+        config = replace(
+            config,
+            cluster_host=LOOPBACK,
+            advertised_cluster_host=LOOPBACK,
+            cluster_port=0,
+            advertised_cluster_port=0,
+        )
+    cluster_ports = [_port_of(config.cluster_port, host, LOOPBACK, ports) for host in range(hosts)]
+    here = LOOPBACK if config.cluster_host in EVERYWHERE else config.cluster_host
+    siblings = [f"{here}:{port}" for port in cluster_ports]
     orders = []
     for host in range(hosts):
         settings = replace(
             config,
-            port=config.port + host if config.port else ports.take(config.host),
-            cluster_host=cluster_host,
+            port=_port_of(config.port, host, config.host, ports),
             cluster_port=cluster_ports[host],
+            advertised_port=_next_port(config.advertised_port, host),
+            advertised_cluster_port=_next_port(config.advertised_cluster_port, host),
             contact_points=",".join([*config.contacts, *siblings]),
         )
         share = Share(host, hosts, config.cluster_size, is_alone)
         orders.append(HostOrder(share, os.getpid(), settings))
     return orders
+
+
+def _port_of(first: int, host: int, address: str, ports: KeptPorts) -> int:
+    return _next_port(first, host) or ports.take(address)
+
+
+def _next_port(first: int, host: int) -> int:
+    """A host's port; 0 where the first one's is not given."""
+    return first + host if first else 0
 
 
 async def lock_folder(config: BrokerConfig) -> DataLock:

@@ -8,6 +8,7 @@
 | `topology.py`, `report.py` | the same, as clients see it, and those who run the cluster |
 | `requests.py` | what those who run the cluster can ask for |
 | `plan.py`, `conductor.py`, `storage.py` | changes: their steps, who does what, what is kept |
+| `lead_back.py` | when a lead goes back to who should have it |
 """
 
 from grevy.cluster.conductor import (
@@ -37,6 +38,7 @@ from grevy.cluster.errors import (
 )
 from grevy.cluster.gossip import Broker, Gossiper, GossipSettings, Letter, describe
 from grevy.cluster.hosts import Whereabouts, brokers_of
+from grevy.cluster.lead_back import Candidate, LeadBack
 from grevy.cluster.members import Liveness
 from grevy.cluster.plan import (
     Step,
@@ -67,6 +69,7 @@ from grevy.cluster.topology import leaders_of, living_leaders, topology_of
 __all__ = [
     "Action",
     "Broker",
+    "Candidate",
     "ChangeMembers",
     "ChangeRefused",
     "ChangeReply",
@@ -78,6 +81,7 @@ __all__ = [
     "Gossiper",
     "HandOver",
     "KeepPlan",
+    "LeadBack",
     "LedGroup",
     "Letter",
     "Liveness",

@@ -194,6 +194,14 @@ class Gossiper:
         """A tick from now on is the next round, however little of this one has passed."""
         self._next_ms = min(self._next_ms, now_ms)
 
+    def invite(self, endpoint: str) -> Letter:
+        """A word to a broker that is to join, and may know nobody. It may be lost."""
+        return self._ask_contact(endpoint)
+
+    def who_is_at(self, endpoint: str) -> int:
+        """The node id of the broker that has answered at an endpoint; 0 when nobody has."""
+        return self._answered_by.get(endpoint, 0)
+
     def tick(self, now_ms: int) -> list[Letter]:
         """What to ask, when a round has passed; before that nothing, however often it is called."""
         settings = self._settings
@@ -245,7 +253,9 @@ class Gossiper:
                 self._table.hear(state, now_ms)
         for plan in gossip.plans:
             self._consider(plan)
-        if gossip.contact and not gossip.is_question:
+        is_rival = speaker.node_id == self._own.node_id
+        if gossip.contact and not gossip.is_question and not is_rival:
+            # A rival is asked again and again, until one of the two has ended.
             self._answered_by[gossip.contact] = speaker.node_id
         return [self._answer(gossip, speaker)] if gossip.is_question else []
 

@@ -18,8 +18,16 @@ from typing import Final, Protocol
 from grevy.journal import FlushHandle
 from grevy.ports import Entropy
 from grevy.protocol.journal_entry import JournalEntry
-from grevy.protocol.raft_messages import RaftMessage, SnapshotChunk
-from grevy.raft import RaftConfig, RaftStorage, Ready, Role, SnapshotPart, SnapshotRead
+from grevy.protocol.raft_messages import GroupMembers, RaftMessage, SnapshotChunk
+from grevy.raft import (
+    MembersRefused,
+    RaftConfig,
+    RaftStorage,
+    Ready,
+    Role,
+    SnapshotPart,
+    SnapshotRead,
+)
 
 TICK_S: Final = 0.1
 """A leader that says nothing for ten to twenty of these counts as lost."""
@@ -94,6 +102,8 @@ class CommitPipeline:
         self._idle = asyncio.Event()
         self._has_failed = False
         self._timer: asyncio.TimerHandle | None = None
+        self._asked: tuple[int, int, float] | None = None
+        self._confirmed: tuple[int, float] = (0, 0.0)
 
     @property
     def commit_index(self) -> int:
@@ -159,6 +169,50 @@ class CommitPipeline:
         self.advance()
         return is_begun
 
+    # ── who is in the group ───────────────────────────────────────────────────────────────────────
+
+    @property
+    def committed_members(self) -> GroupMembers:
+        """Who is in the group, by the newest change that is committed."""
+        return self._node.committed_members
+
+    def caught_up(self, entries_behind_max: int) -> frozenset[int]:
+        """The other replicas that have the log of this leader but for so many entries."""
+        return self._node.caught_up(entries_behind_max)
+
+    def propose_members(self, members: GroupMembers) -> bool:
+        """Begins a change of the group, which this replica leads; False where that cannot be now,
+        above all because another change is under way.
+        """
+        try:
+            self._node.propose_members(members.voters, members.learners)
+        except MembersRefused:
+            return False
+        self.advance()
+        return True
+
+    def set_priority(self, priority: int, priority_max: int) -> None:
+        """Changes this replica's rank, for the next election."""
+        self._node.set_priority(priority, priority_max)
+
+    def confirm_lead(self) -> None:
+        """Asks a majority whether this replica, which has settled, still leads."""
+        if self._asked is None or self._asked[0] != self._node.term:
+            number = self._node.request_read()
+            self._asked = (self._node.term, number, self._loop.time())
+            self.advance()
+
+    def is_lead_confirmed(self, within_s: float) -> bool:
+        """Whether a majority has followed this leader at a time that is no longer ago than that."""
+        term, at_s = self._confirmed
+        return term == self._node.term and self._loop.time() - at_s <= within_s
+
+    def _confirm(self, number: int) -> None:
+        """A read is answered: the majority has followed since it was asked for."""
+        if self._asked is not None and self._asked[:2] == (self._node.term, number):
+            self._confirmed = (self._node.term, self._asked[2])
+            self._asked = None
+
     def installed(self, index: int, *, is_whole: bool) -> None:
         """A snapshot is the state now, or is damaged."""
         if self._has_failed:
@@ -218,6 +272,8 @@ class CommitPipeline:
             self._send(envelope.receiver, envelope.message)
         self._committed_index = max(self._committed_index, ready.committed_index)
         self._node.advance(ready)
+        for read in ready.confirmed_reads:
+            self._confirm(read.number)
         for wanted in ready.snapshot_reads:
             self._read_snapshot(wanted)
         for chunk in ready.snapshot_chunks:

@@ -23,6 +23,8 @@ from grevy.ports import Disk
 from grevy.raft import NOT_OF_ENGINE
 
 _FILE: Final = "positions"
+TOLD_NS: Final = 1_000_000_000
+"""How often the other replicas are told how far exporters are, if they have moved."""
 _MAGIC: Final = NOT_OF_ENGINE + b"GRXP"
 
 
@@ -42,6 +44,7 @@ class ExporterPositions:
         self._known = known
         self._is_changed = False
         self._told = b"{}"
+        self._told_at_ns = 0
 
     @classmethod
     def open(cls, disk: Disk, directory: str, *, is_new: bool) -> ExporterPositions:
@@ -84,6 +87,13 @@ class ExporterPositions:
     def positions(self) -> dict[str, int]:
         """Every exporter's position."""
         return {name: known.position for name, known in self._known.items()}
+
+    def payload_if_due(self, now_ns: int) -> bytes | None:
+        """The same, but not too often; `now_ns` is a stopwatch's."""
+        if now_ns < self._told_at_ns + TOLD_NS:
+            return None
+        self._told_at_ns = now_ns
+        return self.payload()
 
     def payload(self) -> bytes | None:
         """An entry that tells the other replicas; None where there is nothing new to tell."""

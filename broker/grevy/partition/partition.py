@@ -20,6 +20,8 @@ from grevy.engine import CLIENT_COMMANDS, PARTITION_COMMANDS, Command, Engine, S
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
 from grevy.partition.exporter_positions import is_of_exporters
+from grevy.partition.group import Group
+from grevy.partition.log_time import LogTime
 from grevy.partition.record_subscriptions import RecordSubscriptions
 from grevy.partition.requests import fault_of_jobs, fault_of_records
 from grevy.partition.snapshots import Snapshots
@@ -58,9 +60,6 @@ RETRY_AFTER_MS: Final = 50
 
 TICK_S: Final = 0.02
 """How exactly timers fire; Zeebe: 0.1."""
-
-EXPORTERS_TOLD_NS: Final = 1_000_000_000
-"""How often the other replicas are told how far exporters are, if they have moved."""
 
 ALONE: Final = RaftConfig(node_id=1, voters=(1,))
 """The group of a partition that has one replica."""
@@ -117,13 +116,11 @@ class Partition:
         self._records = RecordSubscriptions(storage, self._send)
         self._peers: dict[bytes, Peer] = {}
         self._outbox: Outbox | None = None
-        self._last_ms = storage.log.last_timestamp()
-        self._last_ns = clock.monotonic_ns()
+        self._time = LogTime(clock, storage.log.last_timestamp())
         self._is_serving = False
         self._failure: BaseException | None = None
         self._settled = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._told_exporters_at_ns = 0
         self._installation: asyncio.Task[None] | None = None
         self._on_failed = on_failed
         self._pipeline = CommitPipeline(
@@ -134,6 +131,8 @@ class Partition:
             on_failed=self._fail,
             thread=make_thread("grevy-flush"),
         )
+        self.group: Final = Group(self._pipeline, lambda: self._is_serving)
+        """Who else has this partition, and how that is changed."""
         self._checkpoints = Checkpoints(
             loop, storage, make_thread("grevy-checkpoint"), on_failed=self._fail
         )
@@ -188,7 +187,7 @@ class Partition:
 
     def transfer_to(self, node_id: int) -> bool:
         """Hands the lead over to another voter; False where that cannot be."""
-        return self._is_serving and self._pipeline.transfer_to(node_id)
+        return self.group.hand_over(node_id)
 
     def on_message(self, message: RaftMessage) -> None:
         """A message of another replica; `on_drained` does what follows from it."""
@@ -242,7 +241,9 @@ class Partition:
             _log.warning("partition %d sends %s", source_partition_id, command.intent.name)
             return
         try:
-            self._stream.submit(command, self._now(), source_partition_id=source_partition_id)
+            self._stream.submit(
+                command, self._time.now_ms(), source_partition_id=source_partition_id
+            )
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
 
@@ -252,7 +253,7 @@ class Partition:
             return
         try:
             if self._is_serving and self._stream.has_pending:
-                self._stream.go_on(self._now())
+                self._stream.go_on(self._time.now_ms())
                 if self._stream.has_pending:
                     self._loop.call_soon(self.on_drained)
             self._propose()
@@ -320,7 +321,7 @@ class Partition:
         if request.intent in _LEASE_ENDS:
             self._leases.release(request.key)
         command = Command(request.intent, request.key, request.value)
-        self._stream.submit(command, self._now(), identity)
+        self._stream.submit(command, self._time.now_ms(), identity)
 
     def _refusal(self, request: CommandRequest) -> ErrorReply | None:
         number, intent = request.number, request.intent
@@ -388,7 +389,7 @@ class Partition:
             fetch_variables=subscription.fetch_variables,
         )
         command = Command(JobBatchIntent.ACTIVATE, -1, value)
-        self._stream.submit(command, self._now(), taker=subscription)
+        self._stream.submit(command, self._time.now_ms(), taker=subscription)
 
     def _open_records(self, peer: Peer, request: OpenRecordSubscription) -> None:
         if self._is_at_fault(peer, request.subscription, fault_of_records(request)):
@@ -425,7 +426,7 @@ class Partition:
 
     def _take_back(self, subscription: JobSubscription) -> None:
         for command in self._leases.take_back(subscription):
-            self._stream.submit(command, self._now())
+            self._stream.submit(command, self._time.now_ms())
 
     # ── commits ───────────────────────────────────────────────────────────────────────────────────
 
@@ -433,8 +434,7 @@ class Partition:
         """See `Replicated`."""
         if self._failure is not None:
             return
-        if not self._pipeline.is_alone:
-            payloads = [self._engines_own(payload) for payload in payloads]
+        payloads = [self._engines_own(payload) for payload in payloads]
         self._give_out(self._stream.release(payloads, last_index))
         self._stream.store()  # while clients read, and make their next requests
         if self._is_serving:
@@ -497,8 +497,7 @@ class Partition:
     def _serve(self) -> None:
         """This replica leads, and has all that was committed before: it takes requests."""
         self._stream.begin()
-        self._last_ms = max(self._last_ms, self._storage.log.last_timestamp())
-        self._last_ns = self._clock.monotonic_ns()
+        self._time.begin_after(self._storage.log.last_timestamp())
         self._is_serving = True
         self._settled.set()
         if self._on_lead is not None:
@@ -561,8 +560,8 @@ class Partition:
         now_ns = self._clock.monotonic_ns()
         try:
             if self._is_serving and not self._pipeline.is_transferring:
-                self._stream.run_schedule(self._now())
-                self._send_to_others(self._stream.resend(self._now()))
+                self._stream.run_schedule(self._time.now_ms())
+                self._send_to_others(self._stream.resend(self._time.now_ms()))
                 self._tell_of_exporters(now_ns)
             self._checkpoints.run_if_due(now_ns)
         except Exception as error:  # noqa: BLE001 - see `_fail`
@@ -571,26 +570,12 @@ class Partition:
 
     def _tell_of_exporters(self, now_ns: int) -> None:
         """Other replicas hold the log for the exporters too."""
-        if self._pipeline.is_alone or now_ns < self._told_exporters_at_ns + EXPORTERS_TOLD_NS:
+        if self._pipeline.is_alone:
             return
-        self._told_exporters_at_ns = now_ns
-        payload = self._storage.exporters.payload()
+        payload = self._storage.exporters.payload_if_due(now_ns)
         if payload is not None:
             self._propose()
             self._pipeline.propose(payload)
-
-    def _now(self) -> int:
-        """The log's time never goes back, whatever the machine's does, also while it was down, and
-        whatever the clock of another leader did. Behind it, it goes on at half speed, by the
-        stopwatch, so that what is due does not wait until the clock has caught up.
-        """
-        wall_ms, stopwatch_ns = self._clock.now_ms(), self._clock.monotonic_ns()
-        if wall_ms >= self._last_ms:
-            self._last_ms, self._last_ns = wall_ms, stopwatch_ns
-        elif stopwatch_ns - self._last_ns >= 2_000_000:
-            self._last_ms += (stopwatch_ns - self._last_ns) // 2_000_000
-            self._last_ns = stopwatch_ns
-        return self._last_ms
 
     def _fail(self, error: BaseException) -> None:
         """The partition does nothing more: what it would say is not known to be on the disk.

@@ -14,7 +14,13 @@ from typing import Final, TypeAlias
 from crc32c import crc32c
 
 from grevy.protocol import wire
-from grevy.protocol.broker_messages import BrokerMessage, GroupMessage, RemoteCommand
+from grevy.protocol.broker_messages import (
+    BrokerMessage,
+    ClusterAnswer,
+    ClusterQuestion,
+    GroupMessage,
+    RemoteCommand,
+)
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
 from grevy.protocol.forms import check_count
 from grevy.protocol.frame import BAD_STRUCT, FrameReader
@@ -34,7 +40,7 @@ from grevy.protocol.values_codec import KIND_OF_INTENT, VALUE_CODEC, UnionCodec
 
 __all__ = ["BROKER_MESSAGES", "decode_broker_message", "encode_broker_message"]
 
-Item: TypeAlias = RemoteCommand | Gossip
+Item: TypeAlias = RemoteCommand | Gossip | ClusterQuestion | ClusterAnswer
 """What is no word of Raft."""
 
 _TRAILER: Final = Struct("<II")
@@ -52,7 +58,13 @@ _ROOT: Final = ("sender", "sentAtMs", "clusterId", "groupMessages", "items", "va
 assert list(_ROOT) == sorted(_ROOT, key=lambda name: _LAYOUT.slots[name].at)
 _PACK: Final = Struct("<IIQ2q5Q").pack
 _ITEM_CODEC: Final[UnionCodec[Item]] = UnionCodec(
-    "BrokerItem", {"remoteCommand": RemoteCommand, "gossip": Gossip}
+    "BrokerItem",
+    {
+        "remoteCommand": RemoteCommand,
+        "gossip": Gossip,
+        "clusterQuestion": ClusterQuestion,
+        "clusterAnswer": ClusterAnswer,
+    },
 )
 
 
@@ -124,7 +136,9 @@ def _message(
         if isinstance(item, Gossip):
             if item.sender != sender:
                 raise MalformedFrame("gossip that another node has sent")
-        elif type(item.value) is not KIND_OF_INTENT[item.intent]:
+        elif (
+            isinstance(item, RemoteCommand) and type(item.value) is not KIND_OF_INTENT[item.intent]
+        ):
             raise MalformedFrame("a command whose value is not of its value type")
     return BrokerMessage(cluster_id, sender, sent_at_ms, groups + others)
 

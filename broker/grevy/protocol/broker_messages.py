@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from grevy.protocol.gossip_messages import Gossip
 from grevy.protocol.intents import Intent
+from grevy.protocol.messages import ClusterRequest
 from grevy.protocol.raft_messages import RaftMessage
-from grevy.protocol.values import Value
+from grevy.protocol.values import Document, Value
 
 
 class GroupMessage(Struct, frozen=True, tag=True):
@@ -34,7 +35,24 @@ class RemoteCommand(Struct, frozen=True, tag=True):
     value: Value
 
 
-BrokerItem: TypeAlias = GroupMessage | RemoteCommand | Gossip
+class ClusterQuestion(Struct, frozen=True, tag=True):
+    """A client's request about the cluster, for the broker that decides; the sender has numbered
+    it, from 1, and 0 wants no answer.
+    """
+
+    number: int
+    request: ClusterRequest
+
+
+class ClusterAnswer(Struct, frozen=True, tag=True):
+    """What became of it: a JSON document, or why nothing did."""
+
+    number: int
+    document: Document
+    reason: str = ""
+
+
+BrokerItem: TypeAlias = GroupMessage | RemoteCommand | Gossip | ClusterQuestion | ClusterAnswer
 
 
 class BrokerMessage(Struct, frozen=True):

@@ -43,6 +43,33 @@ class StatusRequest(Struct, frozen=True, gc=False):
     number: int
 
 
+class ClusterRequestKind(IntEnum):
+    """What is wanted of the cluster; the numbers go on the wire."""
+
+    STATUS = 0
+    CHANGE = 1
+    CANCEL = 2
+    REBALANCE = 3
+
+
+class ClusterRequest(Struct, frozen=True, gc=False):
+    """Something about the cluster as a whole. The answer is a `StatusReply`: how the cluster is, or
+    the change that is under way then, with `is_trial`: would be.
+
+    For `CHANGE`: brokers that come and go, by their node ids, at `addresses` (host:port, where
+    brokers connect; "" for one that is known), and on how many brokers each partition is to lie, 0:
+    as it is.
+    """
+
+    number: int
+    kind: ClusterRequestKind
+    add: tuple[int, ...] = ()
+    addresses: tuple[str, ...] = ()
+    remove: tuple[int, ...] = ()
+    replication_factor: int = 0
+    is_trial: bool = False
+
+
 class OpenJobSubscription(Struct, frozen=True, gc=False):
     """Push me jobs of a type, as many as my credit; none of them longer than `timeout` ms. Empty
     `fetch_variables`: all.
@@ -112,6 +139,7 @@ Request: TypeAlias = (
     | AcknowledgeRecords
     | CloseSubscription
     | Heartbeat
+    | ClusterRequest
 )
 
 
@@ -135,6 +163,7 @@ class ErrorCode(IntEnum):
     TOO_LARGE = 5
     SHUTTING_DOWN = 6
     UNAVAILABLE = 7
+    REFUSED = 8
 
 
 class CommandReply(Struct, frozen=True, gc=False):

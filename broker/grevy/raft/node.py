@@ -45,6 +45,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from grevy.ports import Entropy
 from grevy.protocol.raft_messages import (
     AppendRequest,
@@ -147,6 +149,30 @@ class RawNode:
     def members(self) -> GroupMembers:
         """Who is in the group, by the newest entry of the log that says so."""
         return self._members.current
+
+    @property
+    def committed_members(self) -> GroupMembers:
+        """The same by the newest entry that is committed, as far as this replica knows."""
+        return self._members.at(self._replica.commit_index)
+
+    def caught_up(self, entries_behind_max: int) -> frozenset[int]:
+        """The replicas that were heard of lately and lack no more than so many entries of this
+        leader's log; none where this replica does not lead.
+        """
+        if self._leadership is None:
+            return frozenset()
+        enough_index = self._log.last_index - entries_behind_max
+        return frozenset(
+            node_id
+            for node_id, progress in self._leadership.replication.followers.items()
+            if progress.is_near(enough_index)
+        )
+
+    def set_priority(self, priority: int, priority_max: int) -> None:
+        """Changes this replica's rank, for the next election."""
+        config = replace(self._replica.config, priority=priority, priority_max=priority_max)
+        config.validate()
+        self._replica.config = config
 
     @property
     def is_changing_members(self) -> bool:

@@ -75,6 +75,15 @@ class Progress:
             )
         return self.state is ProgressState.PROBE and not self.is_waiting
 
+    def is_near(self, index: int) -> bool:
+        """Whether it has the log up to an index, counts, and was heard of lately."""
+        return (
+            self.state is ProgressState.REPLICATE
+            and not self.is_repairing
+            and self.match_index >= index
+            and self.silent_ticks < self._config.election_ticks
+        )
+
     def sent(self, last_index: int, size: int) -> None:
         """Entries up to `last_index` are on their way, with `size` bytes of payload."""
         if self.state is ProgressState.PROBE:

@@ -20,7 +20,7 @@ class ClusterHandler(Protocol):
     ) -> None:
         """What a broker has said in one message. `sent_at_ms` is its own wall clock, which may be
         wrong; `late_ms` is how much longer the message took than the fastest of late from there,
-        whatever the clocks are.
+        whatever the clocks are. From this broker's own id comes nothing but gossip.
         """
 
     def on_drained(self) -> None:

@@ -16,6 +16,7 @@ from grevy.ports.clock import Clock
 from grevy.protocol.broker_codec import decode_broker_message
 from grevy.protocol.broker_messages import BrokerMessage
 from grevy.protocol.errors import LimitExceeded, MalformedFrame
+from grevy.protocol.gossip_messages import Gossip
 from grevy.protocol.member_ids import node_of
 from grevy.transport.admission import Visitor
 from grevy.transport.cluster_options import ClusterHandler, ClusterOptions, ClusterStatistics
@@ -151,7 +152,7 @@ class Inbox:
         except (MalformedFrame, LimitExceeded) as error:
             self._strike(origin, error)
             return
-        if not origin.is_foreign and message.sender != self._node_id:
+        if not origin.is_foreign:
             self._hand_over(origin, message)
 
     def _introduce(self, origin: Origin, message: BrokerMessage) -> None:
@@ -183,7 +184,13 @@ class Inbox:
         if late_ms >= self._options.late_ms:
             self._statistics.late += 1
         self._statistics.late_ms_max = max(self._statistics.late_ms_max, late_ms)
-        self._handler.on_items(message.sender, message.items, message.sent_at_ms, late_ms)
+        items = message.items
+        if message.sender == self._node_id:
+            # This very broker, at a contact point that is its own, or another one that has its id.
+            # Gossip can tell; nothing else of that may count as said by somebody.
+            items = tuple([item for item in items if isinstance(item, Gossip)])
+        if items:
+            self._handler.on_items(message.sender, items, message.sent_at_ms, late_ms)
 
     def _strike(self, origin: Origin, error: Exception) -> None:
         _log.warning("cannot read what %r says: %s", origin, error)

@@ -56,7 +56,7 @@ def _run(settings: BrokerConfig, announce: Callable[[str], None]) -> int:
 def broker(
     config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of logs and checkpoints.")] = None,
-    host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
+    host: Annotated[str | None, typer.Option(help="Where to listen for clients.")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
     hosts: Annotated[
         int | None, typer.Option(help="Processes that share the partitions, to use more cores.")
@@ -69,11 +69,20 @@ def broker(
     replication_factor: Annotated[
         int | None, typer.Option(help="On how many brokers each partition lies.")
     ] = None,
+    cluster_host: Annotated[
+        str | None, typer.Option(help="Where to listen for the other brokers.")
+    ] = None,
     cluster_port: Annotated[
         int | None, typer.Option(help="Where the other brokers connect.")
     ] = None,
     contact_points: Annotated[
         str | None, typer.Option(help="Cluster addresses of some brokers: host:port,host:port.")
+    ] = None,
+    join: Annotated[
+        bool, typer.Option("--join", help="Be added to a running cluster by `grevy cluster add`.")
+    ] = False,
+    advertised_host: Annotated[
+        str | None, typer.Option(help="Where others connect, if not where it listens.")
     ] = None,
     keys: Annotated[Path | None, typer.Option(help="This broker's key pair.")] = None,
     broker_keys: Annotated[Path | None, typer.Option(help="Brokers' public keys.")] = None,
@@ -95,8 +104,11 @@ def broker(
         "node_id": node_id,
         "cluster_size": cluster_size,
         "replication_factor": replication_factor,
+        "cluster_host": cluster_host,
         "cluster_port": cluster_port,
         "contact_points": contact_points,
+        "join": join or None,
+        "advertised_host": advertised_host,
         "keys": keys,
         "broker_keys": broker_keys,
         "client_keys": client_keys,
