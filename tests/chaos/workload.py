@@ -91,6 +91,14 @@ class Workload:
         await asyncio.gather(*self._completing)
         return entries
 
+    async def abandon(self) -> None:
+        """Stops at once, where there is nothing more to be learnt."""
+        self._is_over = True
+        tasks = [*self._tasks, *self._completing]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _lane(self) -> None:
         while not self._is_over:
             self._count += 1
