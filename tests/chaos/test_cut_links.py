@@ -31,9 +31,9 @@ from grevy.client import run
 ROOT: Final = Path(__file__).resolve().parents[2]
 HOSTS: Final = ("a", "b", "c")
 KINDS: Final = ("isolated", "unheard", "deaf", "between", "flapping")
-CUT_S: Final = (1.0, 4.0)
-FLAP_S: Final = (0.2, 1.2)
-FLAPS: Final = 5
+CUT_S: Final = (1.0, 3.0)
+FLAP_S: Final = (0.2, 1.0)
+FLAPS: Final = 4
 TIMEOUT_S: Final = 3_600
 
 

@@ -21,7 +21,7 @@ from tests.chaos.scenario import SETTINGS, UnderLoad, faults, play
 from grevy.client import run
 
 KINDS: Final = ("leader", "follower", "two", "blinks")
-USUAL_S: Final = (2.5, 4.0)
+USUAL_S: Final = (2.2, 3.2)
 """More than the longest wait before an election, which is two seconds."""
 LONG_S: Final = (11.0, 20.0)
 """More than the ten seconds after which a silent client is gone."""
@@ -71,7 +71,7 @@ async def _majority(load: UnderLoad, victims: Sequence[int], seconds: float) -> 
 
 async def _blinks(load: UnderLoad, victim: int) -> None:
     """A leader that is away again and again, about as long as it takes to doubt it."""
-    for _ in range(4):
+    for _ in range(3):
         await load.cluster.pause(victim, load.chance.uniform(0.3, 1.3))
         await load.progress(5)
 

@@ -30,7 +30,7 @@ LANES: Final = 32
 CANCELLED: Final = 0.1
 CHANGED: Final = 0.2
 """Shares of the orders."""
-JOB_TIMEOUT_MS: Final = 10_000
+JOB_TIMEOUT_MS: Final = 4_000
 FINISH_TIMEOUT_S: Final = 120.0
 
 
