@@ -20,6 +20,7 @@ from grevy.cluster import (
     GossipSettings,
     Letter,
     MembershipConflict,
+    heir_with_room,
     living_leaders,
     primary_of,
     topology_of,
@@ -204,6 +205,7 @@ class Cluster:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self.tell_replicas()
         self._send_letters(self._gossiper.tick(self._now_ms()))
+        self._hand_over_without_room()
 
     def _hear(self, gossip: Gossip) -> None:
         try:
@@ -233,6 +235,20 @@ class Cluster:
             partition = self._partitions.get(placement.partition_id)
             if partition is not None and primary_of(placement) == self._config.node_id:
                 partition.stand()
+
+    def _hand_over_without_room(self) -> None:
+        """A leader whose disk is full refuses commands: another one should lead, if it can."""
+        for placement in self._plan.current.partitions:
+            partition = self._partitions.get(placement.partition_id)
+            if partition is None or partition.has_room or not partition.is_serving:
+                continue
+            heir = heir_with_room(placement, self._brokers())
+            if heir and partition.transfer_to(heir):
+                _log.warning(
+                    "partition %d is handed over to broker %d, whose disk has room",
+                    placement.partition_id,
+                    heir,
+                )
 
     def _brokers(self) -> tuple[Broker, ...]:
         return self._gossiper.brokers(self._now_ms())

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from grevy.cluster.gossip import Broker
 from grevy.cluster.members import Liveness
-from grevy.cluster.plan import voters_of
-from grevy.protocol.gossip_messages import ClusterPlan
+from grevy.cluster.plan import heir_of, voters_of
+from grevy.protocol.gossip_messages import ClusterPlan, PartitionPlacement
 from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo, TopologyReply
 
 LEADER: Final = "leader"
@@ -47,6 +47,22 @@ def living_leaders(brokers: Sequence[Broker]) -> dict[int, int]:
         for partition_id, leading in leaders_of(brokers).items()
         if leading.node_id in alive
     }
+
+
+def heir_with_room(placement: PartitionPlacement, brokers: Sequence[Broker]) -> int:
+    """Who should lead a partition instead of a broker whose disk is full: the first in rank that is
+    alive, and has room and all its data; 0 where there is none.
+    """
+    able = {
+        each.state.node_id
+        for each in brokers
+        if is_alive(each)
+        for replica in each.state.replicas
+        if replica.partition_id == placement.partition_id
+        and replica.is_healthy
+        and replica.has_room
+    }
+    return heir_of(placement, able)
 
 
 def is_alive(broker: Broker) -> bool:

@@ -61,6 +61,9 @@ def broker(
     contact_points: Annotated[
         str | None, typer.Option(help="Cluster addresses of some brokers: host:port,host:port.")
     ] = None,
+    disk_free_min_mb: Annotated[
+        int | None, typer.Option(help="With less free on the disk, commands are refused.")
+    ] = None,
     keys: Annotated[Path | None, typer.Option(help="This broker's key pair.")] = None,
     broker_keys: Annotated[Path | None, typer.Option(help="Brokers' public keys.")] = None,
     client_keys: Annotated[Path | None, typer.Option(help="Clients' public keys.")] = None,
@@ -83,6 +86,7 @@ def broker(
         "cluster_host": cluster_host,
         "cluster_port": cluster_port,
         "contact_points": contact_points,
+        "disk_free_min_mb": disk_free_min_mb,
         "keys": keys,
         "broker_keys": broker_keys,
         "client_keys": client_keys,
