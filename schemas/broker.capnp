@@ -141,6 +141,7 @@ struct ReplicaState {
   role @3 :Text;
   position @4 :Int64;
   isHealthy @5 :Bool = true;
+  hasRoom @6 :Bool = true;
 }
 
 struct ReplicaPlacement {

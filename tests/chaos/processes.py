@@ -78,6 +78,7 @@ def broker_options(node: Node, layout: Layout, contact_points: Sequence[str]) ->
         "contact-points": ",".join(contact_points),
         "host": node.host,
         "port": node.port,
+        "cluster-host": node.host,
         "cluster-port": node.cluster_port,
         "partitions": layout.partitions,
         "replication-factor": layout.replication_factor,

@@ -30,7 +30,7 @@ LANES: Final = 32
 CANCELLED: Final = 0.1
 CHANGED: Final = 0.2
 """Shares of the orders."""
-JOB_TIMEOUT_MS: Final = 10_000
+JOB_TIMEOUT_MS: Final = 4_000
 FINISH_TIMEOUT_S: Final = 120.0
 
 
@@ -90,6 +90,14 @@ class Workload:
             raise Unfinished(f"{log.running[:20]} of {len(log.running)}") from None
         await asyncio.gather(*self._completing)
         return entries
+
+    async def abandon(self) -> None:
+        """Stops at once, where there is nothing more to be learnt."""
+        self._is_over = True
+        tasks = [*self._tasks, *self._completing]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _lane(self) -> None:
         while not self._is_over:

@@ -17,6 +17,7 @@ from grevy.cluster import (
     decider_of,
     distribute,
     first_plan,
+    heir_with_room,
     leaders_of,
     rebalance,
     reply_to,
@@ -195,3 +196,29 @@ def test_one_broker_decides() -> None:
 def test_leaders_are_where_they_should_be() -> None:
     assert rebalance(PLAN, {1: 3, 2: 2}, {1, 2, 3}) == [(1, 3, 1)]
     assert rebalance(PLAN, {1: 3, 2: 2}, {2, 3}) == [(1, 3, 2)]
+
+
+def test_who_leads_instead_of_a_broker_whose_disk_is_full() -> None:
+    placement = PLAN.current.partitions[0]
+    ranks = sorted(placement.replicas, key=lambda each: -each.priority)
+    first, second, third = (each.node_id for each in ranks)
+
+    def heir(*full: int, dead: int = 0, hurt: int = 0) -> int:
+        brokers = [
+            broker(
+                node_id,
+                ReplicaState(
+                    *(1, 4, first, "follower", 9), node_id != hurt, has_room=node_id not in full
+                ),
+                liveness=Liveness.DEAD if node_id == dead else Liveness.ALIVE,
+            )
+            for node_id in (1, 2, 3)
+        ]
+        return heir_with_room(placement, brokers)
+
+    assert heir() == first
+    assert heir(first) == second
+    assert heir(first, second) == third
+    assert heir(first, dead=second) == third
+    assert heir(first, hurt=second) == third
+    assert heir(1, 2, 3) == 0

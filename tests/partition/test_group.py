@@ -29,6 +29,7 @@ from grevy.transport import Peer
 
 NODES: Final = (1, 2, 3)
 PATIENCE_S: Final = 60
+OPTIONS: Final = StorageOptions(segment_bytes=4096, checkpoint_period_s=0.05)
 
 
 class Outbox:
@@ -50,8 +51,15 @@ class Outbox:
 class Group:
     """The replicas; those in `cut` neither hear nor are heard."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        make_disk: Callable[[Path], OsDisk] = OsDisk,
+        options: StorageOptions = OPTIONS,
+    ) -> None:
         self.folder = folder
+        self._make_disk = make_disk
+        self._options = options
         self.cut: set[int] = set()
         self.sent: list[RaftMessage] = []
         self.failures: list[BaseException] = []
@@ -67,9 +75,8 @@ class Group:
         """One of them, from what its folder has."""
         loop = asyncio.get_running_loop()
         folder = self.folder / str(node_id)
-        options = StorageOptions(segment_bytes=4096, checkpoint_period_s=0.05)
         storage = PartitionStorage.open(
-            OsDisk(folder), folder, 1, options, has_lost_data=has_lost_data
+            self._make_disk(folder), folder, 1, self._options, has_lost_data=has_lost_data
         )
 
         def send(receiver: int, message: RaftMessage) -> None:
@@ -137,7 +144,11 @@ class Group:
 
 
 async def _started(folder: Path) -> tuple[Group, int]:
-    group = Group(folder)
+    return await led(Group(folder))
+
+
+async def led(group: Group) -> tuple[Group, int]:
+    """All replicas run; and who leads."""
     for node_id in NODES:
         await group.start(node_id)
     group.replicas[1].stand()

@@ -290,7 +290,7 @@ async def test_an_open_port_has_to_be_meant() -> None:
     one.links.close()
 
 
-@pytest.mark.parametrize("name", ["high_water_mark", "malformed_max", "heartbeat_interval_ms"])
+@pytest.mark.parametrize("name", ["high_water_mark", "malformed_max", "link_timeout_ms"])
 def test_options_are_checked(name: str) -> None:
     options: dict[str, Any] = {name: 0}
     with pytest.raises(ValueError, match=f"{name} must be greater than 0"):

@@ -46,6 +46,8 @@ class BrokerConfig:
     the lead.
     `checkpoint_period_s`: how often the state is copied, after which older log goes.
     `exporter_log_max_mb`: how much log an exporter that does not acknowledge may hold back.
+    `disk_free_min_mb`: with less room on the disk, commands are refused; with half of it, a broker
+    takes no entries of others either; 0 for no limit.
     `keys`: a file with this broker's key pair. With `broker_keys`, a list of all brokers' public
     keys by their node ids, brokers speak CURVE to each other; with `client_keys`, a list of those
     of clients, to clients. Exporters come in with the broker's own, which that list needs to have.
@@ -72,6 +74,7 @@ class BrokerConfig:
     lead_back_s: float = 10.0
     checkpoint_period_s: float = 300.0
     exporter_log_max_mb: int = 4096
+    disk_free_min_mb: int = 256
     keys: Path = NO_FILE
     broker_keys: Path = NO_FILE
     client_keys: Path = NO_FILE
@@ -93,6 +96,8 @@ class BrokerConfig:
             if value <= 0:
                 raise ConfigError(f"{name}: expected more than 0, got {value}")
         self._check_hosts()
+        if self.disk_free_min_mb < 0:
+            raise ConfigError(f"disk_free_min_mb: expected 0 or more, got {self.disk_free_min_mb}")
         self._check_keys()
         ids = [exporter.id for exporter in self.exporters]
         if len(set(ids)) != len(ids) or not all(ids):

@@ -32,6 +32,7 @@ from grevy.cluster import (
     Wait,
     brokers_of,
     heir_of,
+    heir_with_room,
     is_under_way,
     may_leave,
     next_action,
@@ -162,6 +163,7 @@ class Membership:
             self._carry_out()
         if is_look or now_ms < self._at_once_until_ms:
             self._hand_back(now_ms)
+        self._hand_over_without_room(plan)
         self._leave_if_removed()
 
     def _check(self, offered: ClusterPlan) -> None:
@@ -267,13 +269,28 @@ class Membership:
         if heir in (0, self._node_id):
             return None
         is_healthy = any(
-            each.partition_id == partition_id and each.is_healthy for each in alive[heir].replicas
+            each.partition_id == partition_id and each.is_healthy and each.has_room
+            for each in alive[heir].replicas
         )
         members = partition.group.members
         is_able = is_healthy and heir in members.voters and heir in partition.group.caught_up
         return Candidate(
             partition_id, partition.term, heir, is_able=is_able and not members.old_voters
         )
+
+    def _hand_over_without_room(self, plan: ClusterPlan) -> None:
+        """A leader whose disk is full refuses commands: another one should lead, if it can."""
+        assert self._replicas is not None, "there are replicas"
+        for placement in plan.current.partitions:
+            partition = self._replicas.partitions.get(placement.partition_id)
+            if partition is None or partition.has_room or not partition.group.is_led:
+                continue
+            heir = heir_with_room(placement, self._gossiper.brokers(self._now_ms()))
+            if heir and partition.group.hand_over(heir):
+                _log.warning(
+                    "partition %d is handed over to broker %d, whose disk has room",
+                    *(placement.partition_id, heir),
+                )
 
     # ── replicas that nobody wants ────────────────────────────────────────────────────────────────
 

@@ -155,6 +155,7 @@ class Replicas:
                 each.role.value,
                 each.last_position,
                 each.is_healthy,
+                each.has_room,
             )
             for each in self.partitions.values()
         )

@@ -53,8 +53,8 @@ GC_THRESHOLD: Final = 100_000
 
 
 _NOT_COUNTED: Final = frozenset(
-    {"id", "host", "term", "commit_index", "log_first_index", "log_last_index"}
-    | {"state_applied_index"}
+    {"id", "host", "term", "commit_index", "disk_free_bytes", "log_first_index"}
+    | {"log_last_index", "state_applied_index"}
 )
 """Numbers of a partition that name something."""
 
@@ -307,6 +307,7 @@ def _folders(config: BrokerConfig, clock: SystemClock, share: Share) -> Folders:
     options = StorageOptions(
         checkpoint_period_s=config.checkpoint_period_s,
         exporter_log_bytes_max=config.exporter_log_max_mb * 1024 * 1024,
+        disk_free_min_bytes=config.disk_free_min_mb * 1024 * 1024,
     )
     return Folders(config.data / "partitions", options, clock, share)
 

@@ -64,7 +64,7 @@ from grevy.cluster.requests import (
     reply_to,
 )
 from grevy.cluster.storage import PlanFile, peek_plan
-from grevy.cluster.topology import leaders_of, living_leaders, topology_of
+from grevy.cluster.topology import heir_with_room, leaders_of, living_leaders, topology_of
 
 __all__ = [
     "Action",
@@ -108,6 +108,7 @@ __all__ = [
     "first_plan",
     "fixed",
     "heir_of",
+    "heir_with_room",
     "is_under_way",
     "leaders_of",
     "living_leaders",

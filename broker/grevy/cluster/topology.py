@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from grevy.cluster.gossip import Broker
 from grevy.cluster.hosts import Holders, brokers_of, is_alive
-from grevy.cluster.plan import voters_of
-from grevy.protocol.gossip_messages import ClusterPlan
+from grevy.cluster.plan import heir_of, voters_of
+from grevy.protocol.gossip_messages import ClusterPlan, PartitionPlacement
 from grevy.protocol.member_ids import node_of
 from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo, TopologyReply
 
@@ -52,6 +52,22 @@ def living_leaders(brokers: Sequence[Broker]) -> dict[int, int]:
         for partition_id, (leading, holder) in found.items()
         if holder is not None and is_alive(holder)
     }
+
+
+def heir_with_room(placement: PartitionPlacement, brokers: Sequence[Broker]) -> int:
+    """Who should lead a partition instead of a broker whose disk is full: the first in rank that is
+    alive, and has room and all its data; 0 where there is none.
+    """
+    able = {
+        each.state.node_id
+        for each in brokers_of(brokers)
+        if is_alive(each)
+        for replica in each.state.replicas
+        if replica.partition_id == placement.partition_id
+        and replica.is_healthy
+        and replica.has_room
+    }
+    return heir_of(placement, able)
 
 
 def topology_of(

@@ -24,6 +24,8 @@ from grevy.partition.group import Group
 from grevy.partition.log_time import LogTime
 from grevy.partition.record_subscriptions import RecordSubscriptions
 from grevy.partition.requests import fault_of_jobs, fault_of_records
+from grevy.partition.room import RETRY_AFTER_MS as ROOM_AFTER_MS
+from grevy.partition.room import DiskRoom, takes_room
 from grevy.partition.snapshots import Snapshots
 from grevy.partition.storage import PartitionStorage
 from grevy.partition.threads import MakeThread, one_thread
@@ -137,6 +139,7 @@ class Partition:
             loop, storage, make_thread("grevy-checkpoint"), on_failed=self._fail
         )
         self._snapshots = Snapshots(loop, storage, make_thread("grevy-snapshot"))
+        self._room = DiskRoom(storage.disk, storage.options.disk_free_min_bytes, partition_id)
 
     @property
     def term(self) -> int:
@@ -157,6 +160,11 @@ class Partition:
     def is_healthy(self) -> bool:
         """Whether the others can count on this replica: it works, and has all that it ever had."""
         return self._failure is None and not self._pipeline.is_recovering
+
+    @property
+    def has_room(self) -> bool:
+        """Whether its disk has room for commands; a leader without should hand its lead over."""
+        return not self._room.is_low
 
     @property
     def is_serving(self) -> bool:
@@ -191,6 +199,8 @@ class Partition:
 
     def on_message(self, message: RaftMessage) -> None:
         """A message of another replica; `on_drained` does what follows from it."""
+        if self._room.is_out and takes_room(message):
+            return
         try:
             self._pipeline.step(message)
         except Exception as error:  # noqa: BLE001 - see `_fail`
@@ -235,7 +245,7 @@ class Partition:
 
     def on_remote_command(self, command: Command, source_partition_id: int) -> None:
         """A command that another partition sends. Who cannot take it lets it go: it comes again."""
-        if not self._is_serving or self._stream.in_flight >= IN_FLIGHT_MAX:
+        if not self._is_serving or self._stream.in_flight >= IN_FLIGHT_MAX or self._room.is_low:
             return
         if command.intent not in PARTITION_COMMANDS:
             _log.warning("partition %d sends %s", source_partition_id, command.intent.name)
@@ -299,6 +309,7 @@ class Partition:
             "entries_replayed": self._stream.entries_replayed,
             "jobs_leased": self._leases.count,
             "checkpoints_taken": self._checkpoints.taken,
+            "disk_free_bytes": self._room.free_bytes,
             **{f"credit of {topic}": n for topic, n in self._topics.statistics().items()},
             **self._pipeline.statistics(),
             **self._storage.statistics(),
@@ -317,6 +328,10 @@ class Partition:
         if isinstance(recalled, Answer):
             self._send(peer, CommandReply(request.number, recalled))
         if recalled is not None:
+            return
+        if self._room.is_low:
+            code, why = ErrorCode.RESOURCE_EXHAUSTED, self._room.refusal
+            self._send(peer, ErrorReply(request.number, code, why, ROOM_AFTER_MS))
             return
         if request.intent in _LEASE_ENDS:
             self._leases.release(request.key)
@@ -559,10 +574,13 @@ class Partition:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         now_ns = self._clock.monotonic_ns()
         try:
+            self._room.look(now_ns)
             if self._is_serving and not self._pipeline.is_transferring:
-                self._stream.run_schedule(self._time.now_ms())
+                if not self._room.is_low:
+                    self._stream.run_schedule(self._time.now_ms())
                 self._send_to_others(self._stream.resend(self._time.now_ms()))
-                self._tell_of_exporters(now_ns)
+                if not self._room.is_out:
+                    self._tell_of_exporters(now_ns)
             self._checkpoints.run_if_due(now_ns)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)

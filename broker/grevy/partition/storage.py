@@ -59,13 +59,15 @@ MakeBackend: TypeAlias = Callable[[Path], Backend]
 
 
 class StorageOptions(Struct, frozen=True):
-    """How often the state is copied (seconds), how much log exporters may hold back (bytes), and
-    the size of the log's files (bytes).
+    """How often the state is copied (seconds), how much log exporters may hold back (bytes), the
+    size of the log's files (bytes), and how much of the disk has to be free for commands to be
+    taken (bytes; 0: any).
     """
 
     checkpoint_period_s: float = 300.0
     exporter_log_bytes_max: int = 4 * 1024 * 1024 * 1024
     segment_bytes: int = SEGMENT_BYTES
+    disk_free_min_bytes: int = 0
 
 
 class PartitionStorage:

@@ -7,7 +7,8 @@ from msgspec import Struct
 
 class ReplicaState(Struct, frozen=True):
     """A broker's replica of a partition. `leader` is whom it follows (a node id, 0 for nobody) in
-    `term`; `position` is the newest record that is applied here.
+    `term`; `position` is the newest record that is applied here. `has_room` says that its disk has
+    room for what a leader is asked.
     """
 
     partition_id: int
@@ -16,6 +17,7 @@ class ReplicaState(Struct, frozen=True):
     role: str
     position: int = 0
     is_healthy: bool = True
+    has_room: bool = True
 
 
 class MemberState(Struct, frozen=True):

@@ -31,11 +31,10 @@ class ClusterHandler(Protocol):
 class ClusterOptions:
     """How patient links between brokers are. Spans in milliseconds."""
 
-    heartbeat_interval_ms: int = 500
-    """Between ZMTP pings on each connection."""
-
-    heartbeat_timeout_ms: int = 1_500
-    """Without a sign of life a connection counts as cut, and what it has queued is dropped."""
+    link_timeout_ms: int = 1_500
+    """When the other machine acknowledges nothing for so long, a connection counts as cut, and what
+    it has queued is dropped, by the kernel too.
+    """
 
     handshake_timeout_ms: int = 3_000
     """For connecting and for a greeting, each."""
@@ -72,16 +71,13 @@ class ClusterOptions:
         for name in self.__slots__:
             if name != "is_insecure" and getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be greater than 0")
-        if self.heartbeat_timeout_ms < self.heartbeat_interval_ms:
-            raise ValueError("heartbeat_timeout_ms must not be less than heartbeat_interval_ms")
 
     def socket_limits(self, high_water_mark: int) -> SocketLimits:
         """Those of a socket."""
         return SocketLimits(
             message_bytes_max=BROKER_MESSAGE_BYTES_MAX,
             high_water_mark=high_water_mark,
-            heartbeat_interval_ms=self.heartbeat_interval_ms,
-            heartbeat_timeout_ms=self.heartbeat_timeout_ms,
+            link_timeout_ms=self.link_timeout_ms,
             handshake_timeout_ms=self.handshake_timeout_ms,
         )
 

@@ -120,8 +120,6 @@ class Lane:
         dealer.setsockopt(zmq.CONNECT_TIMEOUT, self._limits.handshake_timeout_ms)
         dealer.setsockopt(zmq.RECONNECT_IVL, int(_PAUSE_S_MIN * 1000))
         dealer.setsockopt(zmq.RECONNECT_IVL_MAX, int(_PAUSE_S_MAX * 1000))
-        # What a closed connection has not got rid of yet, the kernel drops after so long.
-        dealer.setsockopt(zmq.TCP_MAXRT, self._limits.heartbeat_timeout_ms)
         if self._keys is not None:
             dealer.curve_serverkey = key.encode()
             dealer.curve_publickey = self._keys.own.public.encode()

@@ -62,11 +62,10 @@ class Handler(Protocol):
 class ServerOptions:
     """How patient a server is. Spans in milliseconds."""
 
-    heartbeat_interval_ms: int = 1_000
-    """Between ZMTP pings to each connection."""
-
-    heartbeat_timeout_ms: int = 3_000
-    """Without a sign of life a link counts as cut; a closed connection is noticed at once."""
+    link_timeout_ms: int = 3_000
+    """When the other machine acknowledges nothing for so long, the link counts as cut; a closed
+    connection is noticed at once.
+    """
 
     handshake_timeout_ms: int = 5_000
     """For a stranger's greeting: half handshakes hold no descriptors for longer."""
@@ -106,16 +105,13 @@ class ServerOptions:
         for name in self.__slots__:
             if name != "is_insecure" and getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be greater than 0")
-        if self.heartbeat_timeout_ms < self.heartbeat_interval_ms:
-            raise ValueError("heartbeat_timeout_ms must not be less than heartbeat_interval_ms")
 
     def socket_limits(self) -> SocketLimits:
         """Those of the server's socket."""
         return SocketLimits(
             message_bytes_max=MESSAGE_BYTES_MAX,
             high_water_mark=self.high_water_mark,
-            heartbeat_interval_ms=self.heartbeat_interval_ms,
-            heartbeat_timeout_ms=self.heartbeat_timeout_ms,
+            link_timeout_ms=self.link_timeout_ms,
             handshake_timeout_ms=self.handshake_timeout_ms,
         )
 

@@ -32,6 +32,10 @@ Fewer requests cost more: measured, messages of 8 take both sides twice the time
 """
 _DRAIN_MESSAGES_MAX: Final = 1_000
 _UNSENT_RETRY_S: Final = 0.01
+_LINK_TIMEOUT_MS: Final = 3_000
+"""When the broker's machine acknowledges nothing for so long, the connection is lost; a broker that
+hangs is noticed by its silence (`ClientOptions.try_timeout_s`).
+"""
 _NEXT_KEY_S: Final = 0.05
 """Before another of the brokers' keys is tried."""
 
@@ -120,8 +124,13 @@ class Connection:
         dealer: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         dealer.setsockopt(zmq.LINGER, 0)
         dealer.setsockopt(zmq.MAXMSGSIZE, SERVER_MESSAGE_BYTES_MAX)
-        dealer.setsockopt(zmq.HEARTBEAT_IVL, 1_000)
-        dealer.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3_000)
+        # Not by ZMTP's heartbeats: libzmq aborts when one is due on a connection that is over and
+        # was not read for its high-water mark (libzmq issues 4364 and 4767).
+        dealer.setsockopt(zmq.TCP_MAXRT, _LINK_TIMEOUT_MS)
+        dealer.setsockopt(zmq.TCP_KEEPALIVE, 1)
+        dealer.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 1)
+        dealer.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 1)
+        dealer.setsockopt(zmq.TCP_KEEPALIVE_CNT, _LINK_TIMEOUT_MS // 1000)
         dealer.setsockopt(zmq.CONNECT_TIMEOUT, 3_000)
         dealer.setsockopt(zmq.HANDSHAKE_IVL, 3_000)
         dealer.setsockopt(zmq.RECONNECT_IVL, 20)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from importlib.metadata import version as version_of
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from grevy.broker.cli import broker_options as options
 from grevy.broker.cli.output import Output
 from grevy.broker.config import BrokerConfig, ConfigError, load_config
 from grevy.protocol.errors import GrevyError
@@ -54,43 +54,26 @@ def _run(settings: BrokerConfig, announce: Callable[[str], None]) -> int:
 
 @app.command()
 def broker(
-    config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of logs and checkpoints.")] = None,
-    host: Annotated[str | None, typer.Option(help="Where to listen for clients.")] = None,
-    port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
-    hosts: Annotated[
-        int | None, typer.Option(help="Processes that share the partitions, to use more cores.")
-    ] = None,
-    partitions: Annotated[
-        int | None, typer.Option(help="Logs that share the work; stays as at the first start.")
-    ] = None,
-    node_id: Annotated[int | None, typer.Option(help="Which broker this is, from 1.")] = None,
-    cluster_size: Annotated[int | None, typer.Option(help="How many brokers there are.")] = None,
-    replication_factor: Annotated[
-        int | None, typer.Option(help="On how many brokers each partition lies.")
-    ] = None,
-    cluster_host: Annotated[
-        str | None, typer.Option(help="Where to listen for the other brokers.")
-    ] = None,
-    cluster_port: Annotated[
-        int | None, typer.Option(help="Where the other brokers connect.")
-    ] = None,
-    contact_points: Annotated[
-        str | None, typer.Option(help="Cluster addresses of some brokers: host:port,host:port.")
-    ] = None,
-    join: Annotated[
-        bool, typer.Option("--join", help="Be added to a running cluster by `grevy cluster add`.")
-    ] = False,
-    advertised_host: Annotated[
-        str | None, typer.Option(help="Where others connect, if not where it listens.")
-    ] = None,
-    keys: Annotated[Path | None, typer.Option(help="This broker's key pair.")] = None,
-    broker_keys: Annotated[Path | None, typer.Option(help="Brokers' public keys.")] = None,
-    client_keys: Annotated[Path | None, typer.Option(help="Clients' public keys.")] = None,
+    config: options.Config = None,
+    data: options.Data = None,
+    host: options.Host = None,
+    port: options.Port = None,
+    hosts: options.Hosts = None,
+    partitions: options.Partitions = None,
+    node_id: options.NodeId = None,
+    cluster_size: options.ClusterSize = None,
+    replication_factor: options.ReplicationFactor = None,
+    cluster_host: options.ClusterHost = None,
+    cluster_port: options.ClusterPort = None,
+    contact_points: options.ContactPoints = None,
+    join: options.Join = False,
+    advertised_host: options.AdvertisedHost = None,
+    disk_free_min_mb: options.DiskFreeMinMb = None,
+    keys: options.Keys = None,
+    broker_keys: options.BrokerKeys = None,
+    client_keys: options.ClientKeys = None,
     *,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Listen beyond loopback unencrypted.")
-    ] = False,
+    insecure: options.Insecure = False,
     as_json: Json = False,
 ) -> None:
     """Run a broker in the foreground until it is interrupted."""
@@ -109,6 +92,7 @@ def broker(
         "contact_points": contact_points,
         "join": join or None,
         "advertised_host": advertised_host,
+        "disk_free_min_mb": disk_free_min_mb,
         "keys": keys,
         "broker_keys": broker_keys,
         "client_keys": client_keys,

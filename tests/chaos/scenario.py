@@ -1,0 +1,151 @@
+"""A cluster under load to which things happen, and the verdict on it: what clients were told is
+what the logs of all partitions say, and everything that began has come to its end.
+
+    verdict = await play(cluster, folder, hurt, seed=SEED, faults=FAULTS)
+    assert verdict == []
+
+`hurt` makes one fault after the other and puts right again what it has done. GREVY_SEED says which
+faults, GREVY_FAULTS how many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from random import Random
+from typing import Final, TypeAlias
+
+from tests.chaos.checker import Violation, check
+from tests.chaos.history import Recorder, read_history
+from tests.chaos.processes import ClusterProcesses
+from tests.chaos.workload import Workload
+
+from grevy.client import Client, ClientOptions, Topology
+
+SEED: Final = int(os.environ.get("GREVY_SEED", "1"))
+BETWEEN: Final = 40
+"""Orders that are acknowledged from one fault to the next, in spite of it."""
+PROGRESS_TIMEOUT_S: Final = 40.0
+"""A cluster that has a quorum takes orders again long before: an election takes two seconds."""
+LEADER: Final = "leader"
+SETTINGS: Final = {"GREVY_CHECKPOINT_PERIOD_S": "0.5"}
+
+
+def faults(default: int) -> int:
+    """How many faults there are to be."""
+    return int(os.environ.get("GREVY_FAULTS", default))
+
+
+class Stalled(Exception):
+    """Nothing goes on, although a quorum is there."""
+
+
+class UnderLoad:
+    """What a fault has to do with: the brokers, the load, and chance."""
+
+    def __init__(self, cluster: ClusterProcesses, workload: Workload, chance: Random) -> None:
+        self.cluster: Final = cluster
+        self.chance: Final = chance
+        self._workload = workload
+        self._began_s = time.monotonic()
+
+    def note(self, what: str) -> None:
+        """What is done, and when: read when a test fails."""
+        now_s = time.monotonic() - self._began_s
+        print(f"{now_s:7.2f} s, {self._workload.acknowledged} orders: {what}")
+
+    async def progress(self, orders: int = BETWEEN) -> None:
+        """Until so many orders more are acknowledged. Raises `Stalled` if that does not come."""
+        aim = self._workload.acknowledged + orders
+        try:
+            async with asyncio.timeout(PROGRESS_TIMEOUT_S):
+                await self._workload.wait_acknowledged(aim)
+        except TimeoutError:
+            missing = aim - self._workload.acknowledged
+            raise Stalled(f"{missing} of {orders} orders in {PROGRESS_TIMEOUT_S:g} s") from None
+
+    async def leaders(self, among: Iterable[int] | None = None) -> dict[int, int]:
+        """Who leads each partition, by node ids, once all these brokers (default: all that run) say
+        the same of themselves.
+        """
+        asked = list(self.cluster.running if among is None else among)
+        async with asyncio.timeout(PROGRESS_TIMEOUT_S):
+            while True:
+                found: list[tuple[int, int]] = []
+                for node_id in asked:
+                    topology = await ask(self.cluster, node_id)
+                    found += [(partition, node_id) for partition in led_by(topology, node_id)]
+                if sorted(p for p, _ in found) == [*range(1, self.cluster.layout.partitions + 1)]:
+                    return dict(found)
+                await asyncio.sleep(0.1)  # nobody tells, so look again
+
+
+Hurt: TypeAlias = Callable[[UnderLoad], Awaitable[None]]
+
+
+async def ask(cluster: ClusterProcesses, node_id: int) -> Topology:
+    """What a broker itself says: what others have heard of it may be older."""
+    options = ClientOptions(request_timeout_s=PROGRESS_TIMEOUT_S)
+    async with await Client.connect(cluster.endpoints[node_id], options=options) as client:
+        return await client.topology()
+
+
+def led_by(topology: Topology, node_id: int) -> list[int]:
+    """The partitions that a broker leads, by what it says."""
+    return [
+        replica.partition_id
+        for broker in topology.brokers
+        if broker.node_id == node_id
+        for replica in broker.replicas
+        if replica.role == LEADER
+    ]
+
+
+async def is_whole(cluster: ClusterProcesses, node_id: int) -> bool:
+    """Whether a broker says that all its replicas have all that they ever had."""
+    topology = await ask(cluster, node_id)
+    (own,) = [each for each in topology.brokers if each.node_id == node_id]
+    are_whole = [each.is_healthy for each in own.replicas]
+    return len(are_whole) == cluster.layout.partitions and all(are_whole)
+
+
+async def wait_whole(cluster: ClusterProcesses) -> None:
+    """Until all are: nobody tells, so look again and again."""
+    for node_id in cluster.nodes:
+        while True:
+            if await is_whole(cluster, node_id):
+                break
+            await asyncio.sleep(0.1)
+
+
+async def play(
+    cluster: ClusterProcesses, folder: Path, hurt: Hurt, *, count: int, seed: int = SEED
+) -> list[Violation]:
+    """Starts the cluster and the load, hurts it so many times, and gives what is wrong afterwards.
+
+    Raises `Stalled` or `Unfinished` where something does not go on that should.
+    """
+    history = folder / "history"
+    await cluster.start_all()
+    options = ClientOptions(request_timeout_s=60)
+    client = await Client.connect(*cluster.endpoints.values(), options=options)
+    recorder = Recorder(history)
+    workload = Workload(client, recorder, seed=seed)
+    load = UnderLoad(cluster, workload, Random(seed))
+    try:
+        await workload.begin()
+        for _ in range(count):
+            await load.progress()
+            await hurt(load)
+        await load.progress()
+        load.note("the end")
+        entries = await workload.finish()
+    finally:
+        await workload.abandon()
+        client.close()
+        await recorder.close()
+    assert sorted(cluster.running) == sorted(cluster.nodes), "nobody ended by itself"
+    return check(read_history(history), entries)
