@@ -55,9 +55,17 @@ async def grevy(*arguments: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in output.splitlines()]
 
 
-async def kill_on_the_way(cluster: ClusterProcesses, rng: Random, work: Workload) -> None:
-    """One of those that stay is killed while the change is under way, and comes back."""
-    victim = rng.choice((2, 3))
+async def wait_under_way(client: Client, epoch: int) -> None:
+    """Until a change has begun: nobody tells, so look again and again."""
+    while True:
+        status = await client.cluster.status()
+        if status["epoch"] == epoch and status["steps"]:
+            return
+        await asyncio.sleep(0.05)
+
+
+async def kill_on_the_way(cluster: ClusterProcesses, victim: int, work: Workload) -> None:
+    """A broker is killed while a change is under way, and comes back."""
     await work.wait_acknowledged(work.acknowledged + BETWEEN // 4)
     await cluster.kill(victim)
     await work.wait_acknowledged(work.acknowledged + BETWEEN // 4)
@@ -81,13 +89,15 @@ async def grow_and_shrink(folder: Path) -> None:
         await cluster.start(NEW)
         change = ("cluster", "add", f"{NEW}@{new.host}:{new.cluster_port}")
         adding = asyncio.create_task(grevy(*change, "--address", cluster.endpoints[2]))
-        await kill_on_the_way(cluster, rng, work)
+        await wait_under_way(client, epoch=2)
+        await kill_on_the_way(cluster, rng.choice(FIRST), work)
         assert (await adding)[-1] == {"epoch": 2, "is_done": True}
         await work.wait_acknowledged(work.acknowledged + BETWEEN)
 
         change = ("cluster", "remove", "1", "--address", cluster.endpoints[NEW])
         removing = asyncio.create_task(grevy(*change))
-        await kill_on_the_way(cluster, rng, work)
+        await wait_under_way(client, epoch=3)
+        await kill_on_the_way(cluster, rng.choice((2, 3, NEW)), work)
         assert (await removing)[-1] == {"epoch": 3, "is_done": True}
         assert await cluster.wait(1) == 0, "who was removed ends by itself"
         await grevy("cluster", "rebalance", "--address", cluster.endpoints[NEW])

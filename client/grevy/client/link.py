@@ -92,6 +92,7 @@ class Link:
         self._next_number = 1
         self._room: deque[asyncio.Future[None]] = deque()
         self._statuses: dict[int, asyncio.Future[bytes]] = {}
+        self._asked_at: dict[int, Connection] = {}
         self._topologies: list[asyncio.Future[TopologyReply]] = []
         self._refresh_at_s = self._topology_at_s = self._heartbeat_at_s = 0.0
         self._asked = 0
@@ -167,13 +168,14 @@ class Link:
             raise Unavailable("the connection is lost")
         number = self._number()
         future = self._statuses[number] = self._loop.create_future()
+        self._asked_at[number] = connection
         connection.send(make_request(number))
         try:
             return await asyncio.wait_for(future, timeout_s)
         except TimeoutError:
             raise Unavailable("the broker did not answer") from None
         finally:
-            del self._statuses[number]
+            del self._statuses[number], self._asked_at[number]
 
     def subscribe(self, subscription: Subscription) -> None:
         """Open a subscription, and keep it open."""
@@ -228,6 +230,9 @@ class Link:
     def on_down(self, connection: Connection) -> None:
         """See `Listener`: all that this broker had is to be sent again, here or elsewhere."""
         self.calls.lose(connection)
+        for number, asked in self._asked_at.items():
+            if asked is connection and not self._statuses[number].done():
+                self._statuses[number].set_exception(Unavailable("the connection is lost"))
         self.leaders.forget(connection.endpoint)
         self._openings.lose(connection)
         self._refresh()
