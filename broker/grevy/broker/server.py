@@ -22,7 +22,7 @@ from grevy.broker.exporters import Exporters
 from grevy.broker.folders import Folders
 from grevy.broker.replicas import Replicas
 from grevy.broker.router import Router
-from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
+from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, check_room, process_usage
 from grevy.cluster import PlanFile, describe, distribute, first_plan
 from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
@@ -282,6 +282,7 @@ def totals(figures: Sequence[Mapping[str, object]]) -> dict[str, object]:
 
 async def serve(config: BrokerConfig, announce: Callable[[Broker], None]) -> int:
     """Runs a broker until it is told to stop; the exit code."""
+    check_room(config.data)
     with DataLock(config.data):
         broker = Broker(config, asyncio.get_running_loop())
         await broker.start()
