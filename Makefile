@@ -5,6 +5,7 @@
 # make sim    the long runs of the simulated world, the planted bugs, the crash tests and random expressions;
 #             SEED=n repeats the run with that seed
 # make sim-nightly   SEEDS new runs of groups of replicas, for at most SECONDS
+# make chaos  real brokers: killed, stopped, wiped, cut off, with full disks; FAULTS of each kind, by SEED
 # make mutants       the planted bugs, each looked for until it is found
 # make bench  microbenchmarks, then one-task instances end to end (bench/feel.py, bench/replication.py: beside peers)
 # make feel   the FEEL cases of GREVY_FEEL (default: the repository's own)
@@ -15,8 +16,9 @@ BIN = $(VENV)/bin
 SEED ?= 1
 SEEDS ?= 30000
 SECONDS ?= 28800
+FAULTS ?= 20
 
-.PHONY: demo cluster test check sim sim-nightly mutants bench feel traces clean
+.PHONY: demo cluster test check sim sim-nightly chaos mutants bench feel traces clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m grevy.broker.demo
@@ -46,6 +48,9 @@ endif
 
 sim-nightly: $(VENV)/ready
 	$(BIN)/python -m tests.sim.runner raft --new $(SEEDS) --seconds $(SECONDS)
+
+chaos: $(VENV)/ready
+	GREVY_KILLS=$(FAULTS) GREVY_FAULTS=$(FAULTS) GREVY_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos -q
 
 mutants: $(VENV)/ready
 	$(BIN)/python -m tests.sim.mutants.board

@@ -31,7 +31,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["broker"])
     parser.add_argument("--data", type=Path, required=True)
-    for name in ("--host", "--contact-points"):
+    for name in ("--host", "--cluster-host", "--contact-points"):
         parser.add_argument(name, default="127.0.0.1")
     for name in (
         "--node-id",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from enum import Enum
 from pathlib import Path
 from typing import Final, TypeVar
@@ -103,7 +103,13 @@ class Recorder:
         error of one that failed, since a client under faults goes on.
         """
         self._count = number = self._count + 1
-        await self._write(Begin(number, kind, subject, time.monotonic()))
+        is_begun = False
+        try:
+            await self._write(Begin(number, kind, subject, time.monotonic()))
+            is_begun = True
+        finally:
+            if not is_begun and isinstance(operation, Coroutine):
+                operation.close()  # cancelled before it was sent
         try:
             result = await operation
         except ClientError as error:

@@ -13,6 +13,7 @@ kernels often lack, as are packet filters; the proxy does that.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
@@ -168,10 +169,14 @@ class SmallDisk:
         subprocess.run(["umount", "--lazy", self.folder], check=True)
 
     def fill(self, free_bytes: int = 0) -> None:
-        """Takes all room but so many bytes."""
-        free = shutil.disk_usage(self.folder).free - free_bytes
+        """Takes all room but so many bytes, also while others write."""
         with self._ballast.open("ab") as ballast:
-            os.posix_fallocate(ballast.fileno(), ballast.tell(), max(1, free))
+            while (room := shutil.disk_usage(self.folder).free - free_bytes) > 0:
+                try:
+                    os.posix_fallocate(ballast.fileno(), os.fstat(ballast.fileno()).st_size, room)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
 
     def free(self) -> None:
         """Gives back what `fill` took."""

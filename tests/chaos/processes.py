@@ -50,13 +50,17 @@ class Layout:
     settings: Mapping[str, str] = field(default_factory=dict)
     """Environment of each broker, beside this process's own."""
 
+    def data(self, node_id: int) -> Path:
+        """A broker's folder."""
+        return self.folder / f"broker-{node_id}"
+
     def nodes(self) -> tuple[Node, ...]:
         """The brokers, with ports that are free now."""
         ports = iter(free_ports(2 * self.brokers))
         hosts = self.hosts or ("127.0.0.1",) * self.brokers
         assert len(hosts) == self.brokers, hosts
         return tuple(
-            Node(number, self.folder / f"broker-{number}", host, next(ports), next(ports))
+            Node(number, self.data(number), host, next(ports), next(ports))
             for number, host in enumerate(hosts, 1)
         )
 

@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import Final, TypeAlias
 
+import pytest
 from tests.chaos.checker import Violation, check
 from tests.chaos.history import Recorder, read_history
+from tests.chaos.namespaces import NamespacesRefused, check_allowed, inside
 from tests.chaos.processes import ClusterProcesses
 from tests.chaos.workload import Workload
 
@@ -31,6 +35,8 @@ BETWEEN: Final = 40
 PROGRESS_TIMEOUT_S: Final = 40.0
 """A cluster that has a quorum takes orders again long before: an election takes two seconds."""
 LEADER: Final = "leader"
+ROOT: Final = Path(__file__).resolve().parents[2]
+INSIDE_TIMEOUT_S: Final = 3_600.0
 SETTINGS: Final = {"GREVY_CHECKPOINT_PERIOD_S": "0.5"}
 
 
@@ -149,3 +155,23 @@ async def play(
         await recorder.close()
     assert sorted(cluster.running) == sorted(cluster.nodes), "nobody ended by itself"
     return check(read_history(history), entries)
+
+
+def play_inside(file: str, folder: Path) -> None:
+    """Runs the tests of a file again within namespaces; skips where those are refused."""
+    try:
+        check_allowed()
+    except NamespacesRefused as refused:
+        pytest.skip(f"{refused}")
+    options = ["-q", "-s", "-p", "no:cacheprovider", f"--basetemp={folder / 'inside'}"]
+    done = subprocess.run(
+        inside([sys.executable, "-m", "pytest", *options, file]),
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=INSIDE_TIMEOUT_S,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout

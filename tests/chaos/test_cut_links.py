@@ -9,32 +9,22 @@ test runs this file again within namespaces, where the other is not skipped.
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.chaos.namespaces import (
-    NamespacesRefused,
-    Network,
-    check_allowed,
-    inside,
-    is_inside,
-)
+from tests.chaos.namespaces import Network, is_inside
 from tests.chaos.processes import ClusterProcesses, Layout
-from tests.chaos.scenario import SETTINGS, UnderLoad, faults, play
+from tests.chaos.scenario import SETTINGS, UnderLoad, faults, play, play_inside
 
 from grevy.client import run
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 HOSTS: Final = ("a", "b", "c")
 KINDS: Final = ("isolated", "unheard", "deaf", "between", "flapping")
 CUT_S: Final = (1.0, 3.0)
 FLAP_S: Final = (0.2, 1.0)
 FLAPS: Final = 4
-TIMEOUT_S: Final = 3_600
 
 
 class Cuts:
@@ -109,15 +99,4 @@ def test_cuts_under_load(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(is_inside(), reason="runs outside")
 def test_within_namespaces(tmp_path: Path) -> None:
-    try:
-        check_allowed()
-    except NamespacesRefused as refused:
-        pytest.skip(f"{refused}")
-    options = ["-q", "-s", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'inside'}"]
-    command = [sys.executable, "-m", "pytest", *options, __file__]
-    done = subprocess.run(
-        inside(command), cwd=ROOT, check=False, capture_output=True, text=True, timeout=TIMEOUT_S
-    )
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " passed" in done.stdout
+    play_inside(__file__, tmp_path)

@@ -94,8 +94,8 @@ async def grow_and_shrink(folder: Path) -> None:
         assert (await adding)[-1] == {"epoch": 2, "is_done": True}
         await work.wait_acknowledged(work.acknowledged + BETWEEN)
 
-        change = ("cluster", "remove", "1", "--address", cluster.endpoints[NEW])
-        removing = asyncio.create_task(grevy(*change))
+        removal = ("cluster", "remove", "1", "--address", cluster.endpoints[NEW])
+        removing = asyncio.create_task(grevy(*removal))
         await wait_under_way(client, epoch=3)
         await kill_on_the_way(cluster, rng.choice((2, 3, NEW)), work)
         assert (await removing)[-1] == {"epoch": 3, "is_done": True}

@@ -169,6 +169,7 @@ def test_a_broker_is_given_the_whole_cluster(tmp_path: Path) -> None:
         "--contact-points=127.0.0.1:1,127.0.0.1:2",
         "--host=127.0.0.1",
         f"--port={node.port}",
+        "--cluster-host=127.0.0.1",
         f"--cluster-port={node.cluster_port}",
         "--partitions=5",
         "--replication-factor=2",

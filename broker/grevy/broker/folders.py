@@ -10,7 +10,7 @@ from typing import Final
 
 from grevy.broker.hosts import WHOLE, Share
 from grevy.broker.system import OsDisk
-from grevy.journal import JournalError
+from grevy.journal import JournalError, JournalFailed
 from grevy.partition import PartitionStorage, StorageFailed, StorageOptions
 from grevy.partition.checkpoint_folder import CHECKPOINTS
 from grevy.partition.storage import EXPORTERS, JOURNAL, RAFT
@@ -80,6 +80,8 @@ class Folders:
                 storage = PartitionStorage.open(
                     *(disk, folder, partition_id, self._options), has_lost_data=has_lost_data
                 )
+            except JournalFailed:
+                raise  # the disk is full, or does not work: what is on it may be whole
             except (JournalError, StorageFailed) as error:
                 has_lost_data = True
                 name = self._put_away(disk, folder, parts)

@@ -28,6 +28,7 @@ from grevy.broker.system import (
     DataLock,
     OsEntropy,
     SystemClock,
+    check_room,
     log_to_standard_error,
     process_usage,
 )
@@ -326,6 +327,7 @@ def totals(figures: Sequence[Mapping[str, object]]) -> dict[str, object]:
 
 async def serve(config: BrokerConfig, announce: Callable[[Broker], None]) -> int:
     """Runs a broker until it is told to stop; the exit code."""
+    check_room(config.data)
     with DataLock(config.data):
         broker = Broker(config, asyncio.get_running_loop())
         await broker.start()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Self
 
 from grevy.protocol.errors import GrevyError
+from grevy.protocol.limits import START_FREE_BYTES_MIN
 
 LOCK_FILE: Final = "lock"
 _PR_SET_PDEATHSIG: Final = 1
@@ -219,6 +220,22 @@ class OsDisk:
         self._make_durably(directory.parent)
         directory.mkdir(mode=0o700, exist_ok=True)
         _fsync_directory(directory.parent)
+
+
+class DiskFull(GrevyError):
+    """There is no room for what a start writes."""
+
+
+def check_room(data: Path) -> None:
+    """Raises `DiskFull`, or `OSError`. Without any room at all LMDB, whose lock is a mapped file,
+    ends the process by a signal, and says nothing.
+    """
+    free = OsDisk(data).free_bytes()
+    if free < START_FREE_BYTES_MIN:
+        raise DiskFull(
+            f"the disk of {data} is full: {free // 1024} KiB are free, "
+            f"and a broker needs {START_FREE_BYTES_MIN // 1024} KiB to start"
+        )
 
 
 class DataInUse(GrevyError):

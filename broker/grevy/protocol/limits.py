@@ -270,6 +270,9 @@ STATE_MAP_BYTES: Final = 64 * 1024 * 1024 * 1024
 CHECKPOINT_PIECE_BYTES: Final = 1024 * 1024
 """A piece of a checkpoint's image with a checksum of its own."""
 
+START_FREE_BYTES_MIN: Final = 4 * 1024 * 1024
+"""Room on its disk with which a broker starts; a large state needs more, and then says so."""
+
 RAFT_VOTERS_MAX: Final = 7
 """Voters of a group: more make every commit slower and bear no more than three losses (etcd advises
 at most 7).
