@@ -62,7 +62,7 @@ def config_of(**settings: object) -> BrokerConfig:
 
 def test_hosts_of_a_lone_broker_meet_at_ports_of_loopback_that_are_kept() -> None:
     ports = KeptPorts()
-    first, second = (each.config for each in orders_of(config_of(port=4000), ports))
+    first, second = (each.config for each in orders_of(config_of(port=4000), ports, 3))
     assert [first.port, second.port] == [4000, 4001]
     assert (
         first.contact_points
@@ -85,7 +85,7 @@ def test_hosts_of_a_cluster_have_the_ports_after_the_first_ones() -> None:
         advertised_host="here",
         advertised_port=6000,
     )
-    orders = orders_of(config, ports)
+    orders = orders_of(config, ports, 3)
     ports.close()
     assert [each.share for each in orders] == [Share(0, 2, 1), Share(1, 2, 1)]
     second = orders[1].config
@@ -96,7 +96,7 @@ def test_hosts_of_a_cluster_have_the_ports_after_the_first_ones() -> None:
 
 def test_orders_are_lines() -> None:
     exporters = (ExporterSettings("id", "json-lines", {"path": "/x", "often": 3}),)
-    order = HostOrder(Share(1, 2, 1, is_alone=True), 7, config_of(exporters=exporters))
+    order = HostOrder(Share(1, 2, 1, is_alone=True), 7, 3, config_of(exporters=exporters))
     line = encode_line(order)
     assert line.endswith(b"\n")
     assert decode_to_host(line) == order

@@ -174,14 +174,12 @@ def test_a_supervisor_that_is_killed_takes_its_hosts_with_it(broker: HostedBroke
     broker.kill()
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in hosts))
     broker.start()
-    broker.stop()
 
 
 def test_a_new_broker_waits_for_the_hosts_of_one_that_was_killed(broker: HostedBroker) -> None:
     for _ in range(3):
         broker.kill()
         broker.start()
-    broker.stop()
 
 
 def test_a_second_broker_cannot_have_the_folder(broker: HostedBroker) -> None:
