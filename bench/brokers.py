@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,11 +21,14 @@ _CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How many brokers and partitions, and on how many brokers each partition lies."""
+    """How many brokers and partitions, on how many brokers each partition lies, and how many
+    processes each broker has.
+    """
 
     brokers: int = 1
     partitions: int = 1
     replication_factor: int = 1
+    hosts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +52,24 @@ class Brokers:
 
     async def start(self) -> None:
         """All of them at once; ready when this returns."""
-        ports = _free_ports(self._shape.brokers)
+        ports = _free_ports(self._shape.brokers, self._shape.hosts)
         await asyncio.gather(*(self._start(node, ports) for node in range(self._shape.brokers)))
 
     async def usage(self) -> Usage:
         """As of now."""
         records = log_bytes = 0
+        pids = [process.pid for process in self._processes]
         for address in self.addresses:
             async with await Client.connect(address) as client:
-                partitions = (await client.status())["partitions"]
+                status = await client.status()
+            partitions, hosts = status["partitions"], status.get("hosts", [])
             assert isinstance(partitions, list)
+            assert isinstance(hosts, list)
+            pids += [int(str(one["pid"])) for one in hosts if isinstance(one, dict)]
             for one in partitions:
                 if isinstance(one, dict) and one["role"] == "leader":
                     records += int(str(one["records"]))
                     log_bytes += int(str(one["log_bytes"]))
-        pids = [process.pid for process in self._processes]
         return Usage(records, log_bytes, sum(map(_cpu_s, pids)), round(sum(map(_rss_mb, pids)), 1))
 
     def kill(self, node: int) -> None:
@@ -81,6 +88,7 @@ class Brokers:
         data = self._data / str(node + 1) if shape.brokers > 1 else self._data
         command = [sys.executable, "-m", "grevy.broker", "broker", "--json", "--port", "0"]
         command += ["--data", str(data), "--partitions", str(shape.partitions)]
+        command += ["--hosts", str(shape.hosts)] if shape.hosts > 1 else []
         if shape.brokers > 1:
             points = ",".join(f"127.0.0.1:{port}" for port in ports)
             command += ["--node-id", str(node + 1), "--cluster-size", str(shape.brokers)]
@@ -94,10 +102,18 @@ class Brokers:
         self.addresses.append(json.loads(line)["endpoint"])
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody has at the moment."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in sockets]
+def _free_ports(count: int, in_a_row: int) -> list[int]:
+    """Ports that nobody has at the moment, nor so many with theirs."""
+    sockets = []
+    ports: list[int] = []
+    while len(ports) < count:
+        first = socket.create_server(("127.0.0.1", 0))
+        port = int(first.getsockname()[1])
+        sockets.append(first)
+        with suppress(OSError):
+            others = range(port + 1, port + in_a_row)
+            sockets += [socket.create_server(("127.0.0.1", each)) for each in others]
+            ports.append(port)
     for one in sockets:
         one.close()
     return ports

@@ -314,6 +314,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--replication-factor", type=int, default=0, help="default: 3, or as many as brokers"
     )
+    parser.add_argument("--hosts", type=int, default=1, help="processes of each broker")
     parser.add_argument("--data", default="", help="folder for the log (default: a temporary one)")
     parser.add_argument("--worker", default="", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
@@ -337,6 +338,7 @@ if __name__ == "__main__":
                     given.brokers,
                     given.partitions,
                     given.replication_factor or min(3, given.brokers),
+                    given.hosts,
                 ),
             )
             figures = run(main(chosen))

@@ -30,9 +30,10 @@ def wait_until(is_true: Callable[[], bool]) -> None:
 
 
 class BrokerProcess:
-    """A broker in a folder, on a free port."""
+    """A broker in a folder, on a free port. `settings` are lines of its configuration."""
 
-    def __init__(self, folder: Path, exporters: Exporters = ()) -> None:
+    def __init__(self, folder: Path, exporters: Exporters = (), *settings: str) -> None:
+        self.settings = settings
         self.data = folder / "data"
         self.config = folder / "grevy.toml"
         self.log = folder / "broker.log"
@@ -47,7 +48,8 @@ class BrokerProcess:
             f"[exporters.args]\n" + "".join(f'{key} = "{value}"\n' for key, value in args.items())
             for name, exporter, args in exporters
         )
-        self.config.write_text(f'data = "{self.data}"\nport = 0\n{tables}', encoding="utf-8")
+        lines = "".join(f"{line}\n" for line in self.settings)
+        self.config.write_text(f'data = "{self.data}"\nport = 0\n{lines}{tables}', encoding="utf-8")
 
     def start(self) -> None:
         """Starts it; ready when this returns."""

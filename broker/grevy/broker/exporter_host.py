@@ -188,6 +188,8 @@ def main() -> None:
     )
     logging.getLogger("grevy").setLevel(logging.INFO)  # libraries would tell of each request
     line = sys.stdin.buffer.readline()
+    if not line:
+        return  # the broker has ended meanwhile
     run(_main(msgspec.json.decode(line, type=HostOrder), reporter))
 
 

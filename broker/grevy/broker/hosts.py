@@ -70,11 +70,13 @@ class HostReport(Struct, frozen=True):
 
 class HostOrder(Struct, frozen=True, tag=True):
     """Which host to be; the first line. The settings have the host's own ports and contact points.
-    `supervisor_pid` is whose end is the host's end too.
+    `supervisor_pid` is whose end is the host's end too, `lock_fd` the lock of the broker's folder,
+    which the host holds as well.
     """
 
     share: Share
     supervisor_pid: int
+    lock_fd: int
     config: BrokerConfig
 
 

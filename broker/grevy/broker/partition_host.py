@@ -37,7 +37,12 @@ from grevy.broker.server import (
     spare_the_collector,
     totals,
 )
-from grevy.broker.system import die_with_parent, log_to_standard_error, take_standard_output
+from grevy.broker.system import (
+    die_with_parent,
+    keep_from_children,
+    log_to_standard_error,
+    take_standard_output,
+)
 from grevy.cluster import MembershipConflict
 from grevy.protocol.errors import GrevyError
 
@@ -142,6 +147,7 @@ async def run_host(line: SupervisorLine) -> int:
     order = await line.order()
     if order is None or not die_with_parent(order.supervisor_pid):
         return EXIT_FAILED
+    keep_from_children(order.lock_fd)
     log_to_standard_error(f"host {order.share.host}: ")
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, _leave_it_to_the_supervisor)

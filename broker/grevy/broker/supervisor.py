@@ -235,7 +235,7 @@ class Supervisor:
         self._answers: set[asyncio.Task[None]] = set()
         self._hosts = [
             Host(order, lock, clock, on_message=self._on_message, on_lost=self._on_lost)
-            for order in orders_of(config, ports)
+            for order in orders_of(config, ports, lock.fd)
         ]
 
     @property
@@ -340,7 +340,7 @@ class Supervisor:
         }
 
 
-def orders_of(config: BrokerConfig, ports: KeptPorts) -> list[HostOrder]:
+def orders_of(config: BrokerConfig, ports: KeptPorts, lock_fd: int) -> list[HostOrder]:
     """What each host of a broker is to be. Their ports follow the first one's; where that is any,
     and where no other broker has to know it, they are free ones that are kept.
     """
@@ -367,7 +367,7 @@ def orders_of(config: BrokerConfig, ports: KeptPorts) -> list[HostOrder]:
             contact_points=",".join([*config.contacts, *siblings]),
         )
         share = Share(host, hosts, config.cluster_size, is_alone)
-        orders.append(HostOrder(share, os.getpid(), settings))
+        orders.append(HostOrder(share, os.getpid(), lock_fd, settings))
     return orders
 
 

@@ -72,6 +72,13 @@ def die_with_parent(parent_pid: int) -> bool:
     return os.getppid() == parent_pid
 
 
+def keep_from_children(fd: int) -> None:
+    """A file that this process has inherited is not passed on: exporters, which live a little
+    longer than their broker, would hold its lock.
+    """
+    os.set_inheritable(fd, False)
+
+
 class KeptPorts:
     """Free ports, kept for other processes of this broker, which listen there again and again.
 

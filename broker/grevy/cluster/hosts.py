@@ -15,10 +15,7 @@ from msgspec.structs import replace
 from grevy.cluster.gossip import Broker
 from grevy.cluster.members import Liveness
 from grevy.protocol.gossip_messages import ReplicaState
-from grevy.protocol.member_ids import node_of
-
-DOWN: Final = "down"
-"""The role of a replica whose host is not heard of, while its broker is."""
+from grevy.protocol.member_ids import DOWN, node_of
 
 _BEST_FIRST: Final = (Liveness.ALIVE, Liveness.SUSPECT, Liveness.LEFT, Liveness.DEAD)
 

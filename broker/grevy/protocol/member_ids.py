@@ -16,6 +16,9 @@ from typing import Final
 NODE_ID_BITS: Final = 16
 NODE_ID_MAX: Final = (1 << NODE_ID_BITS) - 1
 
+DOWN: Final = "down"
+"""The role of a replica whose host is not heard of, while its broker is."""
+
 
 def member_id(node_id: int, host: int) -> int:
     """The member that is a broker's host of this number."""

@@ -15,11 +15,13 @@ import typer
 
 from grevy.broker.cli.base import Json
 from grevy.broker.cli.output import DEFAULT_ADDRESS, Output, with_client
+from grevy.protocol.member_ids import DOWN
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from grevy.client import Client, JsonValue, Topology
+    from grevy.protocol.messages import ReplicaInfo
 
 app = typer.Typer(
     no_args_is_help=True, help="Look at a cluster, change it, or run one on this machine."
@@ -115,11 +117,15 @@ def faults_of(topology: Topology) -> list[str]:
             faults.append(f"broker {broker.node_id} is not heard of")
             continue
         faults += [
-            f"broker {broker.node_id} lacks data of partition {replica.partition_id}"
+            f"broker {broker.node_id} {_fault_of(replica)} partition {replica.partition_id}"
             for replica in broker.replicas
             if not replica.is_healthy
         ]
     return faults
+
+
+def _fault_of(replica: ReplicaInfo) -> str:
+    return "has no host for" if replica.role == DOWN else "lacks data of"
 
 
 def draw_cluster(
@@ -138,7 +144,7 @@ def draw_cluster(
         brokers.add_row(str(broker.node_id), endpoint, broker.version, state)
         for replica in broker.replicas:
             text = f"{broker.node_id} {replica.role}" + (
-                "" if replica.is_healthy else " (repaired)"
+                "" if replica.is_healthy or replica.role == DOWN else " (repaired)"
             )
             replicas.setdefault(replica.partition_id, []).append(text)
     partitions = Table("partition", "term", "replicas", box=None, pad_edge=False)

@@ -65,8 +65,11 @@ def draw_status(figures: Figures) -> RenderableType:
 
 
 def details(figures: Figures) -> list[RenderableType]:
-    """Tables of the partitions, and of the job topics and exporters, if there are any."""
+    """Tables of the partitions, and of hosts, job topics and exporters, if there are any."""
     parts: list[RenderableType] = []
+    hosts = figures.get("hosts")
+    if isinstance(hosts, list):
+        parts += ["", _hosts(hosts)]
     partitions = figures.get("partitions")
     if isinstance(partitions, list):
         parts += ["", _partitions(partitions)]
@@ -105,6 +108,23 @@ def duration(seconds: float) -> str:
     parts = [(days, "d"), (hours, "h"), (minutes, "min"), (left, "s")]
     said = [f"{count} {unit}" for count, unit in parts if count]
     return " ".join(said[:2]) or "0 s"
+
+
+def _hosts(hosts: list[object]) -> Table:
+    table = table_of("host", "process", "at", "partitions", "cpu, s", "memory", "last error")
+    for column in (1, 2, 3, 6):
+        table.columns[column].justify = "left"
+    for host in hosts:
+        if isinstance(host, dict):
+            is_running = host["process"] == "running"
+            state = f"running ({host['pid']})" if is_running else str(host["process"])
+            ids = ", ".join(map(str, host["partitions"]))
+            table.add_row(
+                *(str(host["host"]), Text(state, "green" if is_running else "red")),
+                *(str(host["endpoint"]), ids, amount(host["cpu_s"]), amount(host["memory_bytes"])),
+                _past_error(host),
+            )
+    return table
 
 
 def _partitions(partitions: list[object]) -> Table:
@@ -146,10 +166,14 @@ def _error(exporter: dict[str, object]) -> Text:
         attempts = _number(exporter["attempts"])
         often = f" ({attempts:.0f} times)" if attempts > 1 else ""
         return Text(_short(str(exporter["error"])) + often, "red")
-    if not exporter["last_error"]:
+    return _past_error(exporter)
+
+
+def _past_error(one: dict[str, object]) -> Text:
+    if not one["last_error"]:
         return Text("")
-    ago = duration(time.time() - _number(exporter["last_error_at"]) / 1000)
-    return Text(f"{ago} ago: {_short(str(exporter['last_error']))}", "dim")
+    ago = duration(time.time() - _number(one["last_error_at"]) / 1000)
+    return Text(f"{ago} ago: {_short(str(one['last_error']))}", "dim")
 
 
 def _short(text: str) -> str:

@@ -25,8 +25,10 @@ _BARS: Final = "▁▂▃▄▅▆▇█"
 
 
 def rates(before: Figures, now: Figures, seconds: float) -> dict[str, float]:
-    """How much each number grew a second; none of a broker that was started anew meanwhile."""
-    if before.get("pid") != now.get("pid") or seconds <= 0:
+    """How much each number grew a second; none of a broker that was started anew meanwhile, or a
+    host of it.
+    """
+    if _processes(before) != _processes(now) or seconds <= 0:
         return {}
     found = {}
     for name, value in now.items():
@@ -34,6 +36,13 @@ def rates(before: Figures, now: Figures, seconds: float) -> dict[str, float]:
         if isinstance(value, int | float) and isinstance(old, int | float):
             found[name] = (value - old) / seconds
     return found
+
+
+def _processes(figures: Figures) -> list[object]:
+    """The processes whose numbers these are; one that is busy may be missing."""
+    hosts = figures.get("hosts")
+    listed = hosts if isinstance(hosts, list) else []
+    return [figures.get("pid"), *((each["pid"], bool(each["partitions"])) for each in listed)]
 
 
 def curve(numbers: Sequence[float]) -> str:
