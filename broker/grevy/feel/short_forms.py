@@ -1,4 +1,4 @@
-"""Constants and tests against constants in the forms that fill decision tables, told by one pattern.
+"""Constants and tests against them in the forms that fill decision tables, told by a pattern.
 
 A large table has ten thousand such texts, all different; the parser needs 50 times as long for
 each. What is not in one of these forms, or would be an error, is None: that is for the parser, and

@@ -163,7 +163,7 @@ class _Names(dict[str, str]):
 
 def _node(element: etree._Element, parent: Node | None, names: _Names) -> Node:
     line = element.sourceline or 0
-    name = names[element.tag]
+    name = names[str(element.tag)]
     return Node(name, line, _attributes(element, line), element.text or "", parent)
 
 
