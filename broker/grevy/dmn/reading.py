@@ -83,7 +83,9 @@ class Reading:
                 return None
             found = known[text] = _parsed(text, parse)
         if isinstance(found, FeelSyntaxError):
-            self.faults.add(node, str(found))
+            # Columns are those of the expression; whose it is, is told by its id, or its line.
+            place = "" if node.id else f" (line {node.line} of the file)"
+            self.faults.add(node, f"{found}{place}")
             return None
         return found
 
