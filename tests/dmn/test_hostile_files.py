@@ -69,9 +69,19 @@ def test_a_report_has_a_limit() -> None:
 
 
 def test_feel_of_a_file_has_a_limit() -> None:
-    texts = (f'"{n} {"x" * 60_000}"' for n in range(DMN_FEEL_CHARS_MAX // 60_000 + 1))
-    with pytest.raises(InvalidDecisions, match="characters in a file"):
+    texts = (f'"{n} {"x" * 60_000}"' for n in range(DMN_FEEL_CHARS_MAX // 60_000 + 3))
+    with pytest.raises(InvalidDecisions, match="have more than 524288 characters") as caught:
         read_dmn(document(*(decision(f"d{n}", literal(text)) for n, text in enumerate(texts))))
+    assert len(caught.value.faults) == 1
+
+
+def test_constants_have_no_other_limit_than_the_file() -> None:
+    words = [f"{n}-{'x' * 120}" for n in range(DMN_FEEL_CHARS_MAX // 120 + 1)]
+    assert sum(map(len, words)) > DMN_FEEL_CHARS_MAX
+    rows = [([f'"{word}"'], [str(n)]) for n, word in enumerate(words)]
+    assert (
+        value_of(document(decision("d", table(["x"], ["y"], rows))), x=words[-1]) == len(rows) - 1
+    )
 
 
 def test_the_deepest_boxes_are_evaluated() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
@@ -169,12 +169,18 @@ LEAVES: Final[dict[str, tuple[str, ...]]] = {
     "duration": (*(f'duration("{text}")' for text in DURATIONS), '@"PT5M"'),
     "period": tuple(f'duration("{text}")' for text in PERIODS),
 }
-KINDS: Final = tuple(TEMPLATES)
 _PLACE: Final = re.compile("<([a-z]+)>")
-_OPTIONS: Final = {
-    kind: tuple(option for line in text.strip().splitlines() for option in line.split("|"))
-    for kind, text in TEMPLATES.items()
-}
+
+
+def options_of(templates: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Each kind's templates: what stands between bars and line ends."""
+    return {
+        kind: tuple(option for line in text.strip().splitlines() for option in line.split("|"))
+        for kind, text in templates.items()
+    }
+
+
+_OPTIONS: Final = options_of(TEMPLATES)
 _ATOM: Final = re.compile(r'[\w.]+|"[^"]*"|[\w ]+\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}')
 _DEPTH_MAX: Final = 3
 
@@ -184,6 +190,9 @@ class Grammar:
     any other type.
     """
 
+    options: Mapping[str, tuple[str, ...]] = _OPTIONS
+    leaves: Mapping[str, tuple[str, ...]] = LEAVES
+
     def __init__(self, seed: int, oddness: float = 0.0) -> None:
         self.random = random.Random(seed)
         self.oddness = oddness
@@ -191,22 +200,22 @@ class Grammar:
 
     def expression(self) -> str:
         """The next one."""
-        return self.of(self.random.choice(KINDS), 0)
+        return self.of(self.random.choice(tuple(self.options)), 0)
 
     def of(self, kind: str, depth: int) -> str:
         """An expression that gives that kind, unless it is an odd one."""
         if self.random.random() < self.oddness:
-            kind = self.random.choice(KINDS)
+            kind = self.random.choice(tuple(self.options))
         if kind == "any":
-            kind = self.random.choice((*KINDS, "nothing"))
+            kind = self.random.choice((*self.options, "nothing"))
         if kind == "list":
             kind = self.random.choice(("numbers", "strings", "orders"))
-        if kind not in TEMPLATES or depth >= _DEPTH_MAX or self.random.random() < 0.25 * depth:
+        if kind not in self.options or depth >= _DEPTH_MAX or self.random.random() < 0.25 * depth:
             return self._leaf(kind)
         forms = self._forms(kind)
         if forms and self.random.random() < 0.25:
             return self.random.choice(forms)(kind, depth + 1)
-        return self._filled(self.random.choice(_OPTIONS[kind]), depth + 1)
+        return self._filled(self.random.choice(self.options[kind]), depth + 1)
 
     def _filled(self, template: str, depth: int) -> str:
         def part(match: re.Match[str]) -> str:
@@ -222,7 +231,7 @@ class Grammar:
             return self.random.choice(names)
         if kind in VARIABLES and self.random.random() < 0.6:
             return self.random.choice(VARIABLES[kind])
-        return self.random.choice(LEAVES[kind])
+        return self.random.choice(self.leaves[kind])
 
     # --- forms that bind names ---
 

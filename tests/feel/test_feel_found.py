@@ -38,6 +38,12 @@ CUSTOMER = {"name": "Ada", "age": 36, "since": "2025-12-01", "vip": False, "city
         ('duration("-PT1.5S").seconds', -2),
         ('duration("-PT61.5S").minutes', -1),
         ('duration("PT61.5S").seconds', 1),
+        # Powers of zero keep their decimal places.
+        ("string((0 * 1.10) ** 2)", "0.0000"),
+        ("string(0.0 ** 7)", "0E-7"),
+        ("0.00 ** 9999999 + 1", 1),
+        # Functions are no entries of a context.
+        ("get entries({f: function(p) p, a: 1}).key", ["a"]),
         # A context of more than four entries is written in the order of a made one.
         ("string(customer)", '{city:"London", name:"Ada", vip:false, age:36, since:"2025-12-01"}'),
         # A hyphen in a class is a range only between two characters.

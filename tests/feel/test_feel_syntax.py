@@ -123,3 +123,33 @@ def test_the_excerpt_of_a_long_line_is_cut() -> None:
     line, caret = caught.value.excerpt.split("\n")
     assert len(line) < 80
     assert line[len(caret) - 1] == "*"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("x == 1", "two values are compared with one '='"),
+        ("=x", "the '=' that marks an expression in a model is not part of it"),
+        ("a && b", "conditions are joined by 'and'"),
+        ("a || b", "conditions are joined by 'or'"),
+        ("!a", "the opposite is not(…)"),
+        ("not a", "the opposite is not(…)"),
+        ("5 % 2", "what is left of a division is modulo(…, …)"),
+        ("'a'", "texts stand in double quotes"),
+        ("a ? b : c", "a choice is: if … then … else …"),
+        ("@2026-01-31", 'dates and times stand in quotes: @"2026-01-31"'),
+        ("price * 1,19", "decimals have a point"),
+        ("1..5", "a range stands in brackets: [1..5]"),
+        ("${x}", "an expression stands without #{ or ${"),
+        ("#{x}", "an expression stands without #{ or ${"),
+        ("x = = 1", ""),
+        ("x >= = 1", ""),
+        ("(1 + 2", ""),
+        ("order..total", ""),
+    ],
+)
+def test_what_other_languages_write_is_told(text: str, hint: str) -> None:
+    with pytest.raises(FeelSyntaxError) as caught:
+        parse_expression(text)
+    assert caught.value.hint == hint
+    assert str(caught.value).endswith(f" ({hint})" if hint else caught.value.found)

@@ -72,8 +72,9 @@ def check_grammar(root: Node, faults: Faults) -> None:
     while level:
         below = []
         for node in level:
-            _check_id(node, known, faults)
-            allowed = _GRAMMAR.get(node.name)
+            if node.attributes or node.name in _NEED_ID:
+                _check_id(node, known, faults)
+            allowed = _GRAMMAR.get(node.name) if node.children else None
             if allowed is not None:
                 below += _children(node, allowed, faults)
         level = below

@@ -46,9 +46,11 @@ def read_dmn(resource: bytes) -> DecisionGraph:
 
 def _read_file(root: Node, reading: Reading) -> DecisionGraph | None:
     if root.name != "definitions":
+        namespace, _, name = root.name.removeprefix("{").rpartition("}")
         reading.faults.add(
             root,
-            f"Expected 'definitions' of DMN as root, but found '{quote(root.name)}'",
+            "Expected 'definitions' in a namespace of DMN 1.1 to 1.5 as root, but found "
+            f"'{quote(name)}' in '{quote(namespace)}'",
         )
         return None
     for attribute in ("id", "name", "namespace"):

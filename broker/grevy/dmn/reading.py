@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from grevy.feel import (
+    ANY,
     Constant,
     ConstantTests,
     Expression,
@@ -14,6 +15,8 @@ from grevy.feel import (
     parse_cell,
     parse_entry,
     parse_expression,
+    short_cell,
+    short_entry,
 )
 from grevy.protocol.limits import DMN_FEEL_CHARS_MAX
 from grevy.xml import Faults, Node, quote
@@ -47,26 +50,23 @@ class Reading:
     def expression(self, node: Node) -> Expression | None:
         """What stands in the `text` of an element."""
         text = self._text(node)
-        return None if text is None else self._parsed(node, text, parse_expression)
+        return None if text is None else self._once(node, text, self._expressions, parse_expression)
 
     def entry(self, node: Node) -> Constant | Expression | None:
         """An output of a rule."""
         text = self._text(node)
         if text is None:
             return None
-        return self._once(node, text, self._entries, parse_entry)
+        return short_entry(text) or self._once(node, text, self._entries, parse_entry)
 
     def cell(self, node: Node) -> ConstantTests | Expression | None:
         """The tests of an input of a rule; an empty cell holds for anything."""
         text = self._text(node)
         if text is None:
             return None
-        return self._once(node, text or "-", self._cells, parse_cell)
-
-    def _parsed(
-        self, node: Node, text: str, parse: Callable[[str], Expression]
-    ) -> Expression | None:
-        return self._once(node, text, self._expressions, parse)
+        if text in ("", "-"):
+            return ANY
+        return short_cell(text) or self._once(node, text, self._cells, parse_cell)
 
     def _once(
         self,
@@ -77,20 +77,26 @@ class Reading:
     ) -> ParsedT | None:
         found = known.get(text)
         if found is None:
-            found = known[text] = self._parse(text, parse)
+            self._chars += len(text)
+            if self._chars > DMN_FEEL_CHARS_MAX:
+                self._tell_of_limit(node, self._chars - len(text))
+                return None
+            found = known[text] = _parsed(text, parse)
         if isinstance(found, FeelSyntaxError):
-            self.faults.add(node, str(found))
+            # Columns are those of the expression; whose it is, is told by its id, or its line.
+            place = "" if node.id else f" (line {node.line} of the file)"
+            self.faults.add(node, f"{found}{place}")
             return None
         return found
 
-    def _parse(self, text: str, parse: Callable[[str], ParsedT]) -> ParsedT | FeelSyntaxError:
-        self._chars += len(text)
-        if self._chars > DMN_FEEL_CHARS_MAX:
-            return FeelSyntaxError(text, 0, f"at most {DMN_FEEL_CHARS_MAX} characters in a file")
-        try:
-            return parse(text)
-        except FeelSyntaxError as error:
-            return error
+    def _tell_of_limit(self, node: Node, before: int) -> None:
+        """Once, where it is reached: what follows is not read."""
+        if before <= DMN_FEEL_CHARS_MAX:
+            self.faults.add(
+                node,
+                f"The expressions of the file have more than {DMN_FEEL_CHARS_MAX} characters up to "
+                "here, without constants; what follows is not read",
+            )
 
     def _text(self, node: Node) -> str | None:
         language = node.get("expressionLanguage")
@@ -111,3 +117,10 @@ class Reading:
         if not name:
             self.faults.add(node, f"The element '{node.name}' must have a name")
         return name
+
+
+def _parsed(text: str, parse: Callable[[str], ParsedT]) -> ParsedT | FeelSyntaxError:
+    try:
+        return parse(text)
+    except FeelSyntaxError as error:
+        return error

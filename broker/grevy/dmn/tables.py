@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from typing import Final
 
 from msgspec import Struct
@@ -38,12 +38,13 @@ class Output(Struct, frozen=True):
 
 
 class Rule(Struct, frozen=True):
-    """The outputs of a rule; some of them may be missing at the end. With constants only, what is
-    reported of it is known, as is its size in bytes.
+    """The outputs of a rule; some of them may be missing at the end. With constants only, their
+    values are known by name, as are what is reported of it and the size of that in bytes.
     """
 
     id: str
     entries: tuple[Entry, ...]
+    row: Row | None = None
     report: MatchedRule | None = None
     size: int = 0
 
@@ -54,7 +55,11 @@ def rule_of(number: int, rule_id: str, entries: Sequence[Entry], outputs: Sequen
     if len(constants) < len(entries):
         return Rule(rule_id, tuple(entries))
     report = _report(number, rule_id, outputs, map(to_json, constants))
-    return Rule(rule_id, tuple(entries), report, size_of(report))
+    return Rule(rule_id, tuple(entries), _named(outputs, constants), report, size_of(report))
+
+
+def _named(outputs: Sequence[Output], values: Sequence[Value]) -> Row:
+    return {output.name: value for output, value in zip(outputs, values, strict=False)}
 
 
 def _report(
@@ -91,28 +96,32 @@ class Table(Struct, frozen=True):
             )
         limit = 1 if self.hits.is_first else None
         matched = list(islice(self.matcher.matches(session, values, scope), limit))
-        rows = [self._row(sitting, self.rules[index], scope) for index in matched]
+        rules = [self.rules[index] for index in matched]
+        session.charge(sum(_RULE_STEPS + len(rule.entries) for rule in rules))
+        values_of = [self._evaluated(sitting, rule, scope) for rule in rules]
         if trace is not None:
-            trace.rules = tuple(
-                self._matched(sitting, index, row) for index, row in zip(matched, rows, strict=True)
-            )
-        if not rows:
+            trace.rules = tuple(map(self._matched, repeat(sitting), matched, rules, values_of))
+        if not rules:
             return self._default(sitting, scope)
-        return self.hits.result(sitting.session, [self._named(row) for row in rows])
+        rows = [
+            _named(self.outputs, found) if rule.row is None else rule.row
+            for rule, found in zip(rules, values_of, strict=True)
+        ]
+        return self.hits.result(session, rows)
 
-    def _row(self, sitting: Sitting, rule: Rule, scope: Scope) -> list[Value]:
-        sitting.session.charge(_RULE_STEPS + len(rule.entries))
+    def _evaluated(self, sitting: Sitting, rule: Rule, scope: Scope) -> Sequence[Value]:
+        """The values of a rule's outputs; none where they are known."""
+        if rule.row is not None:
+            return ()
         return [_value(sitting, entry, scope) for entry in rule.entries]
 
-    def _named(self, row: list[Value]) -> Row:
-        return {output.name: value for output, value in zip(self.outputs, row, strict=False)}
-
-    def _matched(self, sitting: Sitting, index: int, row: list[Value]) -> MatchedRule:
-        rule = self.rules[index]
+    def _matched(
+        self, sitting: Sitting, index: int, rule: Rule, values: Sequence[Value]
+    ) -> MatchedRule:
         if rule.report is not None:
             sitting.count(rule.size)
             return rule.report
-        return _report(index + 1, rule.id, self.outputs, map(sitting.json, row))
+        return _report(index + 1, rule.id, self.outputs, map(sitting.json, values))
 
     def _default(self, sitting: Sitting, scope: Scope) -> Value:
         found = {

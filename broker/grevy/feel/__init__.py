@@ -10,7 +10,15 @@ a budget and so always ends (`budget`). `temporal` has durations and date-times 
 here reads a clock, and nothing is ever handed to `eval`.
 """
 
-from grevy.feel.constants import Constant, ConstantTests, parse_cell, parse_entry
+from grevy.feel.constants import (
+    ANY,
+    Constant,
+    ConstantTests,
+    parse_cell,
+    parse_entry,
+    short_cell,
+    short_entry,
+)
 from grevy.feel.entries import arranged
 from grevy.feel.errors import EvaluationFailed, FeelFormatError, FeelSyntaxError
 from grevy.feel.expression import Evaluation, Expression, parse_expression, parse_unary_tests
@@ -30,6 +38,7 @@ from grevy.feel.values import (
 )
 
 __all__ = [
+    "ANY",
     "INPUT",
     "Constant",
     "ConstantTests",
@@ -59,6 +68,8 @@ __all__ = [
     "parse_entry",
     "parse_expression",
     "parse_unary_tests",
+    "short_cell",
+    "short_entry",
     "shown",
     "sort_key",
     "to_json",

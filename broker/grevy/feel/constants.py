@@ -1,7 +1,7 @@
 """Texts that need no evaluation: tests of the input against constants, and constants themselves.
 
 Who has thousands of them, as a large decision table does, keeps an index over the constants and
-compiles only the rest.
+compiles only the rest. `short_cell` and `short_entry` know the most common ones without parsing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from grevy.feel import ast, decimals
+from grevy.feel import ast, decimals, short_forms
 from grevy.feel.expression import Expression
 from grevy.feel.operators import NUMBER_TYPES, is_number
 from grevy.feel.parser import parse
@@ -34,6 +34,22 @@ class Constant(Struct, frozen=True):
 
 
 ANY: ConstantTests = ConstantTests(is_any=True)
+
+
+def short_cell(text: str) -> ConstantTests | None:
+    """The tests of a text that is in a short form; None says nothing of it."""
+    if text in ("true", "false"):
+        return ConstantTests(values=(text == "true",))
+    values = short_forms.scalars(text)
+    if values is not None:
+        return ConstantTests(values=values)
+    span = short_forms.span(text)
+    return None if span is None else ConstantTests(ranges=(span,))
+
+
+def short_entry(text: str) -> Constant | None:
+    """The constant of a text that is in a short form; None says nothing of it."""
+    return Constant(short_forms.scalar(text)) if short_forms.is_scalar(text) else None
 
 
 def parse_cell(text: str) -> ConstantTests | Expression:

@@ -110,11 +110,20 @@ def power(base: Number, exponent: Number) -> Number:
         return 1
     if not base and exponent < 0:
         raise decimal.DivisionByZero
+    if not base and isinstance(base, Decimal):
+        return _zero_power(base, int(exponent))
     is_short = isinstance(base, int) and 0 < exponent * base.bit_length() <= 112
     if is_short and isinstance(base, int) and isinstance(exponent, int):
         return whole(base**exponent)
     result = _result(CONTEXT.power(base, int(exponent)))
     return whole(int(result)) if isinstance(base, int) and _is_short_whole(result) else result
+
+
+def _zero_power(base: Decimal, exponent: int) -> Decimal:
+    """A zero with the decimal places of so many factors, as far as a zero can have them."""
+    places = base.as_tuple().exponent
+    assert isinstance(places, int), "there is no infinity and no NaN"
+    return Decimal((0, (0,), min(max(places * exponent, CONTEXT.Emin), CONTEXT.Emax)))
 
 
 def modulo(dividend: Number, divisor: Number) -> Number:

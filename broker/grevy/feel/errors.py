@@ -11,6 +11,7 @@ Bad data raises none of these: it becomes null with a `FeelWarning`.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 FOUND_CHARS_MAX: Final = 20
@@ -22,7 +23,8 @@ EXCERPT_CHARS_MAX: Final = 70
 
 class FeelSyntaxError(ValueError):
     """The text is not a FEEL expression. The message is complete by itself; `line` and `column`
-    count from 1. `excerpt` is the line, or the part of it around the place, with a caret below.
+    count from 1. `excerpt` is the line, or the part of it around the place, with a caret below;
+    `hint` says how FEEL writes what was probably meant, or is empty.
     """
 
     def __init__(self, text: str, offset: int, expected: str) -> None:
@@ -32,15 +34,44 @@ class FeelSyntaxError(ValueError):
         self.expected = expected
         self.excerpt = _excerpt(text, offset)
         self.found = _found(text, offset)
+        self.hint = _hint(text, offset)
         super().__init__(
             f"failed to parse expression '{quote(text)}': expected {expected} "
             f"at line {self.line}, column {self.column}, but found {self.found}"
+            + (f" ({self.hint})" if self.hint else "")
         )
 
 
 def _found(text: str, offset: int) -> str:
     rest = text[offset : offset + FOUND_CHARS_MAX + 1].split("\n", 1)[0].rstrip("\r")
     return f"'{rest[:FOUND_CHARS_MAX]}'" if rest.strip() else "the end"
+
+
+_HINTS: Final = tuple(
+    (re.compile(pattern), hint)
+    for pattern, hint in (
+        (r"(?<==)=", "two values are compared with one '='"),
+        (r"=", "the '=' that marks an expression in a model is not part of it"),
+        (r"&", "conditions are joined by 'and'"),
+        (r"\|", "conditions are joined by 'or'"),
+        (r"!", "the opposite is not(…)"),
+        (r"(?<=\bnot )\S", "the opposite is not(…)"),
+        (r"%", "what is left of a division is modulo(…, …)"),
+        (r"'", "texts stand in double quotes"),
+        (r"\?", "a choice is: if … then … else …"),
+        (r"@", 'dates and times stand in quotes: @"2026-01-31"'),
+        (r"(?<=[0-9]),[0-9]", "decimals have a point"),
+        (r"(?<=[0-9])\.\.", "a range stands in brackets: [1..5]"),
+        (r"#\{|(?<=\$)\{", "an expression stands without #{ or ${"),
+    )
+)
+"""How FEEL writes what other languages write otherwise, by what stands at the place of an error."""
+
+
+def _hint(text: str, offset: int) -> str:
+    if text[offset : offset + 1] == "=" and text[:offset].strip() and text[offset - 1] != "=":
+        return ""
+    return next((hint for pattern, hint in _HINTS if pattern.match(text, offset)), "")
 
 
 def _excerpt(text: str, offset: int) -> str:

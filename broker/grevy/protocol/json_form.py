@@ -74,7 +74,11 @@ _ADDED: Final[dict[ValueType, dict[str, object]]] = {
 }
 """What Zeebe's values have and ours do not: what we do not have yet is empty."""
 
+_GRAPH_HIDDEN: Final = frozenset({"deployment_key"})
+"""Of a requirement graph: Zeebe's record of it does not show it."""
+
 _HIDDEN: Final[dict[ValueType, frozenset[str]]] = {
+    ValueType.DECISION_REQUIREMENTS: _GRAPH_HIDDEN,
     ValueType.INCIDENT: frozenset({"parked_position"}),
     ValueType.JOB: frozenset({"activation"}),
     ValueType.JOB_BATCH: frozenset({"deadline", "fetch_variables"}),
@@ -83,7 +87,7 @@ _HIDDEN: Final[dict[ValueType, frozenset[str]]] = {
     ValueType.MESSAGE_SUBSCRIPTION: frozenset({"correlation"}),
     ValueType.PROCESS_MESSAGE_SUBSCRIPTION: frozenset({"subscription_partition_id", "correlation"}),
 }
-"""Fields that are ours alone."""
+"""Fields that are ours alone, or that Zeebe does not show."""
 
 
 def record_json(entry: Entry, index: int) -> bytes:
@@ -212,6 +216,10 @@ def _of_tenant(structs: tuple[Struct, ...]) -> list[dict[str, object]]:
     return [_fields(struct) | {"tenantId": _DEFAULT_TENANT} for struct in structs]
 
 
+def _graphs(structs: tuple[Struct, ...]) -> list[dict[str, object]]:
+    return [_fields(struct, _GRAPH_HIDDEN) | {"tenantId": _DEFAULT_TENANT} for struct in structs]
+
+
 _DOCUMENTS: Final = frozenset({"variables", "custom_headers"})
 
 _FORMS: Final[dict[str, Callable[[Any], object]]] = {
@@ -222,7 +230,7 @@ _FORMS: Final[dict[str, Callable[[Any], object]]] = {
     "resources": _structs,
     "processes_metadata": _of_tenant,
     "decisions_metadata": _of_tenant,
-    "decision_requirements_metadata": _of_tenant,
+    "decision_requirements_metadata": _graphs,
     "decision_output": _text,
     "evaluated_decisions": _of_tenant,
     "evaluated_inputs": _structs,

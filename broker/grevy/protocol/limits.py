@@ -101,7 +101,9 @@ have 50,000.
 """
 
 DMN_FEEL_CHARS_MAX: Final = 512 * 1024
-"""All different FEEL expressions of a DMN file; 10 µs a character to parse."""
+"""All different FEEL expressions of a DMN file but for constants and tests against them, which are
+read at once; 10 µs a character to parse.
+"""
 
 DMN_STEPS_MAX: Final = 1_000_000
 """Steps of FEEL in one evaluation of a decision with all that it requires, cells of rules that are

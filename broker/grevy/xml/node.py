@@ -37,4 +37,7 @@ class Node:
 
     def first(self, name: str) -> Node | None:
         """The first child of that name."""
-        return next((child for child in self.children if child.name == name), None)
+        for child in self.children:
+            if child.name == name:
+                return child
+        return None

@@ -120,7 +120,8 @@ def _parsed(text: str) -> etree._Element:
 
 def _tree(root: etree._Element, vocabulary: Mapping[str, str], elements_max: int) -> Node:
     """Copies what we read of the parser's tree, level by level."""
-    top = _node(root, None, vocabulary)
+    names = _Names(vocabulary)
+    top = _node(root, None, names)
     waiting = [(root, top, 1)]
     elements = 1
     while waiting:
@@ -132,7 +133,7 @@ def _tree(root: etree._Element, vocabulary: Mapping[str, str], elements_max: int
             limit = f"more than {XML_DEPTH_MAX} elements inside each other"
             raise UnreadableXml(f"the file has {limit}", element.sourceline)
         for child in element:
-            copy = _node(child, node, vocabulary)
+            copy = _node(child, node, names)
             node.children.append(copy)
             if child.tail is not None and not child.tail.isspace():
                 node.text += child.tail
@@ -141,16 +142,28 @@ def _tree(root: etree._Element, vocabulary: Mapping[str, str], elements_max: int
     return top
 
 
-def _node(element: etree._Element, parent: Node | None, vocabulary: Mapping[str, str]) -> Node:
-    tag = str(element.tag)
-    namespace, brace, local = tag[1:].partition("}")
-    if not brace:
-        name = f"{{}}{tag}"
-    elif namespace in vocabulary:
-        name = vocabulary[namespace] + local
-    else:
-        name = tag
+class _Names(dict[str, str]):
+    """What tags are called in the tree, each put together once."""
+
+    def __init__(self, vocabulary: Mapping[str, str]) -> None:
+        super().__init__()
+        self._vocabulary = vocabulary
+
+    def __missing__(self, tag: str) -> str:
+        namespace, brace, local = tag[1:].partition("}")
+        if not brace:
+            name = f"{{}}{tag}"
+        elif namespace in self._vocabulary:
+            name = self._vocabulary[namespace] + local
+        else:
+            name = tag
+        self[tag] = name
+        return name
+
+
+def _node(element: etree._Element, parent: Node | None, names: _Names) -> Node:
     line = element.sourceline or 0
+    name = names[str(element.tag)]
     return Node(name, line, _attributes(element, line), element.text or "", parent)
 
 

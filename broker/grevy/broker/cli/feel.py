@@ -53,6 +53,8 @@ def _warnings(evaluation: Evaluation) -> list[str]:
 def _fail_with_place(error: FeelSyntaxError, output: Output) -> Exception:
     place = f"line {error.line}, column {error.column}"
     message = f"expected {error.expected} at {place}, but found {error.found}"
+    if error.hint:
+        message += f" ({error.hint})"
     if not output.as_json:
         message += f"\n{error.excerpt}"
     return output.fail(message, line=error.line, column=error.column, expected=error.expected)

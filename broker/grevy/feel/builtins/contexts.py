@@ -8,7 +8,7 @@ from grevy.feel.builtins.library import CallFailed, Library
 from grevy.feel.entries import arranged
 from grevy.feel.scope import Run
 from grevy.feel.text import shown
-from grevy.feel.values import Value
+from grevy.feel.values import FeelFunction, Value
 from grevy.protocol import limits
 
 LIBRARY: Final = Library()
@@ -27,7 +27,11 @@ def _arranged(run: Run, context: Context) -> Context:
 @LIBRARY.define("get entries", "context: context")
 @LIBRARY.define("get entries", "m: context")
 def _get_entries(run: Run, context: Context) -> Value:
-    return [{"key": key, "value": value} for key, value in _arranged(run, context).items()]
+    return [
+        {"key": key, "value": value}
+        for key, value in _arranged(run, context).items()
+        if not isinstance(value, FeelFunction)
+    ]
 
 
 @LIBRARY.define("get value", "m: context", "key: string|list")

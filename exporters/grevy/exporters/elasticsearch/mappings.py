@@ -78,7 +78,7 @@ _DECISION: Final = _fields(
 )
 _REQUIREMENTS_METADATA: Final = _fields(
     keyword="decisionRequirementsId decisionRequirementsName namespace resourceName tenantId",
-    long="decisionRequirementsKey deploymentKey",
+    long="decisionRequirementsKey",
     integer="decisionRequirementsVersion",
     boolean="duplicate",
     binary="checksum",
