@@ -10,7 +10,8 @@
 # make bench  microbenchmarks, then one-task instances end to end (bench/feel.py, bench/replication.py: beside peers)
 # make feel   the FEEL cases of GREVY_FEEL (default: the repository's own)
 # make traces the recorded traces in GREVY_TRACES (default: the repository's own)
-PYTHON ?= python3
+# PYTHON names another one; it is looked for only when there is no environment yet.
+PYTHON ?= $(or $(shell .ci/python),$(error There is no Python 3.11 or newer that can make environments))
 VENV ?= .venv
 BIN = $(VENV)/bin
 SEED ?= 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.engine.models import one_task
 
-from grevy.engine import Command, Engine
+from grevy.engine import Command, Engine, Outcome
 from grevy.protocol.codec import decode_entry
 from grevy.protocol.intents import ProcessInstanceCreationIntent, RejectionType
 from grevy.protocol.record import RequestId
@@ -50,8 +50,41 @@ def test_a_replica_remembers_the_requests_that_it_has_replayed(engine: InProcess
         entry = decode_entry(payload)
         state.commit([replica.apply(entry)], number, entry.last_position)
 
-    assert replica.views.requests.remembered(request) is not None
-    assert replica.views.requests.remembered(RequestId(CLIENT, 8)) is None
+    assert replica.remembered(request) is not None
+    assert replica.remembered(RequestId(CLIENT, 8)) is None
+    restarted = Engine(state, 1)
+    assert restarted.remembered(request) is not None
+    assert restarted.remembered(RequestId(CLIENT, 8)) is None
+
+
+def process(engine: Engine, number: int) -> Outcome:
+    """A request of the client, refused, which is remembered like any other."""
+    return engine.process(CREATE, now=1, position=1, request=RequestId(CLIENT, number))
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_each_request_of_a_client_is_remembered_whatever_their_order(is_restarted: bool) -> None:
+    state = State(MemoryBackend())
+    engine = Engine(state, 1)
+    process(engine, 5)
+    if is_restarted:
+        engine = Engine(state, 1)
+    for number in (9, 7):
+        process(engine, number)
+
+    known = [n for n in range(1, 12) if engine.remembered(RequestId(CLIENT, n)) is not None]
+
+    assert known == [5, 7, 9]
+
+
+def test_a_request_whose_step_was_dropped_is_not_remembered() -> None:
+    engine = Engine(State(MemoryBackend()), 1)
+    engine.undo(process(engine, 5))
+
+    assert engine.remembered(RequestId(CLIENT, 5)) is None
+    process(engine, 3)
+    assert engine.remembered(RequestId(CLIENT, 3)) is not None
+    assert engine.remembered(RequestId(CLIENT, 5)) is None
 
 
 def test_a_result_comes_when_the_instance_completes(engine: InProcessEngine) -> None:

@@ -33,7 +33,7 @@ from grevy.engine.step import (
     Step,
 )
 from grevy.engine.stores import Stores
-from grevy.engine.tables import PendingCommand
+from grevy.engine.tables import PendingCommand, RememberedAnswer
 from grevy.engine.views import Views
 from grevy.ports.entropy import Entropy
 from grevy.protocol.codec import encode_entry
@@ -190,6 +190,10 @@ class Engine:
         """Whether a command waits that an entry left."""
         return self._stores.pending.next() is not None
 
+    def remembered(self, request: RequestId) -> RememberedAnswer | None:
+        """The answer to a request that was taken before, committed or not."""
+        return self._stores.requests.remembered(request)
+
     def due(self, now: int, limit: int) -> list[Command]:
         """Commands of the schedule whose time has come: timers, time-outs, back-offs, expiries."""
         return self.schedule.due(now, limit)
@@ -269,6 +273,7 @@ class Engine:
 
     def _drop(self, step: Step) -> None:
         self._state.rollback()
+        self._stores.jobs.drop_step()
         for taker in step.taken:
             self._topics.give_back(taker)
 
@@ -325,3 +330,4 @@ class Engine:
         self._stores.pending.set_key_counter(entry.key_counter)
         for reply in entry.replies:
             apply_reply(self._stores, reply, entry.timestamp)
+        self._stores.jobs.close_step()

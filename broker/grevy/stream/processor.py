@@ -144,7 +144,7 @@ class StreamProcessor:
 
         An answer that is not committed yet is kept back with its entry, and True is returned.
         """
-        remembered = self._engine.views.requests.remembered(request)
+        remembered = self._engine.remembered(request)
         if remembered is None:
             return None
         if remembered.is_due:
@@ -263,7 +263,7 @@ class StreamProcessor:
                 outcomes.append(outcome)
         self._has_pending = self._engine.has_pending
         for repeat in repeats:  # what they asked for may have another answer now
-            remembered = self._engine.views.requests.remembered(repeat.request)
+            remembered = self._engine.remembered(repeat.request)
             if remembered is not None and not remembered.is_due:
                 answer = Reply(repeat.request, recalled(remembered))
                 self._in_flight[-1].repeats.append(answer)

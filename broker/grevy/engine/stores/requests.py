@@ -24,12 +24,26 @@ class RequestStore(RequestsView):
     def __init__(self, state: State) -> None:
         super().__init__(state)
         self._counters = state.table(COUNTERS)
+        self._newest: dict[bytes, int] = {}
+
+    def remembered(self, request: RequestId) -> RememberedAnswer | None:
+        """The answer to a request that was taken before. One that is newer than all of a client
+        that was unknown when this object was made needs no look at what its place in the ring holds
+        of older ones, which would often be a look at the disk.
+        """
+        newest = self._newest.get(request.client_id)
+        if newest is not None and request.number > newest:
+            return None
+        return super().remembered(request)
 
     def remember(self, request: RequestId, answer: RememberedAnswer, now: int) -> None:
         """Keeps the answer to a request."""
-        slot = (request.client_id, request.number % REQUESTS_REMEMBERED)
-        self._answers.put(slot, answer)
-        self._see(request.client_id, now)
+        client_id, number = request.client_id, request.number
+        self._answers.put((client_id, number % REQUESTS_REMEMBERED), answer)
+        newest = self._newest.get(client_id)
+        if newest is not None and number > newest:
+            self._newest[client_id] = number
+        self._see(request, now)
 
     def await_result(self, process_instance_key: int, awaited: AwaitedResult) -> None:
         """Somebody waits for the result of an instance."""
@@ -40,7 +54,8 @@ class RequestStore(RequestsView):
         if self._awaited.get(process_instance_key) is not None:
             self._awaited.delete(process_instance_key)
 
-    def _see(self, client_id: bytes, now: int) -> None:
+    def _see(self, request: RequestId, now: int) -> None:
+        client_id = request.client_id
         session = self._sessions.get(client_id)
         if session is not None and now - session.seen < SESSION_STAMP_MS:
             return
@@ -48,6 +63,8 @@ class RequestStore(RequestsView):
             self._by_age.delete((session.seen, client_id))
         else:
             self._make_room()
+            # What a dropped step has left here is too high, which is as good.
+            self._newest.setdefault(client_id, request.number)
         fresh = ClientSession(client_id, now)
         self._sessions.put(client_id, fresh)
         self._by_age.put((now, client_id), fresh)
@@ -61,6 +78,7 @@ class RequestStore(RequestsView):
         assert oldest is not None, "sessions are counted that are not there"
         self._by_age.delete((oldest.seen, oldest.client_id))
         self._sessions.delete(oldest.client_id)
+        self._newest.pop(oldest.client_id, None)
         for slot in range(REQUESTS_REMEMBERED):
             if self._answers.has((oldest.client_id, slot)):
                 self._answers.delete((oldest.client_id, slot))
