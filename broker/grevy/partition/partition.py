@@ -133,6 +133,7 @@ class Partition:
             send=send or _send_nothing,
             on_failed=self._fail,
             thread=make_thread("grevy-flush"),
+            clock=clock,
         )
         self._checkpoints = Checkpoints(
             loop, storage, make_thread("grevy-checkpoint"), on_failed=self._fail
