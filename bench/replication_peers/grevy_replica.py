@@ -4,7 +4,7 @@ brokers, and a port for clients who append raw payloads.
     grevy_replica FOLDER NUMBER CLIENT:PEER CLIENT:PEER CLIENT:PEER
 
 It does what a broker's partition does: what one turn of the loop brings is proposed together,
-leaves for the followers before it is flushed, and is flushed in a thread, while the next comes in.
+leaves for the followers before it is flushed, and is flushed by what flushes a partition.
 Clients send messages of one or more appends, each an id of eight bytes and a payload of 256; they
 get the ids of those that are committed. An empty message asks whether this replica leads, which
 only the leader answers, with an empty one.
@@ -18,7 +18,6 @@ import gc
 import os
 import sys
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +29,8 @@ from bench.replication_peers.zmq_wire import Socket, ZmqWire
 from grevy.broker.server import GC_THRESHOLD
 from grevy.broker.system import OsDisk, OsEntropy, SystemClock
 from grevy.journal import FlushHandle, Journal, JournalOptions
+from grevy.partition.flushing import Flusher
+from grevy.partition.threads import one_thread
 from grevy.protocol.broker_messages import BrokerItem, GroupMessage
 from grevy.raft import RaftConfig, RaftStorage, Role
 from grevy.transport import ClusterLinks
@@ -50,9 +51,14 @@ class Replica:
         self._storage = RaftStorage.open(disk, self._journal, PARTITION)
         config = RaftConfig(node_id=number, voters=(1, 2, 3))
         self._node = self._storage.make_node(config, OsEntropy())
-        self._executor = ThreadPoolExecutor(1)
+        self._flusher = Flusher(
+            *(self._loop, self._journal),
+            on_flushed=self._flushed,
+            on_failed=self._failed,
+            thread=one_thread("flush"),
+            clock=SystemClock(),
+        )
         self.ended = asyncio.Event()
-        self._is_flushing = False
         self._waiting: deque[tuple[int, bytes, bytes]] = deque()
         self._links = ClusterLinks(
             self._loop,
@@ -75,6 +81,7 @@ class Replica:
         self._loop.call_later(TICK_S, self._tick)
         self._node.tick()
         self.advance()
+        self._flusher.tick()
 
     def _on_appends(self, parts: list[bytes]) -> None:
         """A client's message: an appends' id goes with the index of its entry."""
@@ -106,7 +113,7 @@ class Replica:
     def advance(self) -> None:
         """Does what raft asks for, and begins a flush if the disk is free."""
         node = self._node
-        while not (self._is_flushing and node.needs_quiet_log):
+        while not (self._flusher.is_busy and node.needs_quiet_log):
             ready = node.ready()
             if ready is None:
                 break
@@ -117,22 +124,14 @@ class Replica:
             if self._waiting:
                 self._answer(ready.committed_index)
         self._links.flush()
-        if not self._is_flushing and self._journal.last_index > self._journal.last_flushed_index:
-            self._is_flushing = True
-            self._executor.submit(self._sync, self._journal.flush_handle())
-
-    def _sync(self, handle: FlushHandle) -> None:
-        """In the thread."""
-        try:
-            handle.sync()
-        finally:
-            self._loop.call_soon_threadsafe(self._flushed, handle)
+        self._flusher.flush()
 
     def _flushed(self, handle: FlushHandle) -> None:
-        self._is_flushing = False
-        self._journal.flushed(handle)
         self._node.persisted(handle.index, handle.term)
         self.advance()
+
+    def _failed(self, error: Exception) -> None:
+        raise error  # in the loop, which ends the process
 
     def _answer(self, committed_index: int) -> None:
         """Tells clients what is committed, each in one message."""

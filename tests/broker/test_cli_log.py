@@ -91,7 +91,7 @@ def test_verify_notices_what_is_missing(broker: BrokerProcess, copy: Path) -> No
     whole = segment.read_bytes()
     segment.write_bytes(whole[:-10])
     assert "ends inside a frame" in str(broker.error("log", "verify", "--data", str(copy))["error"])
-    segment.write_bytes(bytes(44) + whole[44:])
+    segment.write_bytes(bytes(52) + whole[52:])
     error = broker.error("log", "verify", "--data", str(copy))
     assert error["byte"] == 0
     assert "segment header is missing" in str(error["error"])

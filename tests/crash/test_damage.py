@@ -21,6 +21,7 @@ STRIDE = 1 if IS_WHOLE else 63
 """Odd, so that a sample has every bit of a byte."""
 SEGMENT_BYTES = 16 * 1024
 BLOCK_BYTES = 4096
+FLUSHED_ENTRIES = 10
 OPTIONS = JournalOptions(segment_bytes=SEGMENT_BYTES)
 FIRST = "journal/segment-0000000001.log"
 SECOND = "journal/segment-0000000002.log"
@@ -35,15 +36,17 @@ def entries_of(partition_id: int, term: int = 2) -> list[JournalEntry]:
     return [JournalEntry(index, term, rng.randbytes(rng.randrange(600))) for index in range(1, 71)]
 
 
-def fill(partition_id: int, options: JournalOptions = OPTIONS) -> SimDisk:
+def fill(partition_id: int, options: JournalOptions = OPTIONS, *, settles: bool = True) -> SimDisk:
     """A disk with a log and a vote, all of it acknowledged, in several flushes."""
     disk = SimDisk()
     journal = Journal.open(disk, partition_id, options)
     RaftStorage.open(disk, journal, partition_id).write(Ready(HARD_STATE, (), (), 0))
     entries = entries_of(partition_id)
-    for start in range(0, len(entries), 10):
-        journal.append(entries[start : start + 10])
-        journal.flush()
+    for start in range(0, len(entries), FLUSHED_ENTRIES):
+        journal.append(entries[start : start + FLUSHED_ENTRIES])
+        handle = journal.flush_handle(settles=settles)
+        handle.sync()
+        journal.flushed(handle)
     assert journal.statistics().segments == 2
     return disk
 
@@ -51,8 +54,8 @@ def fill(partition_id: int, options: JournalOptions = OPTIONS) -> SimDisk:
 class Victim:
     """A disk to damage again and again."""
 
-    def __init__(self) -> None:
-        self._disk = fill(1)
+    def __init__(self, disk: SimDisk | None = None) -> None:
+        self._disk = disk or fill(1)
         self._expected = entries_of(1)
         self.refused = 0
         self.harmless = 0
@@ -102,6 +105,47 @@ def test_each_bit_of_the_last_flush(victim: Victim) -> None:
         flip(damaged.contents(SECOND), bit)
         victim.judge(damaged)
     assert victim.harmless == 0, "every bit of what was acknowledged counts"
+
+
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+def test_each_bit_under_a_promise_that_is_only_noted(path: str) -> None:
+    victim = Victim(fill(1, settles=False))
+    for bit in range(0, len(victim.copy().contents(path)) * 8, STRIDE):
+        damaged = victim.copy()
+        flip(damaged.contents(path), bit)
+        victim.judge(damaged)
+    assert victim.harmless == 0, "every bit of what was acknowledged counts"
+
+
+def test_each_bit_that_a_later_flush_vouches_for_when_no_promise_was_settled() -> None:
+    after_power_cut = fill(1, settles=False).crash(Random(0), 0.0)
+    victim = Victim(after_power_cut)
+    expected = entries_of(1)
+    last_flush = sum(52 + len(entry.payload) for entry in expected[-FLUSHED_ENTRIES:])
+    for path in (FIRST, SECOND):
+        last_flush_bits = 8 * last_flush if path == SECOND else 0
+        bits = 8 * len(victim.copy().contents(path)) - last_flush_bits
+        for bit in range(0, bits, STRIDE):
+            damaged = victim.copy()
+            flip(damaged.contents(path), bit)
+            victim.judge(damaged)
+        assert victim.refused > 0
+        assert victim.harmless == 0, "every bit of what was acknowledged counts"
+        for bit in range(bits, bits + last_flush_bits, STRIDE):
+            damaged = victim.copy()
+            flip(damaged.contents(path), bit)
+            journal = Journal.open(damaged, 1, OPTIONS)
+            found = journal.read(1, 1 << 30)
+            assert found == expected[: len(found)], "it cannot be told from a tear"
+            assert len(found) >= len(expected) - FLUSHED_ENTRIES
+
+
+def test_a_missing_frame_is_not_taken_for_the_end_of_the_log() -> None:
+    disk = fill(1, settles=False).crash(Random(0), 0.0)
+    content = disk.contents(SECOND)
+    del content[52 : 52 + 1000]
+    with pytest.raises(JournalCorrupted, match="was flushed"):
+        Journal.open(disk, 1, OPTIONS)
 
 
 @pytest.mark.parametrize("path", [PROMISE, VOTE])
@@ -194,8 +238,8 @@ def test_one_frame_as_it_was_before_a_cut() -> None:
     journal = Journal.open(disk, 1, OPTIONS)
     journal.append([JournalEntry(index, 1, b"old") for index in (1, 2, 3)])
     journal.flush()
-    frame_bytes = 44 + len(b"old")
-    second = slice(44 + frame_bytes, 44 + 2 * frame_bytes)
+    frame_bytes = 52 + len(b"old")
+    second = slice(52 + frame_bytes, 52 + 2 * frame_bytes)
     before = disk.contents(FIRST)[second]
     journal.truncate_after(1)
     journal.append([JournalEntry(index, 1, b"new") for index in (2, 3)])
@@ -212,7 +256,7 @@ def test_damage_while_the_journal_is_open() -> None:
     journal = Journal.open(disk, 1, OPTIONS)
     content = disk.contents(FIRST)
     expected = entries_of(1)
-    for bit in range(44 * 8, len(content) * 8, 257):
+    for bit in range(52 * 8, len(content) * 8, 257):
         flip(content, bit)
         with pytest.raises(JournalCorrupted):
             journal.read(1, 1 << 30)

@@ -40,13 +40,29 @@ def test_a_failed_sync_ends_the_journal(skip: int) -> None:
     journal = with_entries(disk, 3)
     journal.append(entries(4, 2))
     disk.fail("fdatasync", errno.EIO, skip)
-    handle = journal.flush_handle()
+    handle = journal.flush_handle(settles=True)
     with pytest.raises(JournalFailed, match="flush"):
         handle.sync()
     assert journal.last_flushed_index == 3
     for again in (handle.sync, journal.flush, lambda: journal.append(entries(6, 1))):
         with pytest.raises(JournalFailed):
             again()
+
+
+def test_a_flush_costs_one_sync_and_a_promise_another_when_it_is_settled() -> None:
+    disk = SimDisk()
+    journal = with_entries(disk, 3)
+    for settles, syncs in ((False, 1), (True, 2), (False, 1)):
+        journal.append(entries(journal.last_index + 1, 1))
+        handle = journal.flush_handle(settles=settles)
+        disk.fail("fdatasync", errno.EIO, syncs)  # the one that comes after these
+        handle.sync()
+        journal.flushed(handle)
+        assert journal.is_settled is settles
+        disk.mend()
+    journal.flush()
+    assert journal.is_settled
+    assert Journal.open(disk.crash(Random(1), 0.0), 1, OPTIONS).last_index == 6
 
 
 @pytest.mark.parametrize("skip", [0, 1])
@@ -131,6 +147,22 @@ def test_a_compaction_waits_for_the_flush() -> None:
     handle.sync()
     journal.flushed(handle)
     assert 1 < journal.first_index <= 21
+
+
+def test_what_frames_vouch_for_is_not_written_again() -> None:
+    disk = SimDisk()
+    journal = with_entries(disk, 3)
+    for _ in range(3):
+        journal.append(entries(journal.last_index + 1, 1))
+        handle = journal.flush_handle()
+        handle.sync()
+        journal.flushed(handle)
+    after = disk.crash(Random(1), 0.0)
+    segment = after.stable_files()["journal/segment-0000000001.log"]
+    segment.stable_from = len(segment.stable)
+    assert Journal.open(after, 1, OPTIONS).last_index == 6
+    last_frame_bytes = 52 + len(entries(6, 1)[0].payload)
+    assert segment.stable_from == len(segment.stable) - last_frame_bytes
 
 
 def test_entries_appended_during_a_flush_are_not_promised_by_it() -> None:

@@ -17,14 +17,15 @@ from grevy.journal import (
     SlotFile,
     SlotOwner,
 )
+from grevy.journal.frame import Stamp, find_flushed
 from grevy.protocol.errors import LimitExceeded
 from grevy.protocol.limits import ENTRY_BYTES_MAX
 
 SEGMENT = "journal/segment-0000000001.log"
 OPTIONS = JournalOptions(cluster_id=0xC1)
 PARTITION = 0x0A
-HEADER_BYTES = 44
-FIELDS = struct.Struct("<I2sBBIIIIIQQ")
+HEADER_BYTES = 52
+FIELDS = struct.Struct("<I2sBBIIIIIQQQ")
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Frame:
     previous: int
     index: int
     term: int
+    flushed: int
     payload: bytes = b""
 
 
@@ -74,7 +76,7 @@ def test_what_each_frame_carries() -> None:
     assert (header.kind, header.length, header.previous, header.index, header.term) == (0,) * 5
     previous = 0
     for frame, entry in zip(frames, entries, strict=True):
-        assert (frame.magic, frame.version, frame.kind) == (b"GJ", 1, 1)
+        assert (frame.magic, frame.version, frame.kind) == (b"GJ", 2, 1)
         assert (frame.cluster, frame.partition, frame.segment) == (0xC1, PARTITION, 1)
         assert (frame.index, frame.term, frame.payload) == (entry.index, entry.term, entry.payload)
         assert frame.length == len(entry.payload)
@@ -82,15 +84,28 @@ def test_what_each_frame_carries() -> None:
         previous = frame.checksum
 
 
+def test_each_frame_says_how_far_the_log_was_durable() -> None:
+    disk = SimDisk()
+    journal = Journal.open(disk, PARTITION, OPTIONS)
+    journal.append([JournalEntry(1, 1, b""), JournalEntry(2, 1, b"")])
+    handle = journal.flush_handle()
+    journal.append([JournalEntry(3, 1, b"")])
+    handle.sync()
+    journal.flushed(handle)
+    journal.append([JournalEntry(4, 1, b"")])
+    frames = frames_of(bytes(disk.contents(SEGMENT)))
+    assert [frame.flushed for frame in frames] == [0, 0, 0, 0, 2]
+
+
 def test_the_bytes_of_a_segment() -> None:
     content = written([JournalEntry(1, 2, b"grevy")])
     assert content[:HEADER_BYTES].hex(" ", -4) == (
-        "f475aafc 474a0100 00000000 c1000000 0a000000 01000000 00000000 "
-        "00000000 00000000 00000000 00000000"
+        "06f30b16 474a0200 00000000 c1000000 0a000000 01000000 00000000 "
+        "00000000 00000000 00000000 00000000 00000000 00000000"
     )
     assert content[HEADER_BYTES:].hex(" ", -4) == (
-        "b9f57577 474a0101 05000000 c1000000 0a000000 01000000 00000000 "
-        "01000000 00000000 02000000 00000000 67726576 79"
+        "90a79343 474a0201 05000000 c1000000 0a000000 01000000 00000000 "
+        "01000000 00000000 02000000 00000000 00000000 00000000 67726576 79"
     )
 
 
@@ -106,7 +121,7 @@ def test_the_bytes_of_a_slot() -> None:
     assert SlotFile.open(disk, "raft/vote", SlotOwner(0xC1, PARTITION, 2)).value == b"value"
 
 
-@pytest.mark.parametrize("version", [0, 2, 255])
+@pytest.mark.parametrize("version", [0, 1, 255])
 def test_another_version_is_refused(version: int) -> None:
     disk = SimDisk()
     journal = Journal.open(disk, PARTITION, OPTIONS)
@@ -145,3 +160,21 @@ def test_an_entry_beyond_the_limit_is_not_written() -> None:
         journal.append(entries)
     assert journal.last_index == 0
     assert len(disk.contents(SEGMENT)) == HEADER_BYTES
+
+
+def test_a_frame_is_found_behind_anything() -> None:
+    disk = SimDisk()
+    journal = Journal.open(disk, PARTITION, OPTIONS)
+    journal.append([JournalEntry(1, 1, b"GJ\x02\x01")])
+    journal.flush()
+    journal.append([JournalEntry(2, 1, b"vouches for the first")])
+    content = bytes(disk.contents(SEGMENT))
+    stamp = Stamp(0xC1, PARTITION, 1)
+    begin = 2 * HEADER_BYTES + len(b"GJ\x02\x01")
+    for cut in range(begin + 1):
+        assert find_flushed(content[cut:], stamp, 0) == 1
+    for noise in (b"", b"GJ\x02\x01", b"GJ\x02\x01" * 30, bytes(60)):
+        assert find_flushed(noise + content[begin:] + noise, stamp, 0) == 1
+        assert find_flushed(noise + content[begin:-1] + noise, stamp, 0) == 0
+        assert find_flushed(noise + content[begin:], stamp, 1) == 0, "not more than is known"
+        assert find_flushed(noise + content[begin:], stamp._replace(segment_id=2), 0) == 0

@@ -17,7 +17,7 @@ from grevy.journal import (
     JournalOptions,
 )
 
-OPTIONS = JournalOptions(segment_bytes=4_096)
+OPTIONS = JournalOptions(segment_bytes=4_200)
 
 
 def look(folder: Path) -> JournalInspection:
@@ -45,7 +45,7 @@ def test_all_entries_of_an_open_log_are_seen(journal: Journal, tmp_path: Path) -
     inspection = look(tmp_path)
     assert list(inspection.entries()) == entries(1, 45)
     assert inspection.segments == journal.statistics().segments
-    assert inspection.bytes + 44 * inspection.segments == journal.statistics().bytes
+    assert inspection.bytes + 52 * inspection.segments == journal.statistics().bytes
     assert inspection.bytes_total() == journal.statistics().bytes
     assert inspection.tail is None
 
@@ -78,13 +78,13 @@ def test_a_bad_frame_above_the_promise_is_the_end(journal: Journal, tmp_path: Pa
 def test_damage_below_the_promise_names_its_byte(journal: Journal, tmp_path: Path) -> None:
     second = sorted((tmp_path / "journal").glob("segment-*"))[1]
     data = bytearray(second.read_bytes())
-    data[44 + 444 + 60] ^= 4
+    data[52 + 452 + 60] ^= 4
     second.write_bytes(data)
     seen: list[int] = []
-    with pytest.raises(JournalDamaged, match="byte 488: checksum is wrong") as caught:
+    with pytest.raises(JournalDamaged, match="byte 504: checksum is wrong") as caught:
         seen.extend(entry.index for entry in look(tmp_path).entries())
     assert seen == list(range(1, 11)), "what is whole is given"
-    assert (caught.value.path, caught.value.offset) == (f"journal/{second.name}", 488)
+    assert (caught.value.path, caught.value.offset) == (f"journal/{second.name}", 504)
     assert caught.value.index == 11
 
 

@@ -20,7 +20,7 @@ from grevy.raft import RaftConfig
 from grevy.stream import StreamProcessor
 from grevy.testing.entropy import SeededEntropy
 
-OPTIONS: Final = StorageOptions(segment_bytes=4096)
+OPTIONS: Final = StorageOptions(segment_bytes=4608)
 NOW: Final = 1_700_000_000_000
 
 

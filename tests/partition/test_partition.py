@@ -149,7 +149,6 @@ def test_what_nobody_expects_ends_the_partition(tmp_path: Path, *, is_in_a_reque
     ("operation", "code", "skip"),
     [
         ("fdatasync", errno.EIO, 0),  # of the frames
-        ("fdatasync", errno.EIO, 1),  # of the promise
         ("fdatasync", errno.ENOSPC, 0),
         ("pwrite", errno.ENOSPC, 0),
         ("pwrite", errno.EIO, 1),
@@ -182,6 +181,35 @@ def test_a_disk_that_fails_ends_the_partition(
     after = BarePartition(disk.crash(Random(1), 0.0), tmp_path / "again")
     positions = range(1, after.state.applied_position + 1)
     assert len(positions) >= 1, "what was acknowledged is there"
+
+
+def test_a_promise_that_cannot_be_settled_ends_the_partition(tmp_path: Path) -> None:
+    disk = SimDisk()
+
+    async def story() -> None:
+        rig = Rig(disk, tmp_path)
+        await rig.start()
+        assert isinstance(await rig.client.answer(1), CommandReply)
+        disk.fail("fdatasync", errno.EIO)  # nothing but a promise is synced while nobody asks
+        await rig.failed.wait()
+        (failure,) = rig.failures
+        assert isinstance(failure, JournalFailed)
+        await rig.partition.stop()
+
+    play(story)
+
+
+def test_a_promise_is_settled_when_the_partition_rests_or_stops(tmp_path: Path) -> None:
+    disk = SimDisk()
+
+    async def story() -> None:
+        rig = Rig(disk, tmp_path)
+        await rig.start()
+        assert isinstance(await rig.client.answer(1), CommandReply)
+        await rig.partition.stop()
+        assert rig.storage.journal.is_settled
+
+    play(story)
 
 
 @pytest.mark.parametrize("skip", range(2))

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 PARTITION_ID: Final = 1
 READ_BYTES: Final = 1 << 20
+SETTLED_EVERY: Final = 8
+"""Flushes that end with a multiple of this settle their promise, as those of a rest would."""
 INBOX_MAX: Final = 256
 COMPACTED: Final = 1 << 62
 """In place of the term of an entry that a snapshot has."""
@@ -308,7 +310,8 @@ class Replica:
     def _flush(self) -> None:
         journal = self.journal
         if self._flight is None and journal.last_index > journal.last_flushed_index:
-            self._flight = journal.flush_handle()
+            settles = journal.last_index % SETTLED_EVERY == 0
+            self._flight = journal.flush_handle(settles=settles)
             self._world.after(self._group.flush_us(self.node_id), self._sync)
 
     def _sync(self) -> None:

@@ -18,7 +18,7 @@ from grevy.journal.frame import (
     check_segment_header,
     scan_entries,
 )
-from grevy.journal.promise import PROMISE_KIND, PROMISE_NAME, Promise
+from grevy.journal.promise import NEW_LOG, PROMISE_KIND, PROMISE_NAME, Promise
 from grevy.journal.slots import read_slots
 
 _UNCHANGED: Final = 1 << 62
@@ -67,16 +67,17 @@ class StableLog:
         self._options = options
         self._partition_id = partition_id
         self._segments: list[_StableSegment] = []
+        self._before = NEW_LOG.before
 
     def first_index(self) -> int:
         """The index of the first entry that recovery would find, or of the next one."""
         segments = self._read()
-        return segments[0].before.index + 1 if segments else 1
+        return segments[0].before.index + 1 if segments else self._before.index + 1
 
     def last_index(self) -> int:
         """The index of the last entry that recovery would find."""
         segments = self._read()
-        return segments[-1].end.index if segments else 0
+        return segments[-1].end.index if segments else self._before.index
 
     def term_at(self, index: int) -> int | None:
         """The term of an entry, or of the one before the first; None when it is not there."""
@@ -85,7 +86,7 @@ class StableLog:
             place = index - segment.before.index
             if 0 <= place < len(segment.terms):
                 return segment.terms[place]
-        return None
+        return self._before.term if index == self._before.index else None
 
     def _read(self) -> list[_StableSegment]:
         """The segments that continue each other, from the promised first one on."""
@@ -102,7 +103,8 @@ class StableLog:
         promise = Promise.decode(value)
         known = {segment.stamp.segment_id: segment for segment in self._segments}
         self._segments = []
-        before, number = promise.before, promise.first_segment_id
+        before = self._before = promise.before
+        number = promise.first_segment_id
         while (inode := files.get(f"{directory}/segment-{number:010d}.log")) is not None:
             segment = known.get(number)
             if segment is None or segment.inode is not inode or segment.before != before:

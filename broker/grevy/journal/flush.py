@@ -38,15 +38,23 @@ class FlushHandle:
     journal may append and read. When it has returned, the owner calls `Journal.flushed`.
     """
 
-    __slots__ = ("_health", "_promise", "_slots", "_syncs", "is_synced", "upto")
+    __slots__ = ("_health", "_promise", "_settles", "_slots", "_syncs", "is_synced", "upto")
 
     def __init__(
-        self, health: Health, upto: Link, syncs: Sequence[Sync], slots: SlotFile, promise: bytes
+        self,
+        health: Health,
+        upto: Link,
+        syncs: Sequence[Sync],
+        slots: SlotFile,
+        promise: bytes,
+        *,
+        settles: bool,
     ) -> None:
         self._health = health
         self._syncs = syncs
         self._slots = slots
         self._promise = promise
+        self._settles = settles
         self.upto = upto
         """The last entry of the flush."""
         self.is_synced = False
@@ -63,14 +71,16 @@ class FlushHandle:
         return self.upto.term
 
     def sync(self) -> None:
-        """Wait until the frames, and then the promise, are on the device. Raises `JournalFailed`,
-        and then for ever.
+        """Wait until the frames are on the device, and note the promise, which is on the device too
+        if the flush settles it. Raises `JournalFailed`, and then for ever.
         """
         self._health.check()
         try:
             for sync in self._syncs:
                 sync()
-            self._slots.write(self._promise)
+            self._slots.note(self._promise)
+            if self._settles:
+                self._slots.sync()
         except OSError as error:
             raise self._health.fail("flush", error) from error
         self.is_synced = True

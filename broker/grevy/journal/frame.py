@@ -1,11 +1,15 @@
 """The bytes of one frame. A segment is frames, one after the other, from its first byte on.
 
-    0        4      6     7      8        12        16          20        24         28      36
-    44
-    ┌────────┬──────┬─────┬──────┬────────┬─────────┬───────────┬─────────┬──────────┬───────┬─────┐
-    │ crc32c │ "GJ" │ ver │ kind │ length │ cluster │ partition │ segment │ previous │ index │ term│
-    │ u32    │ 2 B  │ u8  │ u8   │ u32    │ u32     │ u32       │ u32     │ u32      │ u64   │ u64 │
-    └────────┴──────┴─────┴──────┴────────┴─────────┴───────────┴─────────┴──────────┴───────┴─────┘
+    0        4      6     7      8        12        16          20        24
+    ┌────────┬──────┬─────┬──────┬────────┬─────────┬───────────┬─────────┐
+    │ crc32c │ "GJ" │ ver │ kind │ length │ cluster │ partition │ segment │
+    │ u32    │ 2 B  │ u8  │ u8   │ u32    │ u32     │ u32       │ u32     │
+    └────────┴──────┴─────┴──────┴────────┴─────────┴───────────┴─────────┘
+    24         28      36     44        52
+    ┌──────────┬───────┬──────┬─────────┐
+    │ previous │ index │ term │ flushed │
+    │ u32      │ u64   │ u64  │ u64     │
+    └──────────┴───────┴──────┴─────────┘
     then `length` bytes of payload. The checksum covers all that comes after it.
 
 All numbers are little-endian. A checksum alone does not notice a whole frame in the wrong place, so
@@ -16,6 +20,9 @@ chain.
 The first frame of a segment has kind SEGMENT and no payload. Its index and term are those of the
 last entry before the segment, its `previous` is the checksum of that entry's frame (0 where the log
 begins): the chain goes on across files.
+
+`flushed` is the index up to which the log was durable when the frame was written (0 in a header):
+so each flush is vouched for by what was written after it; see `promise`.
 """
 
 from __future__ import annotations
@@ -31,17 +38,18 @@ from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.limits import ENTRY_BYTES_MAX
 
 MAGIC: Final = b"GJ"
-VERSION: Final = 1
+VERSION: Final = 2
 KIND_SEGMENT: Final = 0
 KIND_ENTRY: Final = 1
 _ENTRY: Final = (MAGIC, VERSION, KIND_ENTRY)
+_ENTRY_MARK: Final = MAGIC + bytes((VERSION, KIND_ENTRY))
 
 _CHECKSUM: Final = struct.Struct("<I")
-_BODY: Final = struct.Struct("<2sBBIIIIIQQ")
-_HEADER: Final = struct.Struct("<I2sBBIIIIIQQ")
+_BODY: Final = struct.Struct("<2sBBIIIIIQQQ")
+_HEADER: Final = struct.Struct("<I2sBBIIIIIQQQ")
 FRAME_HEADER_BYTES: Final = _HEADER.size
 
-assert _CHECKSUM.size + _BODY.size == _HEADER.size == 44
+assert _CHECKSUM.size + _BODY.size == _HEADER.size == 52
 
 
 class Stamp(NamedTuple):
@@ -63,13 +71,17 @@ class Link(msgspec.Struct, frozen=True, gc=False):
 def encode_segment_header(stamp: Stamp, before: Link) -> bytes:
     """The first frame of a segment whose entries continue `before`."""
     body = _BODY.pack(
-        MAGIC, VERSION, KIND_SEGMENT, 0, *stamp, before.checksum, before.index, before.term
+        MAGIC, VERSION, KIND_SEGMENT, 0, *stamp, before.checksum, before.index, before.term, 0
     )
     return _CHECKSUM.pack(crc32c(body)) + body
 
 
-def encode_entries(stamp: Stamp, link: Link, entries: Sequence[JournalEntry]) -> tuple[bytes, Link]:
-    """The frames of entries that continue `link`, in one piece, and the link after them."""
+def encode_entries(
+    stamp: Stamp, link: Link, entries: Sequence[JournalEntry], flushed: int
+) -> tuple[bytes, Link]:
+    """The frames of entries that continue `link`, in one piece, and the link after them. The log is
+    durable up to the index `flushed`.
+    """
     cluster_id, partition_id, segment_id = stamp
     previous, pack_body, pack_checksum = link.checksum, _BODY.pack, _CHECKSUM.pack
     parts: list[bytes] = []
@@ -86,6 +98,7 @@ def encode_entries(stamp: Stamp, link: Link, entries: Sequence[JournalEntry]) ->
             previous,
             entry.index,
             entry.term,
+            flushed,
         )
         previous = crc32c(payload, crc32c(body))
         parts += (pack_checksum(previous), body, payload)
@@ -128,6 +141,8 @@ class Scan(NamedTuple):
     """Bytes that the next frame needs to be judged, when the buffer ended inside it; else 0."""
     bad: str
     """Why the next frame is not the one that belongs there; else empty."""
+    flushed: int
+    """Up to which index the last good frame says that the log was durable; 0 without a frame."""
 
 
 def scan_entries(data: bytes, stamp: Stamp, link: Link, limits: ReadLimits) -> Scan:
@@ -137,13 +152,13 @@ def scan_entries(data: bytes, stamp: Stamp, link: Link, limits: ReadLimits) -> S
     entries: list[JournalEntry] = []
     view = memoryview(data)
     offset, size = 0, len(data)
-    needed, bad = 0, ""
+    needed, bad, flushed = 0, "", 0
     while index < last_index:
         body = offset + FRAME_HEADER_BYTES
         if body > size:
             needed = FRAME_HEADER_BYTES
             break
-        checksum, magic, version, kind, length, *where, at, in_term = _HEADER.unpack_from(
+        checksum, magic, version, kind, length, *where, at, in_term, durable = _HEADER.unpack_from(
             data, offset
         )
         belongs = where == [*stamp, previous] and at == index + 1 and in_term >= term
@@ -160,7 +175,24 @@ def scan_entries(data: bytes, stamp: Stamp, link: Link, limits: ReadLimits) -> S
         if length > room and (entries or not may_exceed):
             break
         room -= length
-        index, term, previous = at, in_term, checksum
+        index, term, previous, flushed = at, in_term, checksum, durable
         entries.append(JournalEntry(at, in_term, data[body:end]))
         offset = end
-    return Scan(entries, offset, Link(index, term, previous), needed, bad)
+    return Scan(entries, offset, Link(index, term, previous), needed, bad, flushed)
+
+
+def find_flushed(data: bytes, stamp: Stamp, after: int) -> int:
+    """An index greater than `after` up to which some whole frame in `data` says that the log was
+    durable; 0 if none does. For what follows a frame that is not whole: the next one is searched.
+    """
+    view = memoryview(data)
+    mark = data.find(_ENTRY_MARK, _CHECKSUM.size)
+    while 0 <= mark <= len(data) + _CHECKSUM.size - FRAME_HEADER_BYTES:
+        header = _HEADER.unpack_from(data, mark - _CHECKSUM.size)
+        checksum, _, _, _, length, *where, _, at, _, flushed = header
+        if where == [*stamp] and after < flushed < at:
+            end = mark - _CHECKSUM.size + FRAME_HEADER_BYTES + length
+            if end <= len(data) and crc32c(view[mark:end]) == checksum:
+                return int(flushed)
+        mark = data.find(_ENTRY_MARK, mark + 1)
+    return 0

@@ -1,8 +1,9 @@
 """Reading a log without touching it, while its owner works or when there is none.
 
 `Journal.open` repairs; whoever only looks must not. The promise is read before the segments, so
-what it covers is already in the files: a bad frame there is damage. A bad one above it is a write
-under way, or one that a crash has torn.
+what it covers is already in the files: a bad frame there is damage, and so is one that stays bad
+although a frame behind it says that it was flushed. Any other is a write under way, or one that a
+crash has torn.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from grevy.journal.errors import JournalCorrupted, SlotsCorrupted
 from grevy.journal.frame import ReadLimits
 from grevy.journal.journal import JournalOptions
 from grevy.journal.promise import PROMISE_KIND, PROMISE_NAME, Promise
-from grevy.journal.recovery import LogFiles
+from grevy.journal.recovery import LogFiles, flushed_behind
 from grevy.journal.segment import Segment, segment_path
 from grevy.journal.slots import SlotOwner, read_slots
 from grevy.ports import Disk, File
@@ -100,6 +101,7 @@ class JournalInspection:
             if why:
                 offset = segment.end.offset if segment.has_header else 0
                 self._check_end(segment.path, offset, why)
+                self._check_behind(segment, offset, why)
                 self.tail = Tail(segment.path, offset, size - offset)
                 return
             number += 1
@@ -124,6 +126,21 @@ class JournalInspection:
     def _check_end(self, path: str, offset: int, why: str) -> None:
         if self._end.index < self._promise.flushed.index:
             raise JournalDamaged(self._end.index + 1, path, offset, why)
+
+    def _check_behind(self, segment: Segment, offset: int, why: str) -> None:
+        """Behind the end a frame may say that more was flushed: then it is damage, unless the end
+        has moved meanwhile.
+        """
+        stamp = segment.stamp
+        if not flushed_behind(self._files, stamp.segment_id, offset, self._end.index):
+            return
+        file = self._open(stamp.segment_id)
+        if file is None:
+            return
+        again, _ = Segment.load(file, segment.path, stamp, segment.before)
+        file.close()
+        if again.end == segment.end:
+            raise JournalDamaged(self._end.index + 1, segment.path, offset, why)
 
     def _path(self, number: int) -> str:
         return segment_path(self._files.directory, number)

@@ -129,15 +129,22 @@ class Journal:
         with self._writing("append"):
             done = 0
             while done < len(entries):
-                reached = self.segments[-1].append(entries, done, self._options.segment_bytes)
+                segment, bytes_max = self.segments[-1], self._options.segment_bytes
+                reached = segment.append(entries, done, bytes_max, self.last_flushed_index)
                 if reached > done:
                     self._note_unsynced(self.segments[-1])
                 if reached < len(entries):
                     self._roll()
                 done = reached
 
-    def flush_handle(self) -> FlushHandle:
-        """Take a flush of all that was appended until now; only one at a time.
+    @property
+    def is_settled(self) -> bool:
+        """Whether the promise on the device is the newest one; see `promise`."""
+        return self._slots.is_synced
+
+    def flush_handle(self, *, settles: bool = False) -> FlushHandle:
+        """Take a flush of all that was appended until now, if anything; only one at a time. With
+        `settles`, the promise is synced after the frames.
 
         Call its `sync`, in any thread, then `flushed` with it.
         """
@@ -149,7 +156,9 @@ class Journal:
         promise = self._promise._replace(flushed=self._end)
         self._unsynced = []
         self._has_unsynced_names = False
-        self._flight = FlushHandle(self._health, self._end, syncs, self._slots, promise.encode())
+        self._flight = FlushHandle(
+            *(self._health, self._end, syncs, self._slots, promise.encode()), settles=settles
+        )
         return self._flight
 
     def flushed(self, handle: FlushHandle) -> None:
@@ -166,8 +175,8 @@ class Journal:
             self.compact(up_to)
 
     def flush(self) -> None:
-        """Make all that was appended durable, here and now."""
-        handle = self.flush_handle()
+        """Make all that was appended durable, and the promise of it, here and now."""
+        handle = self.flush_handle(settles=True)
         handle.sync()
         self.flushed(handle)
 

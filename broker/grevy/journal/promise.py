@@ -2,18 +2,27 @@
 begins.
 
 A bad frame at the end of the log is either a write that a crash tore, which nobody was told about,
-or damage to what was acknowledged. The frame cannot tell. So each flush has two syncs, one after
-the other: the frames, then this promise, in the two slots of `flushed.meta`. Only then is the flush
-reported. Hence, with one fault at a time:
+or damage to what was acknowledged. The frame cannot tell; what vouches for a flush is what was
+written after it:
 
-* a bad frame at or below `flushed` is damage: the journal refuses to open;
-* a bad frame above it was never acknowledged: it is cut off, with all that follows;
-* the newer slot is damaged: the promise is one flush too old, and the frames it no longer covers
-  are whole and are kept.
+* the promise, which is noted in `flushed.meta` as soon as the frames are synced and before the
+  flush is reported. The note is not synced: it outlives the process, not a power cut. It is synced
+  ("settled") by the first flush that asks for it, which the owner does when the log has a rest, and
+  now and then when it has none (`partition/commit.py`: after 0.2 s, and every second).
+* every frame, which says how far the log was durable when it was written (`frame`): a flush that
+  came after vouches for all before it, wherever the notes are.
 
-What cannot be decided is damage to the newer slot *and* to a frame of the last flush at the same
-time: it looks as if the crash had come before that flush ended. Peers, or a backup, have to know
-better.
+So a flush costs one sync, and with one fault at a time:
+
+* a bad frame at or below `flushed`, or below what a frame behind it says, is damage: the journal
+  refuses to open;
+* a bad frame above that was never acknowledged: it is cut off, with all that follows;
+* the newer slot is damaged, or its note was lost in a power cut: the promise is too old, and the
+  frames it no longer covers are whole and are kept.
+
+What cannot be decided is damage to a frame of the last flush *and* the loss of the promise for it,
+be it by damage to the newer slot or by a power cut that came before the promise was settled: it
+looks as if the crash had come before that flush ended. Peers, or a backup, have to know better.
 
 The promise falls only when the log is cut or begun anew; both slots are then written before any
 file changes.

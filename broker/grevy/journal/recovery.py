@@ -1,9 +1,9 @@
 """Opening a journal after anything: a clean end, a kill, a power cut, damage.
 
-Recovery first looks and decides, then repairs. What the promise covers must be there, or nothing is
-touched and `JournalCorrupted` says what is missing. What lies above the promise is kept as far as
-it is whole, and the rest is cut. Each repair leaves a disk on which recovery, started again, comes
-to the same end.
+Recovery first looks and decides, then repairs. What the promise covers must be there, and what any
+frame says was flushed, or nothing is touched and `JournalCorrupted` says what is missing. What lies
+above that is kept as far as it is whole, and the rest is cut. Each repair leaves a disk on which
+recovery, started again, comes to the same end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from grevy.journal.errors import JournalCorrupted, SlotsCorrupted
-from grevy.journal.frame import Stamp
+from grevy.journal.frame import Link, Stamp, find_flushed
 from grevy.journal.promise import NEW_LOG, PROMISE_KIND, PROMISE_NAME, Promise
 from grevy.journal.segment import Segment, segment_path
 from grevy.journal.slots import SlotFile, SlotOwner
@@ -82,6 +82,8 @@ def recover(files: LogFiles, slots: SlotFile) -> list[Segment]:
     found = _load(files, promise)
     try:
         _check_promise(found, promise)
+        _check_behind(files, found, promise)
+        promise = promise._replace(flushed=_surely_flushed(found, promise))
         _remove_strangers(files, promise, found)
         _make_durable(files, promise, found)
     except (JournalCorrupted, OSError):
@@ -129,6 +131,46 @@ def _check_promise(found: Found, promise: Promise) -> None:
             link = segment.place_after(flushed.index).link
             if link != flushed:
                 raise JournalCorrupted(flushed.index, f"{segment.path}: the frame is an older one")
+
+
+def _check_behind(files: LogFiles, found: Found, promise: Promise) -> None:
+    """Refuse the log when a frame behind its end says that what is missing there was flushed."""
+    segment_id, offset, end = promise.first_segment_id, 0, promise.before
+    if found.segments:
+        last = found.segments[-1]
+        segment_id, offset, end = last.stamp.segment_id, last.end.offset, last.end.link
+    flushed = flushed_behind(files, segment_id, offset, end.index)
+    if flushed:
+        why = f"{found.why_ended}; but a frame behind it says that {flushed} was flushed"
+        raise JournalCorrupted(end.index + 1, why)
+
+
+def flushed_behind(files: LogFiles, segment_id: int, offset: int, after: int) -> int:
+    """An index greater than `after` up to which a frame says that the log was flushed, from a place
+    on in a file and in those that continue it; 0 if none does.
+
+    The files are looked at for as long as none is missing: those that are cut off are removed from
+    the end, and their frames speak of what was promised before the promise fell.
+    """
+    existing = files.segment_ids()
+    while segment_id in existing:
+        file = files.disk.open(segment_path(files.directory, segment_id))
+        data = file.pread(max(file.size() - offset, 0), offset)
+        file.close()
+        flushed = find_flushed(data, files.stamp(segment_id), after)
+        if flushed:
+            return flushed
+        segment_id, offset = segment_id + 1, 0
+    return 0
+
+
+def _surely_flushed(found: Found, promise: Promise) -> Link:
+    """The last entry that the promise or a whole frame says was flushed."""
+    index = max([promise.flushed.index, *(segment.flushed for segment in found.segments)])
+    for segment in found.segments:
+        if promise.flushed.index < index <= segment.last_index:
+            return segment.place_after(index).link
+    return promise.flushed
 
 
 def _remove_strangers(files: LogFiles, promise: Promise, found: Found) -> None:

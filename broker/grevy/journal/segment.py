@@ -54,6 +54,7 @@ class Segment:
         "before",
         "end",
         "file",
+        "flushed",
         "has_header",
         "path",
         "stamp",
@@ -69,6 +70,8 @@ class Segment:
         """Where the next entry goes."""
         self.has_header = True
         """Whether the file begins as it should."""
+        self.flushed = 0
+        """Up to which index the log was durable, as far as frames that were loaded say."""
         self._places = [self.end]
         self._indexes = [before.index]
 
@@ -95,6 +98,7 @@ class Segment:
         while not why and needed <= size - segment.end.offset:
             scan = segment._scan(segment.end, size, needed, UNLIMITED)
             segment.end = Place(segment.end.offset + scan.end, scan.link)
+            segment.flushed = max(segment.flushed, scan.flushed)
             segment._remember(segment.end)
             needed, why = scan.needed, scan.bad
         if not why and segment.end.offset < size:
@@ -116,9 +120,11 @@ class Segment:
         """Whether there is nothing but the header."""
         return self.last_index == self.before.index
 
-    def append(self, entries: Sequence[JournalEntry], start: int, bytes_max: int) -> int:
+    def append(
+        self, entries: Sequence[JournalEntry], start: int, bytes_max: int, flushed: int
+    ) -> int:
         """Write the entries from position `start` on with one write, as many as fit into
-        `bytes_max`.
+        `bytes_max`; the log is durable up to the index `flushed`.
 
         An entry that is larger than any segment has one to itself. Returns the position after the
         last one written.
@@ -131,7 +137,7 @@ class Segment:
                 break
             stop += 1
         if stop > start:
-            data, link = encode_entries(self.stamp, self.end.link, entries[start:stop])
+            data, link = encode_entries(self.stamp, self.end.link, entries[start:stop], flushed)
             self.file.pwrite(data, self.end.offset)
             if self.end.offset - self._places[-1].offset >= SPARSE_BYTES:
                 self._remember(self.end)

@@ -15,6 +15,10 @@ with the greater sequence is the value.
 `write` fills the older slot: after damage to the newer one, `open` finds the value *before* the
 last. `write_both` fills one after the other, and then damage to either slot changes nothing. Use
 `write` only for what may be read one step too old.
+
+`note` does not sync: it survives the end of the process, not a power cut, which may leave any value
+that was noted since the last sync, or the one that was synced. Until the next sync all notes go to
+one slot, so that the other is never in doubt.
 """
 
 from __future__ import annotations
@@ -48,11 +52,13 @@ class SlotOwner(NamedTuple):
 class SlotFile:
     """A durable value of at most some hundred bytes."""
 
-    def __init__(self, file: File, owner: SlotOwner, sequence: int, value: bytes) -> None:
+    def __init__(self, file: File, owner: SlotOwner, newest: _Slot) -> None:
         self._file = file
         self._owner = owner
-        self._sequence = sequence
-        self._value = value
+        self._sequence, self._value, place = newest
+        self._place = 1 - place  # of the slot that may be written
+        self.is_synced = True
+        """Whether the value is durable."""
 
     @classmethod
     def create(cls, disk: Disk, directory: str, name: str, owner: SlotOwner, value: bytes) -> Self:
@@ -60,7 +66,7 @@ class SlotFile:
         path, draft = f"{directory}/{name}", f"{directory}/{name}.new"
         if disk.exists(draft):
             disk.remove(draft)
-        slots = cls(disk.create(draft), owner, 0, value)
+        slots = cls(disk.create(draft), owner, _Slot(0, value, 0))
         slots.write_both(value)
         disk.rename(draft, path)
         disk.fsync_dir(directory)
@@ -76,12 +82,12 @@ class SlotFile:
         """
         file = disk.open(path)
         try:
-            sequence, value = _newest(file, path, owner)
+            newest = _newest(file, path, owner)
         except SlotsCorrupted:
             file.close()
             raise
-        slots = cls(file, owner, sequence, value)
-        slots.write_both(value)
+        slots = cls(file, owner, newest)
+        slots.write_both(newest.value)
         return slots
 
     @property
@@ -89,13 +95,24 @@ class SlotFile:
         """What was written last."""
         return self._value
 
-    def write(self, value: bytes) -> None:
-        """Replace the older copy by `value`, durably."""
+    def note(self, value: bytes) -> None:
+        """Replace the older copy by `value`; not durable yet."""
         sequence = self._sequence + 1
-        self._file.pwrite(_encode(self._owner, sequence, value), SLOT_OFFSETS[sequence % 2])
-        self._file.fdatasync()
+        self.is_synced = False
+        self._file.pwrite(_encode(self._owner, sequence, value), SLOT_OFFSETS[self._place])
         self._sequence = sequence
         self._value = value
+
+    def sync(self) -> None:
+        """Make what was noted durable."""
+        self._file.fdatasync()
+        self._place = 1 - self._place
+        self.is_synced = True
+
+    def write(self, value: bytes) -> None:
+        """Replace the older copy by `value`, durably."""
+        self.note(value)
+        self.sync()
 
     def write_both(self, value: bytes) -> None:
         """Replace both copies by `value`, durably, one after the other."""
@@ -111,15 +128,26 @@ def read_slots(disk: Disk, path: str, owner: SlotOwner) -> bytes:
     """The value, for who only looks; nothing is written. Raises as `SlotFile.open` does."""
     file = disk.open(path)
     try:
-        return _newest(file, path, owner)[1]
+        return _newest(file, path, owner).value
     finally:
         file.close()
 
 
-def _newest(file: File, path: str, owner: SlotOwner) -> tuple[int, bytes]:
-    """Sequence and value of the newest readable slot."""
-    found = [_decode(file.pread(SLOT_BYTES_MAX, offset), path, owner) for offset in SLOT_OFFSETS]
-    readable = [slot for slot in found if slot is not None]
+class _Slot(NamedTuple):
+    """A copy that was read: in which place, 0 or 1, and how new it is."""
+
+    sequence: int
+    value: bytes
+    place: int
+
+
+def _newest(file: File, path: str, owner: SlotOwner) -> _Slot:
+    """The newest readable slot."""
+    readable = []
+    for place, offset in enumerate(SLOT_OFFSETS):
+        found = _decode(file.pread(SLOT_BYTES_MAX, offset), path, owner)
+        if found is not None:
+            readable.append(_Slot(*found, place))
     if not readable:
         raise SlotsCorrupted(f"{path}: neither copy is readable")
     return max(readable)

@@ -3,8 +3,8 @@
     propose, step, tick ─▶ raft ─▶ ready ─▶ journal ─▶ flush (in a thread) ─▶ raft ─▶ on_committed
                                      └────▶ send
 
-At most one flush is under way; what is proposed while the disk is busy is appended at once and
-flushed next, all of it together. Messages leave while the own disk is flushed.
+What is proposed while the disk is busy is appended at once and flushed next, all of it together
+(`flushing.py`). Messages leave while the own disk is flushed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from concurrent.futures import Executor
 from typing import Final, Protocol
 
 from grevy.journal import FlushHandle
-from grevy.ports import Entropy
+from grevy.partition.flushing import Flusher
+from grevy.ports import Clock, Entropy
 from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.raft_messages import GroupMembers, RaftMessage, SnapshotChunk
 from grevy.raft import (
@@ -82,6 +83,7 @@ class CommitPipeline:
         send: Callable[[int, RaftMessage], None],
         on_failed: Callable[[BaseException], None],
         thread: Executor,
+        clock: Clock,
     ) -> None:
         self._loop = loop
         self._storage = storage
@@ -93,13 +95,17 @@ class CommitPipeline:
         self._committed_index = 0
         self._send = send
         self._on_failed = on_failed
-        self._executor = thread
+        self._flusher = Flusher(
+            *(loop, storage.journal),
+            on_flushed=self._flushed,
+            on_failed=self._fail,
+            thread=thread,
+            clock=clock,
+        )
         self._tail: deque[JournalEntry] = deque()
         self._tail_bytes = 0
         self._lead: tuple[int, Role] = (0, Role.FOLLOWER)
-        self._is_flushing = False
         self._is_applying_later = False
-        self._idle = asyncio.Event()
         self._has_failed = False
         self._timer: asyncio.TimerHandle | None = None
         self._asked: tuple[int, int, float] | None = None
@@ -232,14 +238,14 @@ class CommitPipeline:
             return
         try:
             node = self._node
-            while not (self._is_flushing and node.needs_quiet_log):
+            while not (self._flusher.is_busy and node.needs_quiet_log):
                 ready = node.ready()
                 if ready is None:
                     break
                 self._handle(ready)
             self._note_role()
             self._apply()
-            self._flush()
+            self._flusher.flush()
         except Exception as error:  # noqa: BLE001 - disk, state or a broken invariant: it is the end
             self._fail(error)
 
@@ -248,10 +254,8 @@ class CommitPipeline:
         if self._timer is not None:
             self._timer.cancel()
         self.advance()
-        while self._is_flushing and not self._has_failed:
-            await self._idle.wait()
+        await self._flusher.stop()
         self._has_failed = True  # nothing happens any more
-        self._executor.shutdown(wait=True)
         self._storage.close()
 
     def _tick(self) -> None:
@@ -259,6 +263,7 @@ class CommitPipeline:
         if not self._has_failed:
             self._node.tick()
             self.advance()
+            self._flusher.tick()
 
     def _handle(self, ready: Ready) -> None:
         self._storage.write(ready)
@@ -354,36 +359,9 @@ class CommitPipeline:
 
     # ── flushing ──────────────────────────────────────────────────────────────────────────────────
 
-    def _flush(self) -> None:
-        journal = self._journal
-        if self._is_flushing or journal.last_index == journal.last_flushed_index:
-            return
-        self._idle.clear()
-        self._is_flushing = True
-        self._executor.submit(self._sync, journal.flush_handle())
-
-    def _sync(self, handle: FlushHandle) -> None:
-        """In the thread: it tells the loop itself, which two futures on the way would do later."""
-        failure: Exception | None = None
-        try:
-            handle.sync()
-        except Exception as error:  # noqa: BLE001 - raised in the loop, by `_flushed`
-            failure = error
-        self._loop.call_soon_threadsafe(self._flushed, handle, failure)
-
-    def _flushed(self, handle: FlushHandle, failure: Exception | None) -> None:
-        self._is_flushing = False
-        try:
-            if failure is not None:
-                raise failure
-            self._journal.flushed(handle)
-            self._node.persisted(handle.index, handle.term)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(error)
-            return
+    def _flushed(self, handle: FlushHandle) -> None:
+        self._node.persisted(handle.index, handle.term)
         self.advance()
-        if not self._is_flushing:
-            self._idle.set()
 
     def _fail(self, error: Exception) -> None:
         if self._has_failed:
@@ -391,7 +369,7 @@ class CommitPipeline:
         self._has_failed = True
         if self._timer is not None:
             self._timer.cancel()
-        self._idle.set()
+        self._flusher.give_up()
         self._on_failed(error)
 
     def statistics(self) -> dict[str, object]:

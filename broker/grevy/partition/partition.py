@@ -132,6 +132,7 @@ class Partition:
             send=send or _send_nothing,
             on_failed=self._fail,
             thread=make_thread("grevy-flush"),
+            clock=clock,
         )
         self.group: Final = Group(self._pipeline, lambda: self._is_serving)
         """Who else has this partition, and how that is changed."""

@@ -10,9 +10,7 @@ from msgspec.structs import replace
 from tests.sim.mutants.bug import Bug, fault_of_group
 
 from grevy.journal import FlushHandle, Journal, JournalCompacted, SlotFile, recovery
-from grevy.journal.recovery import Found
 from grevy.journal.segment import Segment
-from grevy.journal.slots import SLOT_OFFSETS, _encode
 from grevy.raft import HardState, RaftStorage, Ready
 
 
@@ -46,17 +44,19 @@ def _sync_last_segment_only(self: FlushHandle) -> None:
     _sync(self)
 
 
-def _write_unsynced(self: SlotFile, value: bytes) -> None:
-    sequence = self._sequence + 1
-    self._file.pwrite(_encode(self._owner, sequence, value), SLOT_OFFSETS[sequence % 2])
-    self._sequence, self._value = sequence, value
+def _sync_nothing(self: SlotFile) -> None:
+    self._place = 1 - self._place
+    self.is_synced = True
 
 
-def _write_in_place(self: SlotFile, value: bytes) -> None:
-    sequence = self._sequence + 1
-    self._file.pwrite(_encode(self._owner, sequence, value), SLOT_OFFSETS[0])
+def _sync_in_place(self: SlotFile) -> None:
     self._file.fdatasync()
-    self._sequence, self._value = sequence, value
+    self.is_synced = True
+
+
+def _note_in_turns(self: SlotFile, value: bytes) -> None:
+    _note(self, value)
+    self._place = 1 - self._place
 
 
 def _truncate_before_promise(self: Journal, index: int) -> None:
@@ -91,7 +91,7 @@ def _compact_before_promise(self: Journal, up_to_index: int) -> None:
         )
 
 
-def _no_check(found: Found, promise: object) -> None:
+def _no_check(*found: object) -> None:
     """Whatever is missing is taken for torn."""
 
 
@@ -122,13 +122,14 @@ def _write_without_memberships(self: RaftStorage, ready: Ready) -> None:
 
 
 _sync: Final = FlushHandle.sync
+_note: Final = SlotFile.note
 _write: Final = RaftStorage.write
 _SYNC: Final = (FlushHandle, "sync")
 _WRITE: Final = (RaftStorage, "write")
 
 JOURNAL_BUGS: Final = (
     Bug("the promise is written, the frames are not synced", {_SYNC: _sync_promise_only}, (1,)),
-    Bug("the frames are synced, no promise is kept", {_SYNC: _sync_frames_only}, (3,)),
+    Bug("the frames are synced, no promise is kept", {_SYNC: _sync_frames_only}, (11,)),
     Bug(
         "a failed sync is tried again",
         {_SYNC: _sync_and_try_again},
@@ -137,8 +138,9 @@ JOURNAL_BUGS: Final = (
     ),
     Bug("only the last of the segments is synced", {_SYNC: _sync_last_segment_only}, (1,)),
     Bug("names of new segments are not synced", {(Journal, "_sync_names"): _no_sync}, (1,)),
-    Bug("the slots are not synced", {(SlotFile, "write"): _write_unsynced}, (1,)),
-    Bug("both copies of a slot are in one place", {(SlotFile, "write"): _write_in_place}, (3,)),
+    Bug("the slots are not synced", {(SlotFile, "sync"): _sync_nothing}, (1,)),
+    Bug("both copies of a slot are in one place", {(SlotFile, "sync"): _sync_in_place}, (9,)),
+    Bug("notes put both slots in doubt", {(SlotFile, "note"): _note_in_turns}, (9,)),
     Bug(
         "the log is cut before the promise falls",
         {(Journal, "truncate_after"): _truncate_before_promise},
@@ -166,7 +168,11 @@ JOURNAL_BUGS: Final = (
         (3,),
         partial(fault_of_group, disk_error_every=20, crash_every=20, kill=0.0),
     ),
-    Bug("recovery takes damage for a tear", {(recovery, "_check_promise"): _no_check}, (1,)),
+    Bug(
+        "recovery takes damage for a tear",
+        {(recovery, "_check_promise"): _no_check, (recovery, "_check_behind"): _no_check},
+        (1,),
+    ),
 )
 """In the journal."""
 
