@@ -19,7 +19,7 @@ class ReplicaState(Struct, frozen=True):
 
 
 class MemberState(Struct, frozen=True):
-    """What a broker or a host of one says of itself, or of another whom it has heard. `node_id` is a
+    """What a broker or a host says of itself, or of another whom it has heard. `node_id` is a
     member id (`member_ids`). `incarnation` is the time of its start, in epoch milliseconds, and
     `version` counts what it has said since, once a round at least: of two states of one member the
     greater (incarnation, version) is the newer. `instance` is a number from 1 to 2**63 - 1 that is
