@@ -16,6 +16,7 @@ from typing import Final
 
 import uvloop
 
+from grevy.broker.addresses import AddressBook
 from grevy.broker.cluster import Cluster, security_of
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
@@ -23,7 +24,7 @@ from grevy.broker.folders import Folders
 from grevy.broker.plans import open_plans
 from grevy.broker.replicas import Replicas
 from grevy.broker.router import Answer, Router
-from grevy.broker.system import DataLock, OsEntropy, SystemClock, process_usage
+from grevy.broker.system import DataLock, OsDisk, OsEntropy, SystemClock, process_usage
 from grevy.cluster import PlanFile
 from grevy.engine import SentCommand
 from grevy.exporting import check_exporter
@@ -167,6 +168,7 @@ class Broker:
             *(self._loop, self._clock, OsEntropy(), self._config, plans),
             client_endpoint=f"tcp://{self.endpoint}",
             software=version("grevy"),
+            addresses=AddressBook(OsDisk(self._config.data)),
             on_removed=self._stopped.set,
             on_failed=self._on_failed,
         )
