@@ -188,6 +188,10 @@ class ClusterProcesses:
             process.terminate()
         return await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
 
+    async def wait(self, node_id: int) -> int:
+        """Until a broker has ended by itself; its exit code. Raises `TimeoutError`."""
+        return await asyncio.wait_for(self._processes[node_id].wait(), STOP_TIMEOUT_S)
+
     def freeze(self, node_id: int) -> None:
         """SIGSTOP: it holds its sockets, and does nothing."""
         os.killpg(self.pid(node_id), signal.SIGSTOP)

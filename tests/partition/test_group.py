@@ -63,7 +63,9 @@ class Group:
         self.peer = Peer(b"\0peer", 1)
         self.peer.client_id = b"c" * 16
 
-    async def start(self, node_id: int, *, has_lost_data: bool = False) -> None:
+    async def start(
+        self, node_id: int, *, has_lost_data: bool = False, voters: tuple[int, ...] = NODES
+    ) -> None:
         """One of them, from what its folder has."""
         loop = asyncio.get_running_loop()
         folder = self.folder / str(node_id)
@@ -82,7 +84,7 @@ class Group:
             *(1, loop, SystemClock(), storage),
             entropy=OsEntropy(),
             on_failed=self.failures.append,
-            group=RaftConfig(node_id, NODES, priority=4 - node_id, priority_max=3),
+            group=RaftConfig(node_id, voters, priority=max(1, 4 - node_id), priority_max=3),
             send=send,
             on_lead=lambda _partition_id, _is_leading: self._changed.set(),
         )

@@ -18,6 +18,7 @@ from tests.protocol.golden_distribution import DISTRIBUTION_ENTRY, DISTRIBUTION_
 
 from grevy.protocol import codec
 from grevy.protocol.broker_codec import decode_broker_message, encode_broker_message
+from grevy.protocol.broker_messages import BrokerMessage, ClusterAnswer, ClusterQuestion
 from grevy.protocol.intents import (
     BpmnElementType,
     BpmnEventType,
@@ -57,6 +58,8 @@ from grevy.protocol.messages import (
     BrokerInfo,
     ClientMessage,
     CloseSubscription,
+    ClusterRequest,
+    ClusterRequestKind,
     CommandReply,
     CommandRequest,
     ErrorCode,
@@ -327,6 +330,22 @@ SERVER_MESSAGE = ServerMessage(
         SubscriptionClosed(8, ErrorCode.NOT_LEADER, "no longer the leader"),
     )
 )
+CLUSTER_REQUEST = ClusterRequest(
+    10, ClusterRequestKind.CHANGE, (4, 5), ("10.0.0.4:26602", ""), (1,), 3, is_trial=True
+)
+CLUSTER_MESSAGE = ClientMessage(
+    CLIENT_ID, (CLUSTER_REQUEST, ClusterRequest(11, ClusterRequestKind.STATUS))
+)
+BROKERS_OF_CLUSTER_MESSAGE = BrokerMessage(
+    "grevy",
+    2,
+    1_700_000_000_456,
+    (
+        ClusterQuestion(3, CLUSTER_REQUEST),
+        ClusterAnswer(3, b'{"epoch":2,"steps":[]}'),
+        ClusterAnswer(4, b"", "nothing would change"),
+    ),
+)
 TOPOLOGY_MESSAGE = ServerMessage(
     (
         TopologyReply(
@@ -391,6 +410,16 @@ def test_golden_server_message() -> None:
 def test_golden_broker_message() -> None:
     frame = golden("broker-message-1.bin", encode_broker_message(BROKER_MESSAGE))
     assert decode_broker_message(frame) == BROKER_MESSAGE
+
+
+def test_golden_cluster_request() -> None:
+    frame = golden("client-message-2.bin", codec.encode_client_message(CLUSTER_MESSAGE))
+    assert codec.decode_client_message(frame) == CLUSTER_MESSAGE
+
+
+def test_golden_cluster_request_between_brokers() -> None:
+    frame = golden("broker-message-2.bin", encode_broker_message(BROKERS_OF_CLUSTER_MESSAGE))
+    assert decode_broker_message(frame) == BROKERS_OF_CLUSTER_MESSAGE
 
 
 def test_golden_topology_of_a_cluster() -> None:

@@ -129,13 +129,7 @@ class SimCluster:
         self.world.note(f"start {node_id}")
         self.checker.restarted(node_id)
         try:
-            broker = SimBroker(
-                *(self.world, self.network, node_id, self.disks[node_id]),
-                options=self._options,
-                job_us=partial(self._job_us, node_id),
-                skew_ms=self.knobs.skew_ms[node_id - 1],
-                checker=self.checker,
-            )
+            broker = self._make_broker(node_id)
         except (OSError, JournalError, StorageFailed) as error:
             self.checker.failed(node_id, error)
             self.world.after(START_AGAIN_US, lambda: self.start(node_id))
@@ -176,6 +170,15 @@ class SimCluster:
         return 0
 
     # ── the end ───────────────────────────────────────────────────────────────────────────────────
+
+    def _make_broker(self, node_id: int) -> SimBroker:
+        return SimBroker(
+            *(self.world, self.network, node_id, self.disks[node_id]),
+            options=self._options,
+            job_us=partial(self._job_us, node_id),
+            skew_ms=self.knobs.skew_ms[node_id - 1],
+            checker=self.checker,
+        )
 
     def _job_us(self, node_id: int, thread: str) -> int:
         knobs = self.knobs

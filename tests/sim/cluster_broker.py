@@ -5,6 +5,7 @@ links of the simulated world; and the connections of clients.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final, Protocol
@@ -109,8 +110,15 @@ class Connection:
 class SimFolders(Folders):
     """A broker's disks, one for each partition."""
 
-    def __init__(self, disks: dict[int, SimDisk], options: StorageOptions, clock: Clock) -> None:
+    def __init__(
+        self,
+        disks: dict[int, SimDisk],
+        options: StorageOptions,
+        clock: Clock,
+        removed: Callable[[int], None],
+    ) -> None:
         super().__init__(Path("nowhere"), options, clock)
+        self._removed = removed
         self._disks = disks
         self._options = options
 
@@ -121,6 +129,7 @@ class SimFolders(Folders):
     def remove(self, partition_id: int) -> None:
         """Deletes it all."""
         self._disks[partition_id] = SimDisk()
+        self._removed(partition_id)
 
     def is_new(self, partition_id: int) -> bool:
         """Whether nothing is there."""
@@ -185,6 +194,8 @@ class WatchedPartition(Partition):
 class SimBroker:
     """A process, from its start to its end. The disks outlive it."""
 
+    lead_back_s = 10.0
+
     def __init__(
         self,
         world: World,
@@ -215,23 +226,23 @@ class SimBroker:
             cluster_host=host_of(node_id),
             cluster_port=PORT,
             contact_points=",".join(f"{host_of(each)}:{PORT}" for each in BROKERS),
+            lead_back_s=self.lead_back_s,
         )
-        placements = distribute(BROKERS, len(disks), len(BROKERS))
-        plans = PlanFile.open(SimDisk(), CLUSTER_ID)  # it never changes
-        plans.write(first_plan(placements))
+        plans = self.plans(len(disks))
+        plan = plans.plan
         self.cluster = Cluster(
             *(self.loop, self.clock, entropy, config, plans),
             client_endpoint=f"tcp://{host_of(node_id)}:26600",
             software="simulated",
-            on_removed=lambda: None,
+            on_removed=self.on_removed,
             on_failed=self._on_failed,
             make_links=lambda handler: SimLinks(
                 self.loop, network, handler, node_id=node_id, clock=self.clock
             ),
         )
         self.replicas = Replicas(
-            *(config, placements, self.loop, self.clock),
-            folders=SimFolders(disks, options, self.clock),
+            *(config, None if plan is None else plan.current, self.loop, self.clock),
+            folders=SimFolders(*(disks, options, self.clock, partial(checker.dropped, node_id))),
             entropy=entropy,
             post=self._post,
             send=self.cluster.send,
@@ -239,8 +250,22 @@ class SimBroker:
             on_failed=self._on_failed,
             partition_class=type("Watched", (WatchedPartition,), {"checker": checker}),
         )
-        self._router = Router(lambda: len(disks), self.cluster.topology, lambda take: take({}))
+        self._router = Router(
+            lambda: len(disks),
+            self.cluster.topology,
+            lambda take: take({}),
+            self.cluster.requests.ask,
+        )
         self._router.open(self.replicas.partitions, self)
+
+    def plans(self, partitions: int) -> PlanFile:
+        """What it has of the cluster's plan at its start; here, it never changes."""
+        file = PlanFile.open(SimDisk(), CLUSTER_ID)
+        file.write(first_plan(distribute(BROKERS, partitions, len(BROKERS))))
+        return file
+
+    def on_removed(self) -> None:
+        """It is no member of the cluster any more."""
 
     def begin(self) -> None:
         """Starts it, in a turn of its own."""

@@ -4,6 +4,7 @@ from grevy.client import Client, Worker, run
 """
 
 from grevy.client.client import Client, Resource
+from grevy.client.cluster import ClusterAdmin, ClusterChange, LeaderMove
 from grevy.client.decisions import (
     DecisionEvaluation,
     EvaluatedDecision,
@@ -26,6 +27,7 @@ from grevy.client.errors import (
     Overloaded,
     ProcessingError,
     RecordsMissing,
+    Refused,
     Rejected,
     RequestTimeout,
     ResourceExhausted,
@@ -60,6 +62,8 @@ __all__ = [
     "ClientError",
     "ClientKeys",
     "ClientOptions",
+    "ClusterAdmin",
+    "ClusterChange",
     "Decision",
     "DecisionEvaluation",
     "DecisionRequirements",
@@ -81,6 +85,7 @@ __all__ = [
     "JsonValue",
     "KeyFileError",
     "KeyPair",
+    "LeaderMove",
     "MatchedRule",
     "NotFound",
     "Overloaded",
@@ -90,6 +95,7 @@ __all__ = [
     "RecordBatch",
     "RecordSubscription",
     "RecordsMissing",
+    "Refused",
     "Rejected",
     "RequestTimeout",
     "Resource",

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
+from grevy.client.cluster import ClusterAdmin
 from grevy.client.decisions import DecisionEvaluation, evaluation_of
 from grevy.client.errors import BadRequest, NotFound, TooLarge, UnknownPartition
 from grevy.client.link import Link
@@ -391,6 +392,11 @@ class Client:
             reply.brokers,
             reply.replication_factor,
         )
+
+    @property
+    def cluster(self) -> ClusterAdmin:
+        """How the cluster is as a whole, and how that is changed."""
+        return ClusterAdmin(self._link)
 
     async def status(self) -> dict[str, JsonValue]:
         """A broker's figures."""

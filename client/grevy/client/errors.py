@@ -9,6 +9,7 @@
         ├── RequestTimeout          it was sent and not answered: it may have happened, or may yet
         ├── TooLarge                a request beyond a limit; it is not sent
         ├── BadRequest              it cannot be written, or the broker cannot read it
+        ├── Refused                 the cluster is not changed, and why
         ├── RecordsMissing          a record subscription goes on after a gap
         └── Rejected                the engine says no; `reason` is its sentence
             ├── InvalidArgument
@@ -62,6 +63,10 @@ class TooLarge(ClientError):
 
 class BadRequest(ClientError):
     """The request cannot be written, or not be read by the broker, which is of another version."""
+
+
+class Refused(ClientError):
+    """The cluster is not changed as it was asked for; the text says what stands against it."""
 
 
 class RecordsMissing(ClientError):

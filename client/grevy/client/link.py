@@ -13,7 +13,7 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import zmq
@@ -24,6 +24,7 @@ from grevy.client.errors import (
     BadRequest,
     ClientClosed,
     ClientError,
+    Refused,
     TooLarge,
     Unavailable,
     UnknownPartition,
@@ -35,6 +36,7 @@ from grevy.client.topology import Leaders
 from grevy.protocol.errors import LimitExceeded
 from grevy.protocol.intents import Intent
 from grevy.protocol.messages import (
+    ClusterRequest,
     CommandReply,
     CommandRequest,
     ErrorCode,
@@ -70,6 +72,7 @@ _FINAL: Final[dict[ErrorCode, type[ClientError]]] = {
     ErrorCode.UNSUPPORTED: BadRequest,
     ErrorCode.TOO_LARGE: TooLarge,
     ErrorCode.UNKNOWN_PARTITION: UnknownPartition,
+    ErrorCode.REFUSED: Refused,
 }
 """Errors that trying again does not mend; all others are tried again."""
 
@@ -89,6 +92,7 @@ class Link:
         self._next_number = 1
         self._room: deque[asyncio.Future[None]] = deque()
         self._statuses: dict[int, asyncio.Future[bytes]] = {}
+        self._asked_at: dict[int, Connection] = {}
         self._topologies: list[asyncio.Future[TopologyReply]] = []
         self._refresh_at_s = self._topology_at_s = self._heartbeat_at_s = 0.0
         self._asked = 0
@@ -148,19 +152,30 @@ class Link:
 
     async def status(self) -> bytes:
         """The figures of the first contact point that can be reached, as JSON text."""
+        return await self._inquire(StatusRequest, self.options.request_timeout_s)
+
+    async def ask_cluster(
+        self, make_request: Callable[[int], ClusterRequest], timeout_s: float
+    ) -> bytes:
+        """The answer to a request about the cluster as a whole, as JSON text. Raises `Refused`."""
+        return await self._inquire(make_request, timeout_s)
+
+    async def _inquire(self, make_request: Callable[[int], Request], timeout_s: float) -> bytes:
+        """Ask the first contact point that can be reached; `make_request` is given a number."""
         await self.topology()
         connection = next((one for one in self._connections.values() if one.is_up), None)
         if connection is None:
             raise Unavailable("the connection is lost")
         number = self._number()
         future = self._statuses[number] = self._loop.create_future()
-        connection.send(StatusRequest(number))
+        self._asked_at[number] = connection
+        connection.send(make_request(number))
         try:
-            return await asyncio.wait_for(future, self.options.request_timeout_s)
+            return await asyncio.wait_for(future, timeout_s)
         except TimeoutError:
             raise Unavailable("the broker did not answer") from None
         finally:
-            del self._statuses[number]
+            del self._statuses[number], self._asked_at[number]
 
     def subscribe(self, subscription: Subscription) -> None:
         """Open a subscription, and keep it open."""
@@ -215,6 +230,9 @@ class Link:
     def on_down(self, connection: Connection) -> None:
         """See `Listener`: all that this broker had is to be sent again, here or elsewhere."""
         self.calls.lose(connection)
+        for number, asked in self._asked_at.items():
+            if asked is connection and not self._statuses[number].done():
+                self._statuses[number].set_exception(Unavailable("the connection is lost"))
         self.leaders.forget(connection.endpoint)
         self._openings.lose(connection)
         self._refresh()
@@ -256,6 +274,10 @@ class Link:
     def _refused(self, connection: Connection, reply: ErrorReply) -> None:
         if reply.number == 0:
             _log.error("%s cannot read what it was sent: %s", connection.endpoint, reply.message)
+        elif reply.number in self._statuses:
+            future = self._statuses[reply.number]
+            if not future.done():
+                future.set_exception(_FINAL.get(reply.code, Unavailable)(reply.message))
         elif reply.code in _FINAL:
             self.calls.fail(reply.number, _FINAL[reply.code](reply.message))
         else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grevy.broker.cli import cluster as cluster_commands
+from grevy.broker.cli import cluster_changes
 from grevy.broker.cli import log as log_commands
 from grevy.broker.cli.base import Json, app
 from grevy.broker.cli.output import DEFAULT_ADDRESS, Output, read_variables, with_client
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app.add_typer(cluster_commands.app, name="cluster")
+app.add_typer(cluster_changes.cluster, name="cluster")
 app.add_typer(log_commands.app, name="log")
 
 Address = Annotated[

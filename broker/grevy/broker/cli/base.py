@@ -69,9 +69,6 @@ def broker(
     replication_factor: Annotated[
         int | None, typer.Option(help="On how many brokers each partition lies.")
     ] = None,
-    cluster_host: Annotated[
-        str | None, typer.Option(help="Where to listen for the other brokers.")
-    ] = None,
     cluster_port: Annotated[
         int | None, typer.Option(help="Where the other brokers connect.")
     ] = None,
@@ -104,7 +101,6 @@ def broker(
         "node_id": node_id,
         "cluster_size": cluster_size,
         "replication_factor": replication_factor,
-        "cluster_host": cluster_host,
         "cluster_port": cluster_port,
         "contact_points": contact_points,
         "join": join or None,

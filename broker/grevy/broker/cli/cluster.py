@@ -7,7 +7,7 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -20,10 +20,12 @@ from grevy.protocol.member_ids import DOWN
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from grevy.client import Topology
+    from grevy.client import Client, JsonValue, Topology
     from grevy.protocol.messages import ReplicaInfo
 
-app = typer.Typer(no_args_is_help=True, help="Look at a cluster, or run one on this machine.")
+app = typer.Typer(
+    no_args_is_help=True, help="Look at a cluster, change it, or run one on this machine."
+)
 
 _BROKERS_MAX: Final = 9
 
@@ -41,15 +43,30 @@ def status(
     Ends with 1 when a partition has no leader, or a broker or replica is not well.
     """
     output = Output(as_json=as_json)
-    topology = with_client(address, output, lambda client: client.topology())
+
+    async def look(client: Client) -> tuple[Topology, dict[str, JsonValue] | None]:
+        return await client.topology(), await _change_of(client)
+
+    topology, change = with_client(address, output, look)
     if as_json:
         import msgspec
 
-        output.result(msgspec.to_builtins(topology), "")
+        output.result({**msgspec.to_builtins(topology), "change": change}, "")
     else:
-        output.draw(draw_cluster(topology))
+        output.draw(draw_cluster(topology, change))
     if faults_of(topology):
         raise typer.Exit(1)
+
+
+async def _change_of(client: Client) -> dict[str, JsonValue] | None:
+    """What is left of a change and what is wrong with brokers; None for a broker that is alone."""
+    from grevy.client import Refused
+
+    try:
+        status = await client.cluster.status()
+    except Refused:
+        return None
+    return {name: status[name] for name in ("epoch", "steps", "waiting", "problems")}
 
 
 @app.command()
@@ -111,8 +128,10 @@ def _fault_of(replica: ReplicaInfo) -> str:
     return "has no host for" if replica.role == DOWN else "lacks data of"
 
 
-def draw_cluster(topology: Topology) -> RenderableType:
-    """Brokers and partitions as tables, and what is wrong."""
+def draw_cluster(
+    topology: Topology, change: Mapping[str, JsonValue] | None = None
+) -> RenderableType:
+    """Brokers and partitions as tables, what is left of a change, and what is wrong."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -134,7 +153,22 @@ def draw_cluster(topology: Topology) -> RenderableType:
         partitions.add_row(str(partition.id), str(partition.term), held)
     faults = faults_of(topology)
     verdict = [Text(fault, "red") for fault in faults] or [Text("all is well", "green")]
-    return Group(brokers, "", partitions, "", *verdict)
+    return Group(brokers, "", partitions, "", *_draw_change(change), *verdict)
+
+
+def _draw_change(change: Mapping[str, JsonValue] | None) -> list[RenderableType]:
+    from rich.text import Text
+
+    if change is None:
+        return []
+    steps, problems = change["steps"], change["problems"]
+    assert isinstance(steps, list)
+    assert isinstance(problems, list)
+    lines = [Text(str(problem), "red") for problem in problems]
+    if steps:
+        waits = f" (waits: {change['waiting']})" if change["waiting"] else ""
+        lines.append(Text(f"change {change['epoch']}, {len(steps)} left: {steps[0]}{waits}"))
+    return [*lines, ""] if lines else []
 
 
 async def _run_all(commands: Sequence[Sequence[str]], output: Output) -> int:
