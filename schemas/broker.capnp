@@ -14,7 +14,7 @@ using Value = import "values.capnp".Value;
 
 struct BrokerMessage {
   clusterId @0 :Text;
-  sender @1 :Int64;      # node id, also of all that the frame holds
+  sender @1 :Int64;      # member id; its node id is that of all words of Raft
   sentAtMs @2 :Int64;    # epoch ms, by the sender's clock
   groupMessages @3 :List(GroupMessage);
   items @4 :List(BrokerItem);

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replace_plan
 
 from grevy.broker.config import BrokerConfig, ConfigError
 from grevy.broker.folders import Folders
@@ -21,6 +22,7 @@ from grevy.broker.hosts import (
     encode_line,
 )
 from grevy.broker.partition_host import joined
+from grevy.broker.plans import open_plans
 from grevy.broker.supervisor import orders_of
 from grevy.broker.system import KeptPorts, SystemClock
 from grevy.cluster import distribute, primary_of
@@ -53,6 +55,21 @@ def test_folders_of_other_hosts_are_not_touched(tmp_path: Path) -> None:
     assert {each.name for each in tmp_path.iterdir()} == {"1", "2", "removed-3"}
     with pytest.raises(AssertionError, match="partition 2 is another host's"):
         folders.open(2)
+
+
+def test_the_first_host_keeps_the_plan_for_all(tmp_path: Path) -> None:
+    config = config_of(data=tmp_path)
+    others = open_plans(config, Share(1, 2))
+    assert not (tmp_path / "cluster").exists(), "others only read"
+    first = open_plans(config, Share(0, 2))
+    assert first.plan is not None
+    assert others.plan == first.plan
+    newer = replace_plan(first.plan, epoch=2)
+    others.write(newer)
+    assert others.plan == newer
+    assert open_plans(config, Share(1, 2)).plan == first.plan
+    first.write(newer)
+    assert open_plans(config, Share(1, 2)).plan == newer
 
 
 def config_of(**settings: object) -> BrokerConfig:

@@ -11,7 +11,11 @@ from tests.broker.processes import BrokerProcess, wait_until
 from grevy.broker.config import BrokerConfig, ConfigError
 
 
-def test_only_who_has_a_key_gets_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("hosts", "is_listed"), [(1, True), (2, True), (2, False)])
+def test_only_who_has_a_key_gets_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: int, is_listed: bool
+) -> None:
+    """Hosts of a broker know each other by its key, even where no broker's keys are listed."""
     lines = tmp_path / "lines"
     broker = BrokerProcess(tmp_path, [("lines", "json-lines", {"path": str(lines)})])
     public = {
@@ -21,7 +25,10 @@ def test_only_who_has_a_key_gets_in(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "brokers").write_text(f"1 {public['broker']}\n")
     (tmp_path / "clients").write_text(f"1 {public['broker']}\nshop {public['client']}\n")
     paths = {"keys": "broker", "broker_keys": "brokers", "client_keys": "clients"}
-    settings = "".join(f'{name} = "{tmp_path / path}"\n' for name, path in paths.items())
+    if not is_listed:
+        del paths["broker_keys"]
+    settings = f"hosts = {hosts}\npartitions = 2\n"
+    settings += "".join(f'{name} = "{tmp_path / path}"\n' for name, path in paths.items())
     broker.config.write_text(settings + broker.config.read_text())
     broker.start()
     try:
@@ -29,6 +36,7 @@ def test_only_who_has_a_key_gets_in(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("GREVY_KEYS", str(tmp_path / "client"))
         assert broker.rows("status")[0]["endpoint"] == broker.address
         assert broker.rows("publish", "paid", "--ttl", "60")
+        assert "all is well" in broker.grevy("cluster", "status").stdout
         wait_until(lambda: lines.exists() and any(lines.iterdir()))  # the exporter has come in too
         for pair in ("stranger", ""):
             monkeypatch.setenv("GREVY_KEYS", str(tmp_path / pair) if pair else "")

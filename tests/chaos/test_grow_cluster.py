@@ -87,15 +87,15 @@ async def grow_and_shrink(folder: Path) -> None:
 
         new = cluster.nodes[NEW]
         await cluster.start(NEW)
-        change = ("cluster", "add", f"{NEW}@{new.host}:{new.cluster_port}")
-        adding = asyncio.create_task(grevy(*change, "--address", cluster.endpoints[2]))
+        add = ("add", f"{NEW}@{new.host}:{new.cluster_port}", "--address", cluster.endpoints[2])
+        adding = asyncio.create_task(grevy("cluster", *add))
         await wait_under_way(client, epoch=2)
         await kill_on_the_way(cluster, rng.choice(FIRST), work)
         assert (await adding)[-1] == {"epoch": 2, "is_done": True}
         await work.wait_acknowledged(work.acknowledged + BETWEEN)
 
-        removal = ("cluster", "remove", "1", "--address", cluster.endpoints[NEW])
-        removing = asyncio.create_task(grevy(*removal))
+        remove = ("remove", "1", "--address", cluster.endpoints[NEW])
+        removing = asyncio.create_task(grevy("cluster", *remove))
         await wait_under_way(client, epoch=3)
         await kill_on_the_way(cluster, rng.choice((2, 3, NEW)), work)
         assert (await removing)[-1] == {"epoch": 3, "is_done": True}

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from tests.sim.disk import SimDisk
 
-from grevy.cluster import PlanCorrupted, PlanFile, distribute, first_plan
+from grevy.cluster import PlanCorrupted, PlanFile, distribute, first_plan, peek_plan
 from grevy.protocol.gossip_messages import ClusterPlan
 
 CONFIGURATION = distribute([1, 2, 3], 3, 3)
@@ -31,6 +31,19 @@ def test_what_was_written_is_read_again() -> None:
         file.write(numbered(epoch))
         assert file.plan == PlanFile.open(disk, "grevy").plan == numbered(epoch)
     assert disk.files() == ["cluster/plan.a", "cluster/plan.b"]
+
+
+def test_others_may_look_while_it_is_written() -> None:
+    """Each moment of a write is one at which another process may read: it changes nothing."""
+    disk = SimDisk()
+    assert peek_plan(disk, "grevy") is None
+    file = PlanFile.open(disk, "grevy")
+    file.write(numbered(1))
+    disk.create("cluster/plan.new").close()
+    assert peek_plan(disk, "grevy") == numbered(1)
+    assert disk.exists("cluster/plan.new")
+    with pytest.raises(PlanCorrupted, match="is of cluster 'grevy', this broker of 'other'"):
+        peek_plan(disk, "other")
 
 
 def test_a_power_cut_at_any_moment_leaves_the_plan_before_or_after() -> None:

@@ -17,6 +17,7 @@ from grevy.protocol.entry_codec import REJECTION_CODEC, REPLY_CODEC
 from grevy.protocol.gossip_messages import Gossip
 from grevy.protocol.intents import INTENTS, Intent, RecordType, RejectionType
 from grevy.protocol.journal_entry import JournalEntry
+from grevy.protocol.member_ids import NODE_ID_MAX, member_id
 from grevy.protocol.message_codec import REQUEST_CODEC
 from grevy.protocol.messages import ClientMessage, CommandRequest, Request, ServerMessage
 from grevy.protocol.raft_messages import AppendRequest, GroupMembers, RaftMessage
@@ -147,9 +148,10 @@ def _remote_commands(draw: st.DrawFn) -> RemoteCommand:
 
 @st.composite
 def _broker_messages(draw: st.DrawFn) -> BrokerMessage:
-    sender = draw(st.integers(1, 2**63 - 1))
+    node_id = draw(st.integers(1, NODE_ID_MAX))
+    sender = member_id(node_id, draw(st.integers(0, 2**40)))
     gossip = structs(Gossip).map(lambda item: replace(item, sender=sender))
-    groups: list[BrokerItem] = draw(st.lists(_group_messages(sender), max_size=5))
+    groups: list[BrokerItem] = draw(st.lists(_group_messages(node_id), max_size=5))
     others: list[BrokerItem] = draw(st.lists(_remote_commands() | gossip, max_size=2))
     cluster_id, sent_at_ms = draw(st.text(max_size=30)), draw(_INTEGERS)
     return BrokerMessage(cluster_id, sender, sent_at_ms, (*groups, *others))

@@ -27,6 +27,7 @@ from grevy.protocol.gossip_messages import Gossip
 from grevy.protocol.intents import JobIntent
 from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.limits import BROKER_MESSAGE_BYTES_MAX, LIST_ITEMS_MAX
+from grevy.protocol.member_ids import member_id
 from grevy.protocol.raft_messages import AppendRequest, RaftMessage, TakeOver, VoteRequest
 from grevy.protocol.schemas import SCHEMAS
 from grevy.protocol.values import JobValue, MessageBatchValue
@@ -180,13 +181,25 @@ def test_nobody_speaks_for_another() -> None:
         decode_broker_message(frame)
 
 
+def test_a_host_speaks_for_its_broker() -> None:
+    host = member_id(SENDER, 2)
+    message = BrokerMessage("grevy", host, 1, (GroupMessage(1, TakeOver(SENDER, 7)),))
+    frame = encode_broker_message(message)
+    assert decode_broker_message(frame) == message
+    assert BROKER_MESSAGES.decode_by_pycapnp(frame) == message
+    with pytest.raises(AssertionError, match="another's words"):
+        encode_broker_message(
+            BrokerMessage("grevy", host, 1, (GroupMessage(1, TakeOver(host, 7)),))
+        )
+
+
 def test_entries_follow_their_predecessor() -> None:
     gap = (JournalEntry(8, 1, b""),)
     with pytest.raises(AssertionError):
         encode_broker_message(message_of(AppendRequest(SENDER, 1, 6, 1, 1, 1, gap)))
 
 
-@pytest.mark.parametrize("sender", [0, -1])
+@pytest.mark.parametrize("sender", [0, -1, 2 << 16])
 def test_a_message_of_no_node_is_refused(sender: int) -> None:
     with pytest.raises(MalformedFrame, match="their ids begin at 1"):
         decode_broker_message(encode_broker_message(BrokerMessage("grevy", sender, 1, ())))

@@ -5,6 +5,7 @@ links of the simulated world; and the connections of clients.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final, Protocol
@@ -109,8 +110,15 @@ class Connection:
 class SimFolders(Folders):
     """A broker's disks, one for each partition."""
 
-    def __init__(self, disks: dict[int, SimDisk], options: StorageOptions, clock: Clock) -> None:
+    def __init__(
+        self,
+        disks: dict[int, SimDisk],
+        options: StorageOptions,
+        clock: Clock,
+        removed: Callable[[int], None],
+    ) -> None:
         super().__init__(Path("nowhere"), options, clock)
+        self._removed = removed
         self._disks = disks
         self._options = options
 
@@ -121,6 +129,7 @@ class SimFolders(Folders):
     def remove(self, partition_id: int) -> None:
         """Deletes it all."""
         self._disks[partition_id] = SimDisk()
+        self._removed(partition_id)
 
     def is_new(self, partition_id: int) -> bool:
         """Whether nothing is there."""
@@ -233,7 +242,7 @@ class SimBroker:
         )
         self.replicas = Replicas(
             *(config, None if plan is None else plan.current, self.loop, self.clock),
-            folders=SimFolders(disks, options, self.clock),
+            folders=SimFolders(*(disks, options, self.clock, partial(checker.dropped, node_id))),
             entropy=entropy,
             post=self._post,
             send=self.cluster.send,
@@ -242,7 +251,9 @@ class SimBroker:
             partition_class=type("Watched", (WatchedPartition,), {"checker": checker}),
         )
         self._router = Router(
-            *(lambda: len(disks), self.cluster.topology, lambda take: take({})),
+            lambda: len(disks),
+            self.cluster.topology,
+            lambda take: take({}),
             self.cluster.requests.ask,
         )
         self._router.open(self.replicas.partitions, self)

@@ -50,6 +50,10 @@ class ClusterChecker:
         for key in [key for key in self._applied if key[1] == node_id]:
             del self._applied[key]
 
+    def dropped(self, node_id: int, partition_id: int) -> None:
+        """A broker has deleted a replica, and may be given another one."""
+        self._applied.pop((partition_id, node_id), None)
+
     def failed(self, node_id: int, error: BaseException) -> None:
         """A partition says that it has failed: only a disk is a reason."""
         self.failures.append((node_id, error))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from grevy.broker.addresses import AddressBook
 from grevy.broker.cluster_requests import ClusterRequests
 from grevy.broker.config import NO_FILE, BrokerConfig
 from grevy.broker.hosts import WHOLE, Share
@@ -102,8 +103,8 @@ class Links(Protocol):
 
 class Cluster:
     """Everything between this broker and the others. `plans` say who holds which partition;
-    `on_removed` hears that this broker is no member any more. Where the broker has several hosts,
-    this is one of them, and a member of its own.
+    `on_removed` hears that this broker is no member any more. `addresses` are where the others were
+    before. Where the broker has several hosts, this is one of them, and a member of its own.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class Cluster:
         on_removed: Callable[[], None],
         on_failed: Callable[[BaseException], None],
         make_links: Callable[[ClusterHandler], Links] | None = None,
+        addresses: AddressBook | None = None,
         share: Share = WHOLE,
     ) -> None:
         self._member = member_id(config.node_id, share.host)
@@ -146,7 +148,9 @@ class Cluster:
             client_endpoint=client_endpoint,
             software=software,
             contacts=config.contacts,
+            known=() if addresses is None else addresses.known,
         )
+        self._addresses = addresses
         self._gossiper = Gossiper(settings, entropy, clock.now_ms(), plans.plan)
         self._membership = Membership(
             *(config.node_id, plans, self._gossiper, self._now_ms),
@@ -293,10 +297,18 @@ class Cluster:
                 self._links.connect(member, f"tcp://{endpoint}")
                 _log.info("%s is at %s", name_of(member), endpoint)
                 self._stand_where_first()
+                self._note_addresses()
         if self._replicas is not None:
             others = [each.state for each in self._brokers() if each.state.node_id != self._member]
             self._replicas.hear(others)
         self._membership.tick()
+
+    def _note_addresses(self) -> None:
+        if self._addresses is not None:
+            try:
+                self._addresses.note(self._endpoints.values())
+            except OSError as error:
+                _log.warning("cannot write down where the other brokers are: %s", error)
 
     def _stand_where_first(self) -> None:
         """Somebody new is there: partitions that this broker should lead need not wait for the

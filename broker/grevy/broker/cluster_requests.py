@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from grevy.broker.membership import Membership
 from grevy.cluster import (
@@ -84,6 +85,7 @@ class ClusterRequests:
         self._asked: dict[int, _Waiting] = {}
         self._inviting: list[_Waiting] = []
         self._number = 0
+        self._begun: tuple[ClusterRequest, int] | None = None
 
     def ask(self, request: ClusterRequest, answer: Answer) -> None:
         """A client's request; it is answered at once, or later, or not when this broker ends."""
@@ -204,12 +206,13 @@ class ClusterRequests:
         author, alive = self._settings.node_id, self._alive()
         if request.kind is ClusterRequestKind.CANCEL:
             after = cancel(plan, author=author, alive=alive)
-        elif _is_same(plan, request):
+        elif is_under_way(plan) and self._begun == (_wish_of(request), plan.epoch):
             after = plan
         else:
             change = ChangeRequest(request.add, request.remove, request.replication_factor)
             after = decide(plan, change, author=author, alive=alive)
         if after is not plan and not request.is_trial:
+            self._begun = _wish_of(request), after.epoch
             self._membership.keep(after)
         return msgspec.json.encode(reply_to(after, self._leaders()))
 
@@ -241,13 +244,6 @@ def _invited(waiting: _Waiting) -> list[str]:
     return [address for address in waiting.request.addresses if address]
 
 
-def _is_same(plan: ClusterPlan, request: ClusterRequest) -> bool:
-    """Whether the change that is under way is what is asked for."""
-    if not is_under_way(plan):
-        return False
-    factor = len(plan.target.partitions[0].replicas)
-    return (
-        set(request.add) == set(plan.target.brokers) - set(plan.current.brokers)
-        and set(request.remove) == set(plan.current.brokers) - set(plan.target.brokers)
-        and request.replication_factor in (0, factor)
-    )
+def _wish_of(request: ClusterRequest) -> ClusterRequest:
+    """The request without its number, which is another one when it is asked again."""
+    return replace(request, number=0)

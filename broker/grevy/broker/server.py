@@ -15,6 +15,7 @@ from typing import Final
 
 import uvloop
 
+from grevy.broker.addresses import AddressBook
 from grevy.broker.cluster import Cluster, security_of
 from grevy.broker.config import BrokerConfig
 from grevy.broker.exporters import Exporters
@@ -26,6 +27,7 @@ from grevy.broker.replicas import Replicas
 from grevy.broker.router import Answer, Router
 from grevy.broker.system import (
     DataLock,
+    OsDisk,
     OsEntropy,
     SystemClock,
     check_room,
@@ -217,10 +219,17 @@ class Broker:
             *(self._loop, self._clock, OsEntropy(), self._config, plans),
             client_endpoint=f"tcp://{self.endpoint}",
             software=version("grevy"),
+            addresses=self._address_book(),
             on_removed=self._on_removed,
             on_failed=self._on_failed,
             share=self._share,
         )
+
+    def _address_book(self) -> AddressBook | None:
+        """The first host's; the others meet it at its port."""
+        if self._share.host or self._share.is_alone:
+            return None
+        return AddressBook(OsDisk(self._config.data))
 
     def _ask_cluster(self, request: ClusterRequest, answer: Answer) -> None:
         if self._cluster is None:

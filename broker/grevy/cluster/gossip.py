@@ -69,6 +69,8 @@ class GossipSettings(Struct, frozen=True, kw_only=True):
     client_endpoint: str
     software: str
     contacts: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    """Where brokers were before: asked as contacts are, but nobody need be there any more."""
     round_ms: int = 250
     """Zeebe gossips every 250 ms too. A change of leaders does not wait for it."""
     fan_out: int = 3
@@ -182,11 +184,14 @@ class Gossiper:
 
     def unanswered(self, now_ms: int) -> tuple[str, ...]:
         """Contact points of which it is not known who is there."""
+        return self._unanswered_of(self._settings.contacts, now_ms)
+
+    def _unanswered_of(self, contacts: Sequence[str], now_ms: int) -> tuple[str, ...]:
         alive = {each.node_id: each.cluster_endpoint for each in self._table.alive(now_ms)}
         alive[self._own.node_id] = self._own.cluster_endpoint
         return tuple(
             contact
-            for contact in self._settings.contacts
+            for contact in contacts
             if self._answered_by.get(contact) not in alive and contact not in alive.values()
         )
 
@@ -218,7 +223,7 @@ class Gossiper:
         self._table.forget(now_ms, self._placed())
         asked = self._sample(self._table.alive(now_ms), settings.fan_out)
         asked += self._sample(self._table.dead(now_ms), 1)
-        contacts = self.unanswered(now_ms)
+        contacts = self._unanswered_of((*settings.contacts, *settings.known), now_ms)
         count = len(contacts) if is_first else CONTACTS_PER_ROUND
         return [
             *(self._letter(each, is_question=True) for each in asked),

@@ -88,6 +88,10 @@ class ExporterPositions:
         """Every exporter's position."""
         return {name: known.position for name, known in self._known.items()}
 
+    def tell_again(self) -> None:
+        """Somebody may not have heard what was told."""
+        self._told = b"{}"
+
     def payload_if_due(self, now_ns: int) -> bytes | None:
         """The same, but not too often; `now_ns` is a stopwatch's."""
         if now_ns < self._told_at_ns + TOLD_NS:

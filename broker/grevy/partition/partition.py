@@ -473,7 +473,9 @@ class Partition:
             self._on_lead(self.partition_id, False)
 
     def read_snapshot(self, index: int, offset: int, bytes_max: int) -> SnapshotPart | None:
-        """See `Replicated`."""
+        """See `Replicated`. Who needs it may lack the entries that told of the exporters."""
+        if offset == 0:
+            self._storage.exporters.tell_again()
         return self._snapshots.read(index, offset, bytes_max)
 
     def store_snapshot(self, chunk: SnapshotChunk) -> int:

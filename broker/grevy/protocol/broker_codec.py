@@ -33,6 +33,7 @@ from grevy.protocol.group_codec import (
 )
 from grevy.protocol.layout import Layout
 from grevy.protocol.limits import BROKER_MESSAGE_BYTES_MAX
+from grevy.protocol.member_ids import node_of
 from grevy.protocol.schemas import SCHEMAS, Field, Reader
 from grevy.protocol.source import Source
 from grevy.protocol.tables import TableReader, TableWriter
@@ -74,7 +75,8 @@ def _write(content: BrokerMessage) -> list[bytes]:
     """
     groups = [item for item in content.items if isinstance(item, GroupMessage)]
     others: list[Item] = [item for item in content.items if not isinstance(item, GroupMessage)]
-    assert all(item.message.sender == content.sender for item in groups), "another's words"
+    node_id = node_of(content.sender)
+    assert all(item.message.sender == node_id for item in groups), "another's words"
     lists = [write_group_messages(groups)]
     if others:
         tables = TableWriter()
@@ -102,7 +104,7 @@ _NO_OTHERS: Final[list[tuple[int, list[bytes]]]] = [(0, []), (0, []), (0, [])]
 def _read(reader: Reader, tables: TableReader) -> BrokerMessage:
     get = reader._get_by_field
     sender: int = get(_SENDER)
-    groups = read_group_messages(get(_GROUP_MESSAGES), sender)
+    groups = read_group_messages(get(_GROUP_MESSAGES), node_of(sender))
     items = _ITEM_CODEC.read_list(get(_ITEMS), tables)
     return _message(get(_CLUSTER_ID), sender, get(_SENT_AT), (groups, items))
 
@@ -112,7 +114,7 @@ def _scan(source: Source, root: tuple[int, ...], tables: TableReader) -> BrokerM
     at = _AT["clusterId"]
     cluster_id = source.text(at * wire.WORD, root[at]) if root[at] else ""
     at = _AT["groupMessages"]
-    groups = scan_group_messages(source, at * wire.WORD, root[at], sender)
+    groups = scan_group_messages(source, at * wire.WORD, root[at], node_of(sender))
     at = _AT["items"]
     items = _ITEM_CODEC.likes.read(source, at * wire.WORD, root[at], tables)
     return _message(cluster_id, sender, sent_at_ms, (groups, items))
@@ -130,7 +132,7 @@ def _message(
 ) -> BrokerMessage:
     """The message, checked."""
     groups, others = items
-    if sender < 1:
+    if sender < 1 or node_of(sender) < 1:
         raise MalformedFrame(f"a message of the node {sender}; their ids begin at 1")
     for item in others:
         if isinstance(item, Gossip):

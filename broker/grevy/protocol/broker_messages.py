@@ -56,8 +56,8 @@ BrokerItem: TypeAlias = GroupMessage | RemoteCommand | Gossip | ClusterQuestion 
 
 
 class BrokerMessage(Struct, frozen=True):
-    """One frame between two brokers. `sent_at_ms` is the sender's wall clock, in epoch
-    milliseconds.
+    """One frame between two members. `sender` is a member id, whose node id is that of the words of
+    Raft inside; `sent_at_ms` is the sender's wall clock, in epoch milliseconds.
     """
 
     cluster_id: str

@@ -21,12 +21,13 @@ class ReplicaState(Struct, frozen=True):
 
 
 class MemberState(Struct, frozen=True):
-    """What a broker says of itself, or of another whom it has heard. `incarnation` is the time of
-    its start, in epoch milliseconds, and `version` counts what it has said since, once a round at
-    least: of two states of one broker the greater (incarnation, version) is the newer. `instance`
-    is a number from 1 to 2**63 - 1 that is drawn at a broker's start: of two instances with one
-    node id, one has ended, or should not be. (`plan_epoch`, `plan_step`) is the newest plan that it
-    has on its disk (0: none), and `plan_digest` tells such plans apart.
+    """What a broker or a host says of itself, or of another whom it has heard. `node_id` is a
+    member id (`member_ids`). `incarnation` is the time of its start, in epoch milliseconds, and
+    `version` counts what it has said since, once a round at least: of two states of one member the
+    greater (incarnation, version) is the newer. `instance` is a number from 1 to 2**63 - 1 that is
+    drawn at a member's start: of two instances with one id, one has ended, or should not be.
+    (`plan_epoch`, `plan_step`) is the newest plan that it has (0: none), and `plan_digest` tells
+    such plans apart.
     """
 
     node_id: int
