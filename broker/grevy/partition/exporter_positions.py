@@ -85,6 +85,21 @@ class ExporterPositions:
         """Every exporter's position."""
         return {name: known.position for name, known in self._known.items()}
 
+    def describe(self) -> str:
+        """All of it, for a checkpoint that another replica may begin with."""
+        return msgspec.json.encode(self._known).decode()
+
+    def learn(self, described: str) -> None:
+        """What such a checkpoint tells; it is durable when this returns."""
+        known = msgspec.json.decode(described, type=dict[str, ExporterPosition])
+        for name, told in known.items():
+            self.acknowledge(name, told.position, told.metadata)
+        self.save()
+
+    def tell_again(self) -> None:
+        """Somebody has not heard what was told."""
+        self._told = b""
+
     def payload(self) -> bytes | None:
         """An entry that tells the other replicas; None where there is nothing new to tell."""
         content = msgspec.json.encode(self._known)
