@@ -6,8 +6,10 @@ import pytest
 from tests.engine.models import one_task
 
 from grevy.engine import Command, Engine, Outcome
+from grevy.engine.stores import requests
 from grevy.protocol.codec import decode_entry
 from grevy.protocol.intents import ProcessInstanceCreationIntent, RejectionType
+from grevy.protocol.limits import REQUESTS_REMEMBERED
 from grevy.protocol.record import RequestId
 from grevy.protocol.values import ProcessInstanceCreationValue
 from grevy.state import MemoryBackend, State
@@ -96,6 +98,59 @@ def test_a_result_comes_when_the_instance_completes(engine: InProcessEngine) -> 
     engine.complete("work", {"y": [2]})
 
     assert awaited.result() == {"x": 1, "y": [2]}
+
+
+AWAIT = Command(
+    ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT,
+    -1,
+    ProcessInstanceCreationValue(bpmn_process_id="p"),
+)
+
+
+def test_who_waits_is_remembered_however_much_the_client_does_meanwhile(
+    engine: InProcessEngine,
+) -> None:
+    waiting = RequestId(CLIENT, 5)
+    later = RequestId(CLIENT, 5 + REQUESTS_REMEMBERED)
+    engine.submit(AWAIT, waiting)
+    engine.submit(CREATE, later)
+    created = engine.answer_to(later)
+    assert len(engine.records.instances()) == 2
+
+    engine.submit(AWAIT, waiting)
+    assert len(engine.records.instances()) == 2, "it still waits"
+    for job in engine.activate_jobs("work"):
+        engine.complete(job)
+    result = engine.answer_to(waiting)
+
+    for _ in range(2):
+        engine.submit(AWAIT, waiting)
+        engine.submit(CREATE, later)
+    assert len(engine.records.instances()) == 2
+    assert (engine.answer_to(waiting), engine.answer_to(later)) == (result, created)
+
+
+def test_late_answers_are_remembered_up_to_a_number(
+    engine: InProcessEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "LATE_ANSWERS_REMEMBERED", 2)
+    numbers = (1, 2, 3)
+    for number in numbers:
+        engine.submit(AWAIT, RequestId(CLIENT, number))
+    for number in numbers:
+        engine.submit(CREATE, RequestId(CLIENT, number + REQUESTS_REMEMBERED))
+    for job in engine.activate_jobs("work", max_jobs=10):
+        engine.complete(job)
+
+    state = State(MemoryBackend())
+    replica = Engine(state, 1)
+    for index, payload in enumerate(engine.entries, 1):
+        entry = decode_entry(payload)
+        state.commit([replica.apply(entry)], index, entry.last_position)
+    remembered = replica.views.requests.remembered
+    found = {number: remembered(RequestId(CLIENT, number)) for number in numbers}
+    assert found[1] is None
+    assert [one is not None and not one.is_due for one in found.values()] == [False, True, True]
 
 
 def test_a_result_has_only_the_variables_that_are_asked_for(engine: InProcessEngine) -> None:

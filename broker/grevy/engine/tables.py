@@ -330,6 +330,17 @@ PENDING: Final = TableSpec(29, "pending", key=U64, value=PendingCommand, ordered
 REQUESTS: Final = TableSpec(30, "requests", key=KeyOf(BLOB, U64), value=RememberedAnswer)
 """(client, request number modulo REQUESTS_REMEMBERED)."""
 
+DUE_REQUESTS: Final = TableSpec(
+    49, "due_requests", key=KeyOf(BLOB, U64), value=RememberedAnswer, ordered=True
+)
+"""(client, request number): taken, and answered when its instance has ended. The ring may have gone
+round by then."""
+
+LATE_ANSWERS: Final = TableSpec(
+    50, "late_answers", key=KeyOf(BLOB, U64), value=RememberedAnswer, ordered=True
+)
+"""(client, request number): the same, answered when the ring had gone round."""
+
 SESSIONS: Final = TableSpec(31, "sessions", key=BLOB, value=ClientSession)
 SESSIONS_BY_AGE: Final = TableSpec(
     32, "sessions_by_age", key=KeyOf(U64, BLOB), value=ClientSession, ordered=True

@@ -3,13 +3,18 @@
 The handle is taken on the loop (it holds a read transaction of the state), the copy is written in a
 thread. The log is compacted up to the oldest of: the checkpoints that are kept, and what the
 exporters acknowledged; but exporters hold back only so much of it.
+
+A replica that begins with a checkpoint has the log after it, and may lead next: so what an exporter
+still needs must come after it too. Therefore, while an exporter is behind the checkpoints that are
+kept anyway, the newest one before what it needs stays, with the log from there, and is what other
+replicas are sent; and two between them, so that log can go while the exporter goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
@@ -27,6 +32,9 @@ _log = logging.getLogger(__name__)
 
 KEPT: Final = 2
 """Checkpoints that stay: the newest, and the one before it, should the newest be damaged."""
+
+KEPT_BETWEEN: Final = 2
+"""Checkpoints between what an exporter needs and the newest ones."""
 
 
 class Checkpoints:
@@ -117,10 +125,11 @@ def checkpoint_writer(
     """What writes the checkpoint of a handle; it may be called in another thread."""
     disk, index = storage.disk, handle.progress.applied_index
     origin = origin_of(storage.journal, index)
+    notes = storage.exporters.describe()
 
     def write() -> Manifest:
         disk.mkdir(CHECKPOINTS)
-        return handle.write(disk, f"{CHECKPOINTS}/{index}", origin=origin)
+        return handle.write(disk, f"{CHECKPOINTS}/{index}", origin=origin, notes=notes)
 
     return write
 
@@ -128,24 +137,67 @@ def checkpoint_writer(
 def drop_what_is_superfluous(storage: PartitionStorage) -> None:
     """Removes checkpoints beyond those that are kept, and the log that nobody needs any more."""
     storage.exporters.save()
-    kept = checkpoint_directories(storage.disk)[-KEPT:]
+    found = [index for index, _ in checkpoint_directories(storage.disk)]
+    held = held_index(storage)
+    kept = kept_checkpoints(found, held)
     for index, directory in all_checkpoints(storage.disk):
         is_arriving = index > storage.state.applied_index
-        if directory not in [name for _, name in kept] and not is_arriving:
+        if index not in kept and not is_arriving:
             _remove_checkpoint(storage.disk, directory)
     # Fewer than are kept: damage to the only one is then made good by the whole log.
-    limit = kept[0][0] if len(kept) == KEPT else 0
-    if storage.journal.statistics().bytes <= storage.options.exporter_log_bytes_max:
-        for name, position in storage.exporters.positions().items():
-            held = storage.log.index_of(position + 1) - 1
-            if held < limit:
-                _log.warning("exporter %s holds the log at position %d", name, position)
-                limit = held
+    limit = found[-KEPT] if len(found) >= KEPT else 0
+    if held is not None and held < limit:
+        limit = max((index for index in kept if index <= held), default=0)
     # The entry with the last record stays: it says how far time was.
     limit = min(limit, storage.log.index_of(storage.state.applied_position) - 1)
     limit = min(limit, storage.journal.last_flushed_index)
     if limit >= storage.journal.first_index:
         storage.journal.compact(limit)
+
+
+def held_index(storage: PartitionStorage) -> int | None:
+    """The index after which an exporter still needs the log; None where none is behind, or it is
+    behind by more than it may be.
+    """
+    if storage.journal.statistics().bytes > storage.options.exporter_log_bytes_max:
+        return None
+    positions = storage.exporters.positions()
+    if not positions:
+        return None
+    name = min(positions, key=positions.__getitem__)
+    held = storage.log.index_of(positions[name] + 1) - 1
+    newest = [index for index, _ in checkpoint_directories(storage.disk)][-KEPT:]
+    if newest and held < newest[0]:
+        _log.warning("exporter %s holds the log at position %d", name, positions[name])
+    return held
+
+
+def kept_checkpoints(found: Sequence[int], held: int | None) -> set[int]:
+    """Which checkpoints stay, of those that there are, by their indexes, oldest first."""
+    newest = list(found[-KEPT:])
+    if held is None or not newest or held >= newest[0]:
+        return set(newest)
+    older = found[:-KEPT]
+    base = [index for index in older if index <= held][-1:]
+    between = [index for index in older if index > held]
+    while len(between) > KEPT_BETWEEN:
+        ends = [*base, *between, *newest] if base else [held, *between, *newest]
+        # Without which one the others are the least far apart.
+        gaps = {mine: ends[number + 2] - ends[number] for number, mine in enumerate(between)}
+        between.remove(min(gaps, key=gaps.__getitem__))
+    return {*base, *between, *newest}
+
+
+def checkpoint_to_send(storage: PartitionStorage) -> int:
+    """The checkpoint that another replica should begin with: the newest that leaves nothing out
+    that an exporter needs; 0 for the newest of all.
+    """
+    held = held_index(storage)
+    first = storage.journal.first_index
+    able = [index for index, _ in checkpoint_directories(storage.disk) if index >= first - 1]
+    if held is None or not able:
+        return 0
+    return max((index for index in able if index <= held), default=able[0])
 
 
 def _remove_checkpoint(disk: Disk, directory: str) -> None:

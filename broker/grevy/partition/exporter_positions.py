@@ -98,6 +98,16 @@ class ExporterPositions:
             return None
         self._told_at_ns = now_ns
         return self.payload()
+    def describe(self) -> str:
+        """All of it, for a checkpoint that another replica may begin with."""
+        return msgspec.json.encode(self._known).decode()
+
+    def learn(self, described: str) -> None:
+        """What such a checkpoint tells; it is durable when this returns."""
+        known = msgspec.json.decode(described, type=dict[str, ExporterPosition])
+        for name, told in known.items():
+            self.acknowledge(name, told.position, told.metadata)
+        self.save()
 
     def payload(self) -> bytes | None:
         """An entry that tells the other replicas; None where there is nothing new to tell."""

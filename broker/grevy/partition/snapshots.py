@@ -20,6 +20,7 @@ from grevy.partition.checkpoint_folder import (
     checkpoint_directories,
     write_received,
 )
+from grevy.partition.checkpoints import checkpoint_to_send
 from grevy.partition.storage import PartitionStorage
 from grevy.ports import Disk, File
 from grevy.protocol.raft_messages import SnapshotChunk
@@ -52,16 +53,19 @@ class Snapshots:
 
     def read(self, index: int, offset: int, bytes_max: int) -> SnapshotPart | None:
         """A part of a checkpoint for another replica: of the one at `index`, if the log still leads
-        on from it, otherwise of the newest, from its beginning. None where there is none.
+        on from it, otherwise of the one that should be sent now, from its beginning. None where
+        there is none.
         """
         journal = self._storage.journal
-        if index < journal.first_index - 1:
-            index = 0
+        if index == 0 or index < journal.first_index - 1:
+            index, offset = checkpoint_to_send(self._storage), 0
         found = self._outgoing.read(index, offset, bytes_max)
         if found is None or found[0] < journal.first_index - 1:
             return None
         index, offset, total_bytes, data = found
         term = journal.term_at(index)
+        if offset + len(data) == total_bytes:
+            self._storage.exporters.tell_again()  # those who came since the checkpoint
         return SnapshotPart(index, term, offset, total_bytes, data)
 
     def store(self, chunk: SnapshotChunk) -> int:
@@ -77,7 +81,9 @@ class Snapshots:
         that works now is left alone.
         """
         try:
-            self._incoming.finish(chunk)
+            manifest = self._incoming.finish(chunk)
+            if manifest.notes:
+                self._storage.exporters.learn(manifest.notes)
             load = partial(self._storage.load, chunk.index)
             return await self._loop.run_in_executor(self._executor, load)
         except CheckpointCorrupted as error:

@@ -121,6 +121,11 @@ DMN_RESULT_BYTES_MAX: Final = 4 * 1024 * 1024
 REQUESTS_REMEMBERED: Final = 8_192
 """Answers kept for each client: as many requests may be in flight and still be repeated safely."""
 
+LATE_ANSWERS_REMEMBERED: Final = 1_024
+"""Answers kept for each client beside those: of requests that waited for the result of an instance
+while the client made that many others. Beyond that the oldest requests are forgotten.
+"""
+
 CLIENTS_REMEMBERED: Final = 10_000
 """Clients whose answers are kept; beyond that the longest silent one is forgotten."""
 

@@ -44,7 +44,8 @@ class CheckpointCorrupted(GrevyError):
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a checkpoint contains. `pieces`: XXH3-128 of each piece of the image in hex; sizes in
-    bytes. `origin` names the log that led to the state, in the words of who wrote the checkpoint.
+    bytes. `origin` names the log that led to the state, and `notes` is what else goes with it, both
+    in the words of who wrote the checkpoint.
     """
 
     version: int
@@ -56,6 +57,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     image_bytes: int
     piece_bytes: int
     pieces: tuple[str, ...]
+    notes: str = ""
 
 
 class CheckpointHandle:
@@ -68,7 +70,7 @@ class CheckpointHandle:
         self._image_format = image_format
         self.progress: Final = progress
 
-    def write(self, disk: Disk, directory: str, *, origin: str = "") -> Manifest:
+    def write(self, disk: Disk, directory: str, *, origin: str = "", notes: str = "") -> Manifest:
         """Write the checkpoint to `directory`, which holds none yet, and make it durable."""
         disk.mkdir(directory)
         assert not disk.exists(f"{directory}/{MANIFEST_FILE}"), "a checkpoint is written once"
@@ -84,6 +86,7 @@ class CheckpointHandle:
             image_bytes=image_bytes,
             piece_bytes=CHECKPOINT_PIECE_BYTES,
             pieces=pieces,
+            notes=notes,
         )
         _write_manifest(disk, directory, manifest)
         return manifest

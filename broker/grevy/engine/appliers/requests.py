@@ -8,13 +8,22 @@ import msgspec
 
 from grevy.engine.stores import Stores
 from grevy.engine.tables import AwaitedResult, RememberedAnswer
-from grevy.protocol.intents import INTENTS, ProcessInstanceCreationIntent, RejectionType
+from grevy.protocol.intents import (
+    INTENTS,
+    ProcessInstanceCreationIntent,
+    ProcessInstanceResultIntent,
+    RejectionType,
+)
 from grevy.protocol.record import Answer, Reply
 from grevy.protocol.values import VALUES, ProcessInstanceCreationValue
 
 # Looked up once, see step.py.
 _encode: Final = msgspec.msgpack.Encoder().encode
 _CREATE_WITH_AWAITING_RESULT: Final = ProcessInstanceCreationIntent.CREATE_WITH_AWAITING_RESULT
+_ENDS_OF_WAITING: Final = frozenset(
+    {int(_CREATE_WITH_AWAITING_RESULT), int(ProcessInstanceResultIntent.COMPLETED)}
+)
+"""What answers a request whose instance has ended."""
 
 
 def is_awaited(answer: Answer) -> bool:
@@ -28,13 +37,16 @@ def apply_reply(stores: Stores, reply: Reply, now: int) -> None:
     """A request has its answer, or waits for the result of an instance."""
     answer, request = reply.answer, reply.request
     if not is_awaited(answer):
-        stores.requests.remember(request, _remembered(request.number, answer), now)
+        remember = stores.requests.remember
+        if answer.intent in _ENDS_OF_WAITING:
+            remember = stores.requests.remember_late
+        remember(request, _remembered(request.number, answer), now)
         return
     value = answer.value
     assert isinstance(value, ProcessInstanceCreationValue), "an awaited result names its instance"
     awaited = AwaitedResult(request, value.fetch_variables)
     stores.requests.await_result(value.process_instance_key, awaited)
-    stores.requests.remember(request, RememberedAnswer(request.number, is_due=True), now)
+    stores.requests.remember_due(request, now)
 
 
 def _remembered(number: int, answer: Answer) -> RememberedAnswer:

@@ -6,7 +6,11 @@ from typing import Final
 
 from grevy.engine.tables import COUNTERS, AwaitedResult, ClientSession, RememberedAnswer
 from grevy.engine.views.requests import RequestsView
-from grevy.protocol.limits import CLIENTS_REMEMBERED, REQUESTS_REMEMBERED
+from grevy.protocol.limits import (
+    CLIENTS_REMEMBERED,
+    LATE_ANSWERS_REMEMBERED,
+    REQUESTS_REMEMBERED,
+)
 from grevy.protocol.record import RequestId
 from grevy.state import State
 
@@ -45,6 +49,29 @@ class RequestStore(RequestsView):
             self._newest[client_id] = number
         self._see(request, now)
 
+    def remember_due(self, request: RequestId, now: int) -> None:
+        """A request was taken, and is answered some time."""
+        due = RememberedAnswer(request.number, is_due=True)
+        self._due.put((request.client_id, request.number), due)
+        self.remember(request, due, now)
+
+    def remember_late(self, request: RequestId, answer: RememberedAnswer, now: int) -> None:
+        """Keeps the answer to a request that may have waited: in the ring, if there is no newer one
+        in its place.
+        """
+        client_id, number = request.client_id, request.number
+        if self._due.get((client_id, number)) is not None:
+            self._due.delete((client_id, number))
+        newer = self._answers.get((client_id, number % REQUESTS_REMEMBERED))
+        if newer is None or newer.number <= number:
+            self.remember(request, answer, now)
+            return
+        self._late.put((client_id, number), answer)
+        late = self._late.scan(client_id, limit=LATE_ANSWERS_REMEMBERED + 1)
+        if len(late) > LATE_ANSWERS_REMEMBERED:
+            self._late.delete((client_id, late[0].number))
+        self._see(client_id, now)
+
     def await_result(self, process_instance_key: int, awaited: AwaitedResult) -> None:
         """Somebody waits for the result of an instance."""
         self._awaited.put(process_instance_key, awaited)
@@ -82,3 +109,6 @@ class RequestStore(RequestsView):
         for slot in range(REQUESTS_REMEMBERED):
             if self._answers.has((oldest.client_id, slot)):
                 self._answers.delete((oldest.client_id, slot))
+        for table in (self._due, self._late):
+            for answer in table.scan(oldest.client_id):
+                table.delete((oldest.client_id, answer.number))

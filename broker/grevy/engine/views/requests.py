@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from grevy.engine.tables import (
     AWAITED_RESULTS,
+    DUE_REQUESTS,
+    LATE_ANSWERS,
     REQUESTS,
     SESSIONS,
     SESSIONS_BY_AGE,
@@ -20,6 +22,8 @@ class RequestsView:
 
     def __init__(self, state: State) -> None:
         self._answers = state.table(REQUESTS)
+        self._due = state.table(DUE_REQUESTS)
+        self._late = state.table(LATE_ANSWERS)
         self._awaited = state.table(AWAITED_RESULTS)
         self._sessions = state.table(SESSIONS)
         self._by_age = state.table(SESSIONS_BY_AGE)
@@ -28,8 +32,11 @@ class RequestsView:
         """The answer to a request that was taken before; its text is empty while there is none
         yet.
         """
-        found = self._answers.get((request.client_id, request.number % REQUESTS_REMEMBERED))
-        return found if found is not None and found.number == request.number else None
+        client_id, number = request.client_id, request.number
+        found = self._answers.get((client_id, number % REQUESTS_REMEMBERED))
+        if found is not None and found.number == number:
+            return found
+        return self._due.get((client_id, number)) or self._late.get((client_id, number))
 
     def awaited(self, process_instance_key: int) -> AwaitedResult | None:
         """Who waits for the result of an instance."""
