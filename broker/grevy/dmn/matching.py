@@ -9,7 +9,7 @@ same rule that does not hold.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from grevy.feel import (
@@ -150,9 +150,10 @@ class _Order:
             if bound is not None
         }
         self._bounds: list[SortKey] = sorted(keys)
+        places = {bound: 2 * at + 1 for at, bound in enumerate(self._bounds)}
         toggles: list[list[int]] = [[] for _ in range(2 * len(self._bounds) + 2)]
         for rule, spans in rules:
-            for first, last in _merged(self._segments(span) for span in spans):
+            for first, last in _merged([self._segments(span, places) for span in spans]):
                 toggles[first].append(rule)
                 toggles[last + 1].append(rule)
         self._toggles = list(map(tuple, toggles))
@@ -183,17 +184,14 @@ class _Order:
                 self._kept.append(found)
                 changes = 0
 
-    def _segments(self, span: FeelRange) -> tuple[int, int]:
-        """The first and the last segment of a range."""
+    def _segments(self, span: FeelRange, places: Mapping[SortKey, int]) -> tuple[int, int]:
+        """The first and the last segment of a range; `places` has the segments of bounds."""
         first, last = 0, 2 * len(self._bounds)
         if span.start is not None:
-            first = self._place(span.start) + (0 if span.is_start_closed else 1)
+            first = places[sort_key(span.start)] + (0 if span.is_start_closed else 1)
         if span.end is not None:
-            last = self._place(span.end) - (0 if span.is_end_closed else 1)
+            last = places[sort_key(span.end)] - (0 if span.is_end_closed else 1)
         return first, last
-
-    def _place(self, bound: Value) -> int:
-        return 2 * bisect_left(self._bounds, sort_key(bound)) + 1
 
 
 def bits(rules: int) -> Iterator[int]:
@@ -220,16 +218,17 @@ def _by_order(ranges: Iterable[FeelRange]) -> dict[str, list[FeelRange]]:
     """The ranges by what they order; those that order nothing hold nothing."""
     found: dict[str, list[FeelRange]] = {}
     for span in ranges:
-        kinds = {order_class(bound) for bound in (span.start, span.end) if bound is not None}
-        if len(kinds) == 1:
-            kind = kinds.pop()
-            if kind is not None:
-                found.setdefault(kind, []).append(span)
+        start = None if span.start is None else order_class(span.start)
+        end = start if span.end is None else order_class(span.end)
+        if end is not None and (span.start is None or start == end):
+            found.setdefault(end, []).append(span)
     return found
 
 
-def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The spans without those that are empty, joined where they overlap."""
+    if len(spans) == 1 and spans[0][0] <= spans[0][1]:
+        return spans
     found: list[tuple[int, int]] = []
     for first, last in sorted(spans):
         if first > last:

@@ -66,7 +66,11 @@ class Reading:
             return None
         if text in ("", "-"):
             return ANY
-        return short_cell(text) or self._once(node, text, self._cells, parse_cell)
+        if text not in self._cells:
+            short = short_cell(text)
+            if short is not None:
+                self._cells[text] = short
+        return self._once(node, text, self._cells, parse_cell)
 
     def _once(
         self,

@@ -40,6 +40,8 @@ def short_cell(text: str) -> ConstantTests | None:
     """The tests of a text that is in a short form; None says nothing of it."""
     if text in ("true", "false"):
         return ConstantTests(values=(text == "true",))
+    if short_forms.is_string(text):
+        return ConstantTests(values=(text[1:-1],))
     values = short_forms.scalars(text)
     if values is not None:
         return ConstantTests(values=values)
@@ -49,6 +51,8 @@ def short_cell(text: str) -> ConstantTests | None:
 
 def short_entry(text: str) -> Constant | None:
     """The constant of a text that is in a short form; None says nothing of it."""
+    if short_forms.is_string(text):
+        return Constant(text[1:-1])
     return Constant(short_forms.scalar(text)) if short_forms.is_scalar(text) else None
 
 

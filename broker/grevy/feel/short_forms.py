@@ -31,6 +31,14 @@ _RANGE: Final = re.compile(
 _WORDS: Final[dict[str, Value]] = {"true": True, "false": False, "null": None}
 
 
+def is_string(text: str) -> bool:
+    """Whether the text is one in quotes, without escapes."""
+    last = len(text) - 1
+    return (
+        1 <= last < CHARS_MAX and text.find('"', 1) == last and text[0] == '"' and "\\" not in text
+    )
+
+
 def is_scalar(text: str) -> bool:
     """Whether the text is one constant, for `scalar`."""
     return len(text) <= CHARS_MAX and _SCALAR.fullmatch(text) is not None

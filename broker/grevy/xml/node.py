@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 
 @dataclass(slots=True, eq=False)
@@ -20,7 +20,7 @@ class Node:
     attributes: Mapping[str, str]
     text: str
     parent: Node | None
-    children: list[Node] = field(default_factory=list)
+    children: Sequence[Node] = ()
 
     @property
     def id(self) -> str:

@@ -132,9 +132,11 @@ def _tree(root: etree._Element, vocabulary: Mapping[str, str], elements_max: int
         if depth >= XML_DEPTH_MAX:
             limit = f"more than {XML_DEPTH_MAX} elements inside each other"
             raise UnreadableXml(f"the file has {limit}", element.sourceline)
+        copies: list[Node] = []
+        node.children = copies
         for child in element:
             copy = _node(child, node, names)
-            node.children.append(copy)
+            copies.append(copy)
             if child.tail is not None and not child.tail.isspace():
                 node.text += child.tail
             if len(child) and not copy.name.startswith("{"):
