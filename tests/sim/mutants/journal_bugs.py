@@ -144,7 +144,7 @@ JOURNAL_BUGS: Final = (
     Bug(
         "the log is cut before the promise falls",
         {(Journal, "truncate_after"): _truncate_before_promise},
-        (8,),
+        (33,),
         partial(
             fault_of_group, cut_every=10, crash_every=5, mid_write=0.5, segment_bytes=1024, kill=0.0
         ),

@@ -164,7 +164,7 @@ _match_of: Final = Replication.match_of
 _on_vote_request: Final = RawNode._on_vote_request
 
 RAFT_BUGS: Final[tuple[Bug, ...]] = (
-    Bug("a vote for a log that is behind", {(Election, "_is_up_to_date"): _yes}, (1,)),
+    Bug("a vote for a log that is behind", {(Election, "_is_up_to_date"): _yes}, (2,)),
     Bug(
         "two votes in one term",
         {(Election, "on_request"): _forget_vote, (Replica, "keep"): _keep_anything},
