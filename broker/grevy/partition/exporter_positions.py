@@ -98,6 +98,7 @@ class ExporterPositions:
             return None
         self._told_at_ns = now_ns
         return self.payload()
+
     def describe(self) -> str:
         """All of it, for a checkpoint that another replica may begin with."""
         return msgspec.json.encode(self._known).decode()

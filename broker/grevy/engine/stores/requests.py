@@ -70,7 +70,7 @@ class RequestStore(RequestsView):
         late = self._late.scan(client_id, limit=LATE_ANSWERS_REMEMBERED + 1)
         if len(late) > LATE_ANSWERS_REMEMBERED:
             self._late.delete((client_id, late[0].number))
-        self._see(client_id, now)
+        self._see(request, now)
 
     def await_result(self, process_instance_key: int, awaited: AwaitedResult) -> None:
         """Somebody waits for the result of an instance."""
