@@ -106,7 +106,7 @@ def test_who_came_by_a_snapshot_and_leads_has_what_an_exporter_needs(tmp_path: P
             taken = _newest(group, 3)
             await group.publish(leader, 20)
             await group.until(lambda taken=taken: _newest(group, 3) > taken)  # type: ignore[misc]
-        assert group.replicas[leader].transfer_to(3)
+        assert group.replicas[leader].group.hand_over(3)
         await group.until(lambda: group.replicas[3].is_serving)
         await group.publish(3, 5)
         begin, found = await _records(group, 3)

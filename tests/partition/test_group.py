@@ -258,7 +258,7 @@ def test_the_lead_is_handed_over(tmp_path: Path) -> None:
     async def act(folder: Path) -> None:
         group, first = await _started(folder)
         await group.publish(first, 5)
-        assert group.replicas[first].transfer_to(2)
+        assert group.replicas[first].group.hand_over(2)
         await group.until(lambda: group.replicas[2].is_serving)
         assert group.replicas[first].role is Role.FOLLOWER
         await group.publish(2, 5)

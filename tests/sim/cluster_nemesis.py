@@ -180,7 +180,7 @@ class ClusterNemesis:
             heir = self._rng.choice([each for each in BROKERS if each != leader])
             partition = self._cluster.brokers[leader].replicas.partitions[partition_id]
             loop = self._cluster.brokers[leader].loop
-            loop.call_soon(partition.transfer_to, heir)
+            loop.call_soon(partition.group.hand_over, heir)
 
     # ── the disks ─────────────────────────────────────────────────────────────────────────────────
 

@@ -194,10 +194,6 @@ class Partition:
         """Stands for election without waiting, if nobody leads."""
         self._pipeline.stand()
 
-    def transfer_to(self, node_id: int) -> bool:
-        """Hands the lead over to another voter; False where that cannot be."""
-        return self.group.hand_over(node_id)
-
     def on_message(self, message: RaftMessage) -> None:
         """A message of another replica; `on_drained` does what follows from it."""
         if self._room.is_out and takes_room(message):

@@ -126,7 +126,7 @@ class FrameWriter(ABC, Generic[T]):
         blocks = [block for _, block in contents]
         segment_words = mold.words - 1 + sum(map(len, blocks)) // wire.WORD
         numbers[0] = segment_words << _SEGMENT_SHIFT
-        return b"".join([mold.pour(numbers, contents), *blocks])
+        return b"".join(mold.pour(numbers, contents) + blocks)
 
     def _lay(self, drafts: Drafts) -> Draft:
         """The root and what it points at."""

@@ -105,7 +105,7 @@ class ListWriter(ABC, Generic[S]):
         heads = [head.to_bytes(wire.WORD, "little")]
         if len(pieces) == 1:
             mold, numbers, own = pieces[0]
-            heads.append(mold.pour(numbers, own))
+            heads += mold.pour(numbers, own)
             heads += [block for _, block in own]
             return pointer, b"".join(heads)
         rests: list[bytes] = []
@@ -116,7 +116,8 @@ class ListWriter(ABC, Generic[S]):
         for mold, numbers, own in pieces:
             later -= mold.heads
             behind -= mold.rest_words
-            block = mold.pour(numbers, own, later + before, behind + contents_words)
+            parts = mold.pour(numbers, own, later + before, behind + contents_words)
+            block = b"".join(parts)
             heads.append(block[: mold.heads * wire.WORD])
             rests.append(block[mold.heads * wire.WORD :])
             blocks = [block for _, block in own]

@@ -5,22 +5,20 @@ order have in common.
     list of unions  = head | (member's number, its pointer)... | the structs
     frame           = header | root | its lists
 
-Of a piece, most bytes are constant. The numbers are packed between them, all at once, those whose
-default is -1 with all their bits turned. Molds are kept by what they are made of, since the same
-runs of structs come again and again: an entry of the log for each step of a process, a reply for
-each command. Contents come behind.
+Of a piece, most words are constant, and the numbers lie in a few runs of words between. Only these
+are packed and XORed, all at once, and then put between the constants. Molds are kept by what they
+are made of, since the same runs of structs come again and again: an entry of the log for each step
+of a process, a reply for each command. Contents come behind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from operator import invert
-from struct import calcsize, pack, unpack_from
+from struct import Struct, pack
 from typing import Final
 
-from grevy.protocol.layout import Number
+from grevy.protocol.layout import Number, format_of
 from grevy.protocol.shape import Content, Shape
-from grevy.protocol.splitter import getter
 from grevy.protocol.wire import UNION_WORDS, WORD, WORD_BITS, offset, packer
 
 __all__ = ["Draft", "Mold"]
@@ -106,12 +104,12 @@ class Mold:
     """
 
     __slots__ = (
-        "_constants",
         "_contents",
-        "_defaults",
-        "_get_inverted",
-        "_in_order",
+        "_cut",
+        "_mask",
         "_packer",
+        "_parts",
+        "_size",
         "_step",
         "heads",
         "rest_words",
@@ -120,28 +118,25 @@ class Mold:
 
     def __init__(self, draft: Draft) -> None:
         constants: list[bytes] = []
-        inverted: list[int] = []
-        self._defaults: Final[list[tuple[int, int]]] = []
-        order: list[int] = []  # the items of the packer among numbers, inverted ones, constants
-        form, end = "", 0
-        for place, (at, letter) in enumerate(draft.numbers):
-            form += _constant(draft.mask[end:at], constants, order)
-            (default,) = unpack_from("<" + letter, draft.mask, at)
-            if default == -1:
-                order.append(len(draft.numbers) + len(inverted))
-                inverted.append(place)
-            else:
-                order.append(place)
-                if default:
-                    self._defaults.append((place, default))
-            form += letter
-            end = at + calcsize("<" + letter)
-        form += _constant(draft.mask[end:], constants, order)
-        behind = len(draft.numbers) + len(inverted)
-        self._in_order: Final = getter([at if at >= 0 else behind + ~at for at in order])
-        self._get_inverted: Final = getter(inverted)
-        self._constants: Final = tuple(constants)
-        self._packer: Final = packer(form)
+        masks: list[bytes] = []
+        moves: dict[int, int] = {}  # of each word with a number: the constant words before it
+        end = constant_words = 0
+        for run in _runs(draft.numbers):
+            constant_words += run.start - end
+            constants.append(draft.mask[end * WORD : run.start * WORD])
+            masks.append(draft.mask[run.start * WORD : run.stop * WORD])
+            moves |= dict.fromkeys(run, constant_words)
+            end = run.stop
+        numbers = [(at - moves[at // WORD] * WORD, letter) for at, letter in draft.numbers]
+        mask = b"".join(masks)
+        self._packer: Final = packer(format_of(numbers, len(mask)))
+        self._size: Final = len(mask)
+        self._mask: Final = int.from_bytes(mask, "little")
+        self._cut: Final = Struct("".join([f"{len(mask)}s" for mask in masks])).unpack
+        # Constants and the masks of runs by turns; a constant is the last.
+        self._parts: Final = [b""] * (2 * len(masks) + 1)
+        self._parts[::2] = [*constants, draft.mask[end * WORD :]]
+        self._parts[1::2] = masks
         self._step: Final = draft.step
         self.words: Final = draft.words
         self.heads: Final = draft.heads
@@ -155,29 +150,36 @@ class Mold:
 
     def pour(
         self, numbers: list[int], contents: list[Content], shift: int = 0, gap: int = 0
-    ) -> bytes:
-        """The piece; its contents come behind. `shift` more words come between its heads and the
-        rest, `gap` words between it and the contents. `numbers` is used up.
+    ) -> list[bytes]:
+        """The piece, in parts; its contents come behind. `shift` more words come between its heads
+        and the rest, `gap` words between it and the contents. `numbers` is used up.
         """
         end = gap
         for place, block in contents:
             distance, is_head = self._contents[place]
             numbers[place] += offset(distance + end + (shift if is_head else 0))
             end += len(block) // WORD
-        for place, default in self._defaults:
-            numbers[place] ^= default
-        inverted = map(invert, self._get_inverted(numbers))
-        block = self._packer.pack(*self._in_order((*numbers, *inverted, *self._constants)))
-        if not shift:
-            return block
-        moved = int.from_bytes(block, "little") + self._step * shift
-        return moved.to_bytes(len(block), "little")
+        runs = self._packer.pack(*numbers)
+        if self._mask:
+            runs = (int.from_bytes(runs, "little") ^ self._mask).to_bytes(self._size, "little")
+        parts = self._parts.copy()
+        parts[1::2] = self._cut(runs)
+        if shift:
+            block = b"".join(parts)
+            moved = int.from_bytes(block, "little") + self._step * shift
+            return [moved.to_bytes(len(block), "little")]
+        return parts
 
 
-def _constant(block: bytes, constants: list[bytes], order: list[int]) -> str:
-    """The format of bytes that no number lies in, which are added to the constants."""
-    if not any(block):
-        return f"{len(block)}x" if block else ""
-    order.append(~len(constants))
-    constants.append(block)
-    return f"{len(block)}s"
+def _runs(numbers: Sequence[Number]) -> list[range]:
+    """The runs of words that hold numbers. A single word between two belongs to the run: to put it
+    there would cost more.
+    """
+    runs: list[range] = []
+    for at, _ in numbers:
+        word = at // WORD
+        if runs and word <= runs[-1].stop + 1:
+            runs[-1] = range(runs[-1].start, word + 1)
+        else:
+            runs.append(range(word, word + 1))
+    return runs

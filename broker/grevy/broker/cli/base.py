@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from importlib.metadata import version as version_of
 from typing import Annotated
 
@@ -11,8 +9,7 @@ import typer
 
 from grevy.broker.cli import broker_options as options
 from grevy.broker.cli.output import Output
-from grevy.broker.config import BrokerConfig, ConfigError, load_config
-from grevy.protocol.errors import GrevyError
+from grevy.broker.cli.serving import serve
 
 app = typer.Typer(
     help="Grevy: BPMN processes over a replicated log.",
@@ -37,19 +34,6 @@ def grevy(
     ] = False,
 ) -> None:
     """Grevy: BPMN processes over a replicated log."""
-
-
-def _run(settings: BrokerConfig, announce: Callable[[str], None]) -> int:
-    """The broker, in this process or in several; other commands need no engine, and neither does a
-    supervisor.
-    """
-    if settings.hosts > 1:
-        from grevy.broker.supervisor import run_supervisor
-
-        return run_supervisor(settings, announce)
-    from grevy.broker.server import run_broker
-
-    return run_broker(settings, lambda ready: announce(ready.endpoint))
 
 
 @app.command()
@@ -98,18 +82,4 @@ def broker(
         "client_keys": client_keys,
         "insecure": insecure or None,
     }
-    try:
-        settings = load_config(config, overrides)
-    except ConfigError as error:
-        raise output.fail(str(error)) from None
-
-    def announce(endpoint: str) -> None:
-        values = {"endpoint": endpoint, "data": str(settings.data), "pid": os.getpid()}
-        output.result(values, f"grevy is ready at {endpoint}, data in {settings.data}")
-
-    try:
-        raise typer.Exit(_run(settings, announce))
-    except GrevyError as error:
-        raise output.fail(str(error)) from None
-    except OSError as error:
-        raise output.fail(f"{error.filename or settings.data}: {error.strerror}") from None
+    raise typer.Exit(serve(config, overrides, output))
