@@ -5,6 +5,7 @@ the simulated world.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from grevy.protocol.raft_messages import GroupMembers, RaftMessage, SnapshotChun
 from grevy.raft import (
     LogStart,
     Membership,
+    MembersRefused,
     RaftConfig,
     RaftStorage,
     RawNode,
@@ -196,7 +198,8 @@ class Replica:
     def _change_members(self, voters: tuple[int, ...], learners: tuple[int, ...]) -> None:
         if self.node.is_settled and not self.node.is_changing_members:
             self._world.note(f"members become {voters} {learners}")
-            self.node.propose_members(voters, learners)
+            with suppress(MembersRefused):  # too many
+                self.node.propose_members(voters, learners)
 
     def _do(self, action: Callable[[], object]) -> None:
         """Something is to be done in the next turn."""
@@ -248,7 +251,7 @@ class Replica:
     def _write(self, ready: Ready) -> None:
         checker, journal = self._checker, self.journal
         if ready.reset is not None:
-            checker.resets(self.node_id, ready.reset.index, ready.reset.term)
+            checker.resets(self.node_id, ready.reset.index, ready.reset.term, self._term_at)
         if ready.truncate_after is not None:
             index = ready.truncate_after
             checker.cuts(self.node_id, index, journal.term_at(index))
