@@ -7,12 +7,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tests.sim.cluster_history import Audit
+from tests.sim.cluster_marks import ClusterMark
+from tests.sim.marks import mark
+from tests.sim.record_audit import Audit
 
-from grevy.engine import Engine
+from grevy.engine import PARTITION_COMMANDS, Engine
 from grevy.engine.step import NoTopics
 from grevy.journal import JournalError
+from grevy.partition.exporter_positions import is_of_exporters
 from grevy.protocol.codec import decode_entry
+from grevy.protocol.intents import Intent, JobIntent, MessageIntent, RecordType
 from grevy.protocol.record import Answer, Entry, RequestId
 from grevy.raft import is_of_engine
 from grevy.state import MemoryBackend, State
@@ -42,6 +46,10 @@ class ClusterChecker:
         """Whether a disk may be the reason of a failure."""
         self.failures: list[tuple[int, BaseException]] = []
         self.answers: dict[RequestId, Answer] = {}
+        self.exporter_known: dict[int, int] = {}
+        """The newest position in each partition when the log named its exporter: from there on all
+        replicas hold the log for it.
+        """
         self._hashes: dict[tuple[int, int], tuple[int, int]] = {}
         self._applied: dict[tuple[int, int], int] = {}
 
@@ -55,6 +63,7 @@ class ClusterChecker:
         self.failures.append((node_id, error))
         if not (self.disks_fail and isinstance(error, OSError | JournalError)):
             raise Violation(f"a partition of broker {node_id} failed: {error!r}") from error
+        mark(ClusterMark.DISK_FAILED)
 
     def committed(
         self, partition_id: int, node_id: int, payloads: Sequence[bytes], last_index: int
@@ -75,6 +84,9 @@ class ClusterChecker:
                     )
             elif index == len(log) + 1:
                 log.append(payload)
+                if is_of_exporters(payload):
+                    newest = self.audit.positions.get(partition_id, 0)
+                    self.exporter_known.setdefault(partition_id, newest)
                 if is_of_engine(payload):
                     self._take(partition_id, decode_entry(payload))
             else:
@@ -112,8 +124,32 @@ class ClusterChecker:
             raise Violation(f"the answer to request {number} is not in the log")
 
     def _take(self, partition_id: int, entry: Entry) -> None:
+        self._mark(entry)
         for reply in entry.replies:
             if reply.request in self.answers:
                 raise Violation(f"{reply.request} is answered twice")
             self.answers[reply.request] = reply.answer
         self.audit.take(partition_id, entry)
+
+    @staticmethod
+    def _mark(entry: Entry) -> None:
+        command = entry.records[0]
+        outcome = entry.records[-1]
+        for record in entry.records:
+            if record.record_type is RecordType.EVENT and record.intent in _EVENTS:
+                mark(_EVENTS[record.intent])
+        if outcome.record_type is RecordType.COMMAND_REJECTION:
+            if command.intent in PARTITION_COMMANDS:
+                mark(ClusterMark.REFUSED_AGAIN)
+            elif command.intent in _REFUSALS:
+                mark(_REFUSALS[command.intent])
+
+
+_EVENTS: Final[dict[Intent, ClusterMark]] = {
+    JobIntent.TIMED_OUT: ClusterMark.TIMED_OUT,
+    JobIntent.YIELDED: ClusterMark.YIELDED,
+}
+_REFUSALS: Final[dict[Intent, ClusterMark]] = {
+    JobIntent.COMPLETE: ClusterMark.LATE_COMPLETION,
+    MessageIntent.PUBLISH: ClusterMark.PUBLISHED_TWICE,
+}

@@ -228,6 +228,10 @@ class SimDisk:
         """The paths of all files that programs see."""
         return sorted(self._names)
 
+    def directories(self) -> list[str]:
+        """The paths of all directories."""
+        return sorted(self._directories - {""})
+
     def stable_files(self) -> dict[str, Inode]:
         """The files whose names are on the device; who looks at them changes nothing."""
         return self._stable_names

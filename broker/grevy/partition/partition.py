@@ -396,6 +396,7 @@ class Partition:
         if self._is_sent_on(peer, request.subscription):
             return
         self._records.open(peer, request)
+        self._tell_of_exporters(self._clock.monotonic_ns())
         self._records.push(self._pipeline.commit_index)
 
     def _acknowledge(self, peer: Peer, request: AcknowledgeRecords) -> None:
@@ -497,6 +498,7 @@ class Partition:
     def _serve(self) -> None:
         """This replica leads, and has all that was committed before: it takes requests."""
         self._stream.begin()
+        self._storage.exporters.lead()
         self._last_ms = max(self._last_ms, self._storage.log.last_timestamp())
         self._last_ns = self._clock.monotonic_ns()
         self._is_serving = True
@@ -570,8 +572,13 @@ class Partition:
         self.on_drained()
 
     def _tell_of_exporters(self, now_ns: int) -> None:
-        """Other replicas hold the log for the exporters too."""
-        if self._pipeline.is_alone or now_ns < self._told_exporters_at_ns + EXPORTERS_TOLD_NS:
+        """Other replicas hold the log for the exporters too; what a new one needs, from when they
+        know of it.
+        """
+        is_due = now_ns >= self._told_exporters_at_ns + EXPORTERS_TOLD_NS
+        if self._pipeline.is_alone or self._pipeline.is_transferring:
+            return
+        if not is_due and not self._storage.exporters.has_newcomer:
             return
         self._told_exporters_at_ns = now_ns
         payload = self._storage.exporters.payload()
