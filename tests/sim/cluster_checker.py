@@ -11,7 +11,7 @@ from tests.sim.cluster_marks import ClusterMark
 from tests.sim.marks import mark
 from tests.sim.record_audit import Audit
 
-from grevy.engine import PARTITION_COMMANDS, Engine
+from grevy.engine import PARTITION_COMMANDS, Engine, partition_tables, tables
 from grevy.engine.step import NoTopics
 from grevy.journal import JournalError
 from grevy.partition.exporter_positions import is_of_exporters
@@ -25,6 +25,27 @@ from grevy.testing.entropy import SeededEntropy
 
 EARLIER_MAX: Final = 100_000
 """Entries of a partition in one run; more is a loop."""
+
+
+LASTING: Final = {
+    spec.number
+    for spec in (
+        tables.PROCESSES,
+        tables.PROCESS_VERSIONS,
+        tables.MESSAGES,
+        tables.MESSAGES_BY_NAME,
+        tables.MESSAGE_DEADLINES,
+        tables.MESSAGE_IDS,
+        tables.MESSAGES_CORRELATED,
+        tables.REQUESTS,
+        tables.SESSIONS,
+        tables.SESSIONS_BY_AGE,
+        tables.COUNTERS,
+        partition_tables.CLOSED_SUBSCRIPTIONS,
+        partition_tables.CLOSED_BY_TIME,
+    )
+}
+"""Tables that keep rows when all instances have ended, and messages that may still be wanted."""
 
 
 class Violation(BaseException):
@@ -104,7 +125,8 @@ class ClusterChecker:
     def replay(self) -> None:
         """The whole log again, on an empty state: it comes to the same (E1)."""
         for partition_id, log in self.logs.items():
-            state = State(MemoryBackend())
+            backend = MemoryBackend()
+            state = State(backend)
             engine = Engine(
                 state,
                 partition_id,
@@ -117,6 +139,9 @@ class ClusterChecker:
                 stream.commit([payload if is_of_engine(payload) else b""], index)
                 if (partition_id, index) in self._hashes:
                     self.applied(partition_id, 0, index, state.hash)
+            left = {row[0] for row, _ in backend.rows(b"\1")}
+            if not left <= LASTING:
+                raise Violation(f"E7: partition {partition_id} still has rows of {left - LASTING}")
 
     def check_answer(self, client_id: bytes, number: int, answer: Answer) -> None:
         """What a client was told is in the log (C1)."""

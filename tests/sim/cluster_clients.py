@@ -248,13 +248,14 @@ class Orderer(SimClient):
             at_us += self.rng.randrange(2 * self._pause_us)
             key = f"{self._name}-{number}"
             partition_id = self.rng.choice(self.cluster.partition_ids)
-            steps = [partial(self._create, key, partition_id), partial(self._publish, key)]
+            publish = partial(self._publish, key)
+            steps = [partial(self._create, key, partition_id), publish]
             self.rng.shuffle(steps)
             self.world.after(at_us, steps[0])
             self.world.after(at_us + self.rng.randrange(self._pause_us), steps[1])
             knobs = self.cluster.knobs
             if self.rng.random() < knobs.doubles:  # somebody else says so too
-                self.world.after(at_us + self.rng.randrange(2 * self._pause_us), steps[1])
+                self.world.after(at_us + self.rng.randrange(2 * self._pause_us), publish)
             if self.rng.random() < knobs.deployments:
                 self.world.after(at_us, self._deploy_again)
 
