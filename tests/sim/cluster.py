@@ -207,7 +207,9 @@ class SimCluster:
         if broker is None or node_id in self.unreachable:
             return None
         self._connections += 1
-        return Connection(self.world, broker, client, self._connections)
+        connection = Connection(self.world, broker, client, self._connections)
+        broker.connections[connection.peer] = connection  # it breaks when the broker dies
+        return connection
 
     def leader_of(self, partition_id: int) -> int:
         """Who takes requests now; 0 for nobody."""

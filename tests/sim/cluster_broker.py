@@ -375,7 +375,6 @@ class SimBroker:
 
     def hear(self, connection: Connection, request: Request) -> None:
         """A client says something."""
-        self.connections[connection.peer] = connection
         self.loop.call_soon(self._take, connection.peer, request)
 
     def lose(self, connection: Connection) -> None:

@@ -90,7 +90,6 @@ ENGINE_BUGS: Final = (
     _forgets("a message that has expired is still there", MessageIntent.EXPIRED),
     _forgets("an incident that was resolved is still there", IncidentIntent.RESOLVED),
     _forgets("a job that was cancelled is still there", JobIntent.CANCELED),
-    _forgets("a job that was kept too long is given to nobody else", JobIntent.TIMED_OUT),
     Bug(
         "a job is completed under an old lease",
         {(jobs, "_workable"): _any_lease},
