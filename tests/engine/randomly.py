@@ -70,7 +70,7 @@ def random_process(rng: Random) -> str:
 def _random_block(rng: Random, leaves: int) -> Block:
     """A block with so many leaves, at most one of them more where it needs two."""
     if leaves == 1 and rng.random() < 0.8:
-        return Block(rng.choice(LEAVES))
+        return Block(rng.choice((*LEAVES, "task", "task", "task", "mapped")))
     kind = rng.choice((*NESTS, *NESTS, "sub-process", *GUARDS))
     if kind == "sub-process":
         return Block(kind, (_random_block(rng, leaves),))

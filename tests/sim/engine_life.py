@@ -48,7 +48,7 @@ from grevy.testing.entropy import SeededEntropy
 RESTART: Final = 0.25
 """How often an engine begins anew after a step."""
 
-TAKE: Final = 0.2
+TAKE: Final = 0.4
 """How often a worker takes jobs after a step, and completes one."""
 
 COPY: Final = 0.25
@@ -193,6 +193,9 @@ class EngineLife:
         if self._rng.random() < TAKE:
             job_type = self._rng.choice(JOB_TYPES)
             self._jobs += self._engine.activate_jobs(job_type, timeout_ms=3_000)
+            if self._rng.random() < 0.5:  # and is too slow: somebody else takes them
+                self._engine.increase_time(4)
+                self._jobs += self._engine.activate_jobs(job_type, timeout_ms=30_000)
         if self._jobs and self._rng.random() < TAKE:
             job = self._jobs.pop(self._rng.randrange(len(self._jobs)))
             try:
