@@ -67,7 +67,6 @@ class Outcome:
 
 def run_seed(kind: str, seed: int) -> Outcome:
     """One run."""
-    logging.disable(logging.CRITICAL)
     marks.taken()
     before_s = time.process_time()
     simulation = KINDS[kind].begin(seed)
@@ -252,6 +251,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     options.kinds = options.kinds or list(KINDS)
+    logging.disable(logging.CRITICAL)
     if unknown := set(options.kinds) - KINDS.keys():
         parser.error(f"no such kind: {', '.join(sorted(unknown))}")
     if options.seed is None:

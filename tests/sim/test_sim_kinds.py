@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ def test_a_failing_run_says_how_to_repeat_it(
     raft = KINDS["raft"]
     column = Column(fixed=2, new=1)
     kind = Kind("raft", _Wrong, "events", column, column, raft.marks, raft.marks_seeds)
-    monkeypatch.setitem(runner.KINDS, "raft", kind)
+    monkeypatch.setattr(logging, "disable", lambda level: None)
+    monkeypatch.setitem(KINDS, "raft", kind)
     assert runner.main(["raft", "--jobs", "1", "--start", "77"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "again: make sim SEED=77 KIND=raft" in lines
@@ -70,6 +72,7 @@ def test_a_failing_run_says_how_to_repeat_it(
     assert re.fullmatch(r"sim-raft: 3 seeds, 3 failing, \d+ seeds/h", lines[-1])
 
 
-def test_a_kind_that_is_not_there_is_refused() -> None:
+def test_a_kind_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "disable", lambda level: None)
     with pytest.raises(SystemExit):
         runner.main(["rafts"])

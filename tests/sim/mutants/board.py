@@ -8,6 +8,7 @@ that is not found is a failure.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import time
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=SEEDS_MAX, help="to try for each bug")
     parser.add_argument("--only", default="", help="bugs whose names have this in them")
     options = parser.parse_args(arguments)
+    logging.disable(logging.CRITICAL)
     numbers = [number for number, bug in enumerate(ALL_BUGS) if options.only in bug.name]
     found = 0
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("fork")) as pool:

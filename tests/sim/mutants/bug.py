@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -22,7 +21,6 @@ from tests.sim.simulation import Simulation
 
 def fault_of(begin: Callable[[int], Simulation], seed: int) -> str:
     """What is wrong in one run; empty when nothing is."""
-    logging.disable(logging.CRITICAL)
     try:
         begin(seed).run()
     except Exception as error:  # noqa: BLE001 - a bug shows itself in many ways
