@@ -2,11 +2,11 @@
 # make cluster three brokers on this machine, until Ctrl-C
 # make test   all tests
 # make check  format, lint, types, floors, house rules
-# make sim    the long runs of the simulated world, the planted bugs, the crash tests and random expressions;
-#             SEED=n repeats the run with that seed
-# make sim-nightly   SEEDS new runs of groups of replicas, for at most SECONDS
+# make sim    simulated worlds: the runs that belong to every change; SEED=n repeats one of each kind, KIND=cluster of one
+# make nightly       the runs of a night, for at most SECONDS, then the planted bugs and the long tests (tests/sim/README.md)
 # make chaos  real brokers: killed, stopped, wiped, cut off, with full disks; FAULTS of each kind, by SEED
 # make mutants       the planted bugs, each looked for until it is found
+# make fuzz   the long tests: crash states, damage of every bit, random processes and expressions, from SEED on
 # make bench  microbenchmarks, then one-task instances end to end (bench/feel.py, bench/replication.py: beside peers)
 # make feel   the FEEL cases of GREVY_FEEL (default: the repository's own)
 # make traces the recorded traces in GREVY_TRACES (default: the repository's own)
@@ -14,12 +14,11 @@
 PYTHON ?= $(or $(shell .ci/python),$(error There is no Python 3.11 or newer that can make environments))
 VENV ?= .venv
 BIN = $(VENV)/bin
-SEED ?= 1
-SEEDS ?= 30000
 SECONDS ?= 28800
 FAULTS ?= 20
+KIND ?=
 
-.PHONY: demo cluster test check sim sim-nightly chaos mutants bench feel traces clean
+.PHONY: demo cluster test check sim nightly chaos mutants fuzz bench feel traces clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m grevy.broker.demo
@@ -38,17 +37,15 @@ check: $(VENV)/ready
 	$(BIN)/python -m pytest tests/tidy -q
 
 sim: $(VENV)/ready
-ifeq ($(origin SEED),file)
-	$(BIN)/python -m tests.sim.runner raft --new 200
-	$(BIN)/python -m tests.sim.mutants.board
-else
-	$(BIN)/python -m tests.sim.runner raft --seed $(SEED)
-endif
-	GREVY_FLIPS=all GREVY_EXPRESSIONS=200000 GREVY_SEED=$(SEED) $(BIN)/python -m pytest \
-		tests/crash tests/journal tests/state tests/sim tests/engine tests/feel/test_feel_fuzz.py -q -n 2
+	$(BIN)/python -m tests.sim.runner $(KIND) $(if $(SEED),--seed $(SEED))
 
-sim-nightly: $(VENV)/ready
-	$(BIN)/python -m tests.sim.runner raft --new $(SEEDS) --seconds $(SECONDS)
+nightly: $(VENV)/ready
+	$(BIN)/python -m tests.sim.runner $(KIND) --nightly --seconds $(SECONDS)
+	$(MAKE) mutants fuzz
+
+fuzz: $(VENV)/ready
+	GREVY_FLIPS=all GREVY_EXPRESSIONS=200000 GREVY_SEED=$(or $(SEED),1) $(BIN)/python -m pytest \
+		tests/crash tests/journal tests/state tests/sim tests/engine tests/feel/test_feel_fuzz.py -q -n 2
 
 chaos: $(VENV)/ready
 	GREVY_KILLS=$(FAULTS) GREVY_FAULTS=$(FAULTS) GREVY_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos -q

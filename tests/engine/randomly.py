@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from random import Random
 
 from hypothesis import strategies as st
 from tests.engine.decisions import calling, graph, literal
 from tests.engine.models import ProcessBuilder, error_ref, message_ref, timer
 
 JOB_TYPES = ("a", "b")
+LEAVES_MAX = 8
 LEAVES = (
     "task",
     "mapped",
@@ -57,7 +59,24 @@ class Block:
 def processes() -> st.SearchStrategy[str]:
     """BPMN files of a process `p`."""
     leaves = st.builds(Block, st.sampled_from(LEAVES))
-    return st.recursive(leaves, _nests, max_leaves=8).map(write)
+    return st.recursive(leaves, _nests, max_leaves=LEAVES_MAX).map(write)
+
+
+def random_process(rng: Random) -> str:
+    """The same, as the seed decides."""
+    return write(_random_block(rng, rng.randint(1, LEAVES_MAX)))
+
+
+def _random_block(rng: Random, leaves: int) -> Block:
+    """A block with so many leaves, at most one of them more where it needs two."""
+    if leaves == 1 and rng.random() < 0.8:
+        return Block(rng.choice((*LEAVES, "task", "task", "task", "mapped")))
+    kind = rng.choice((*NESTS, *NESTS, "sub-process", *GUARDS))
+    if kind == "sub-process":
+        return Block(kind, (_random_block(rng, leaves),))
+    first = rng.randint(1, max(1, leaves - 1))
+    inner = (_random_block(rng, first), _random_block(rng, max(1, leaves - first)))
+    return Block(kind, inner)
 
 
 def _nests(inner: st.SearchStrategy[Block]) -> st.SearchStrategy[Block]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.engine.models import one_task
 from tests.engine.randomly import processes
-from tests.engine.walk import STEPS_MAX, Replica, Walk
+from tests.engine.walk import STEPS_MAX, Action, Replica, Walk
 
 from grevy.engine import resource_tables, tables
 from grevy.protocol.codec import decode_entry, encode_entry
@@ -69,13 +70,18 @@ LASTING = {
 """Tables that keep their rows when all instances have ended."""
 
 
+def chosen_by(data: st.DataObject) -> Callable[[list[Action]], Action]:
+    """What a walk does next."""
+    return lambda actions: data.draw(st.sampled_from(actions))
+
+
 @random_walks
 @given(xml=processes(), data=st.data())
 def test_a_replica_has_the_same_state_after_every_step(xml: str, data: st.DataObject) -> None:
     walk = Walk(xml, starts_anywhere=True)
     replica = Replica(walk.engine)
     for _ in range(STEPS_MAX):
-        walk.step(data.draw)
+        walk.step(chosen_by(data))
         replica.catch_up()
         assert replica.state.hash == walk.engine.state.hash
         assert replica.state.applied_position == walk.engine.state.applied_position
@@ -87,7 +93,7 @@ def test_ended_instances_leave_nothing_behind(xml: str, data: st.DataObject) -> 
     backend = MemoryBackend()
     walk = Walk(xml, InProcessEngine(state=State(backend)))
     for _ in range(STEPS_MAX):
-        walk.step(data.draw)
+        walk.step(chosen_by(data))
 
     walk.finish()
 
@@ -101,7 +107,7 @@ def test_ended_instances_leave_nothing_behind(xml: str, data: st.DataObject) -> 
 def test_a_key_is_given_out_once(xml: str, data: st.DataObject) -> None:
     walk = Walk(xml, starts_anywhere=True)
     for _ in range(STEPS_MAX):
-        walk.step(data.draw)
+        walk.step(chosen_by(data))
 
     keys = [record.key for record in walk.engine.records.of(*BORN)]
     assert len(keys) == len(set(keys))
@@ -115,7 +121,7 @@ def test_an_element_waits_visibly_or_goes_on(xml: str, data: st.DataObject) -> N
     """Whatever is refused, nothing is stuck: all can be answered, and then it ends."""
     walk = Walk(xml)
     for _ in range(STEPS_MAX):
-        walk.step(data.draw)
+        walk.step(chosen_by(data))
 
     walk.finish()
 

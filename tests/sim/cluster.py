@@ -4,22 +4,27 @@ goes wrong between them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Final
 
-from tests.sim.cluster_broker import BROKERS, Client, Connection, SimBroker
+from tests.sim.cluster_broker import BROKERS, BrokerClock, Client, Connection, SimBroker
 from tests.sim.cluster_checker import ClusterChecker, Violation
 from tests.sim.cluster_clients import Orderer, Reader, SimClient, Worker
 from tests.sim.cluster_knobs import ClusterKnobs, draw_cluster_knobs
+from tests.sim.cluster_marks import ClusterMark
 from tests.sim.cluster_nemesis import ClusterNemesis
 from tests.sim.disk import SimDisk
+from tests.sim.marks import mark
 from tests.sim.network import SimNetwork
 from tests.sim.world import World
 
+from grevy.engine import partition_tables, tables
 from grevy.journal import JournalError
 from grevy.partition import StorageFailed, StorageOptions
+from grevy.state import State
 
 CALM_US: Final = 3_000_000
 """Before things go wrong."""
@@ -46,6 +51,7 @@ class ClusterReport:
     """What came of a run."""
 
     trace_hash: str
+    events: int
     records: int
     instances: int
     hashes: tuple[int, ...]
@@ -65,6 +71,9 @@ class SimCluster:
         self.disks = {
             node_id: {each: SimDisk() for each in self.partition_ids} for node_id in BROKERS
         }
+        self.clocks = {node_id: self._make_clock(node_id) for node_id in BROKERS}
+        self.damaged: list[SimDisk] = []
+        """Disks that were damaged."""
         self.brokers: dict[int, SimBroker] = {}
         self.unreachable: set[int] = set()
         """Brokers that clients do not reach."""
@@ -75,7 +84,9 @@ class SimCluster:
         )
         self.orderers = [
             Orderer(
-                self, self._some_rng(), count=self.knobs.orders, pause_us=self.knobs.order_pause_us
+                *(self, self._some_rng()),
+                count=self.knobs.orders,
+                pause_us=self.knobs.order_pause_us,
             )
         ]
         self.workers = [
@@ -90,7 +101,7 @@ class SimCluster:
         self.exporter = Reader(
             *(self, self._some_rng()), exporter_id="sink", diligence=self.knobs.diligence
         )
-        self.reader = Reader(self, self._some_rng())
+        self.reader = Reader(self, self._some_rng(), pause_us=self.knobs.reader_pause_us)
         self.nemesis = ClusterNemesis(self)
 
     @property
@@ -141,16 +152,41 @@ class SimCluster:
         """A broker's process ends between two events; a power cut loses what is not synced."""
         broker = self.brokers.pop(node_id)
         self.world.note(f"kill {node_id}")
+        self._mark_kill(broker)
         broker.die()
         self.network.leave(node_id)
         if is_power_cut:
             disks = self.disks[node_id]
             for partition_id in self.partition_ids:
-                disks[partition_id] = disks[partition_id].crash(self.rng)
+                before = disks[partition_id]
+                disks[partition_id] = before.crash(self.rng)
+                if before in self.damaged:
+                    self.damaged.append(disks[partition_id])
+
+    def _mark_kill(self, broker: SimBroker) -> None:
+        if not self.brokers:
+            mark(ClusterMark.ALL_DOWN)
+        for partition in broker.partitions().values():
+            if partition.is_serving and partition.has_uncommitted:
+                mark(ClusterMark.KILLED_IN_FLIGHT)
+            if partition.is_copying:
+                mark(ClusterMark.KILLED_IN_CHECKPOINT)
+            if partition.is_installing:
+                mark(ClusterMark.KILLED_IN_INSTALLATION)
+
+    def damage(self, node_id: int) -> None:
+        """A file of a broker that is down is damaged, or gone."""
+        disk = self.disks[node_id][self.rng.choice(self.partition_ids)]
+        paths = [path for path in disk.files() if not path.endswith(".new")]
+        if paths:
+            how = disk.damage(self.rng, self.rng.choice(paths))
+            self.world.note(f"damage of {node_id}: {how}")
+            self.damaged.append(disk)
 
     def wipe(self, node_id: int) -> None:
         """The disks of a broker that is down are replaced by empty ones."""
         self.world.note(f"wipe {node_id}")
+        mark(ClusterMark.WIPED)
         self.disks[node_id] = {each: SimDisk() for each in self.partition_ids}
 
     def connect(self, node_id: int, client: Client) -> Connection | None:
@@ -159,7 +195,9 @@ class SimCluster:
         if broker is None or node_id in self.unreachable:
             return None
         self._connections += 1
-        return Connection(self.world, broker, client, self._connections)
+        connection = Connection(self.world, broker, client, self._connections)
+        broker.connections[connection.peer] = connection  # it breaks when the broker dies
+        return connection
 
     def leader_of(self, partition_id: int) -> int:
         """Who takes requests now; 0 for nobody."""
@@ -171,13 +209,18 @@ class SimCluster:
 
     # ── the end ───────────────────────────────────────────────────────────────────────────────────
 
+    def _make_clock(self, node_id: int) -> BrokerClock:
+        skew_ms = self.knobs.skew_ms[(node_id - 1) % len(self.knobs.skew_ms)]
+        return BrokerClock(self.world, skew_ms, self.rng.uniform(-1, 1) * self.knobs.drift)
+
     def _make_broker(self, node_id: int) -> SimBroker:
         return SimBroker(
             *(self.world, self.network, node_id, self.disks[node_id]),
             options=self._options,
             job_us=partial(self._job_us, node_id),
-            skew_ms=self.knobs.skew_ms[node_id - 1],
+            clock=self.clocks[node_id],
             checker=self.checker,
+            damaged=self.damaged,
         )
 
     def _job_us(self, node_id: int, thread: str) -> int:
@@ -205,8 +248,9 @@ class SimCluster:
         audit = self.checker.audit
         return (
             all(orderer.is_done for orderer in self.orderers)
-            and set(audit.instances) <= audit.completed
+            and set(audit.instances) <= audit.ended
             and self._is_equal()
+            and self._is_clean()
             and all(
                 reader.seen[each].position == audit.positions[each]
                 for reader in (self.exporter, self.reader)
@@ -224,6 +268,15 @@ class SimCluster:
             for broker in self.brokers.values()
         )
 
+    def _is_clean(self) -> bool:
+        """Nothing lives, and no partition waits for another's answer."""
+        return not any(
+            next(iter(rows), None) is not None
+            for broker in self.brokers.values()
+            for partition in broker.partitions().values()
+            for rows in _open_work(partition.storage.state)
+        )
+
     def _audit(self) -> None:
         self.checker.replay()
         for client in self.clients:
@@ -232,7 +285,7 @@ class SimCluster:
         for orderer in self.orderers:
             for key, instance in orderer.created.items():
                 found = self.checker.audit.instances.get(instance, "")
-                if key not in found:
+                if key not in found:  # it is in the instance's variables
                     raise Violation(f"the instance {instance} of {key} is lost")
             if not orderer.published <= self.checker.audit.messages.keys():
                 raise Violation("a message is lost")
@@ -249,7 +302,26 @@ class SimCluster:
             for payload in log:
                 self.world.note("entry", payload)
         audit = self.checker.audit
-        return ClusterReport(self.world.trace_hash, audit.records, len(audit.instances), hashes)
+        for is_reached, point in (
+            (self.network.to_old_lives, ClusterMark.OLD_LIFE),
+            (self.network.released, ClusterMark.STALE),
+        ):
+            if is_reached:
+                mark(point)
+        return ClusterReport(
+            *(self.world.trace_hash, self.world.events, audit.records),
+            instances=len(audit.instances),
+            hashes=hashes,
+        )
+
+    def story(self) -> Iterator[str]:
+        """Options, how things are, last events."""
+        yield "options:"
+        yield self.knobs.lines()
+        yield self.tell()
+        yield "last events:"
+        for at_us, what, data in self.world.recent:
+            yield f"{at_us} {what} {data.hex()}"
 
     def tell(self) -> str:
         """How things are, for people."""
@@ -273,3 +345,8 @@ class SimCluster:
                     f"of {len(self.checker.logs[partition_id])}"
                 )
         return "\n".join(lines)
+
+
+def _open_work(state: State) -> Iterator[Iterable[object]]:
+    yield state.table(tables.CHILDREN).scan()
+    yield state.table(partition_tables.UNANSWERED).scan()

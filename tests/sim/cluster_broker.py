@@ -4,16 +4,18 @@ links of the simulated world; and the connections of clients.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final, Protocol
 
-from tests.sim.cluster_checker import ClusterChecker
+from tests.sim.cluster_checker import ClusterChecker, Violation
 from tests.sim.cluster_links import CLUSTER_ID, PORT, SimLinks, host_of
 from tests.sim.cluster_loop import SimLoop
+from tests.sim.cluster_marks import ClusterMark
 from tests.sim.disk import SimDisk
+from tests.sim.marks import mark
 from tests.sim.network import SimNetwork
 from tests.sim.world import SimEntropy, World
 
@@ -24,29 +26,46 @@ from grevy.broker.replicas import Replicas
 from grevy.broker.router import Router
 from grevy.cluster import PlanFile, distribute, first_plan
 from grevy.engine import SentCommand
-from grevy.partition import Partition, PartitionStorage, StorageOptions
-from grevy.partition.storage import JOURNAL
+from grevy.journal import JournalError
+from grevy.partition import Partition, PartitionStorage, StorageFailed, StorageOptions
+from grevy.partition.checkpoint_folder import CHECKPOINTS
+from grevy.partition.storage import EXPORTERS, JOURNAL, RAFT
 from grevy.ports import Clock, Entropy
-from grevy.protocol.messages import Request, ServerItem
+from grevy.protocol.messages import CommandRequest, Request, ServerItem
 from grevy.protocol.raft_messages import RaftMessage, SnapshotChunk
-from grevy.raft import RaftConfig
+from grevy.protocol.record import RequestId
+from grevy.raft import RaftConfig, Role
 from grevy.state import MemoryBackend
 from grevy.transport import Peer
 
 BROKERS: Final = (1, 2, 3)
 CLIENT_DELAY_US: Final = 400
 
+LOST: Final = "lost"
+"""A file that says that what was here is gone."""
+
 
 class BrokerClock:
-    """A broker's own clocks (port `Clock`): its wall is off by something."""
+    """A broker's own clocks (port `Clock`), which outlive it: its wall is off by something, goes
+    too fast or too slow by `drift`, is set, or stands.
+    """
 
-    def __init__(self, world: World, skew_ms: int) -> None:
+    def __init__(self, world: World, skew_ms: int, drift: float) -> None:
         self._world = world
         self.skew_ms = skew_ms
+        self._drift = drift
+        self._frozen_ms: int | None = None
 
     def now_ms(self) -> int:
         """What its wall says."""
-        return self._world.clock.now_ms() + self.skew_ms
+        if self._frozen_ms is not None:
+            return self._frozen_ms
+        drifted_ms = int(self._world.clock.elapsed_us * self._drift) // 1_000
+        return self._world.clock.now_ms() + self.skew_ms + drifted_ms
+
+    def freeze(self) -> None:
+        """The wall stands from now on."""
+        self._frozen_ms = self.now_ms()
 
     def monotonic_ns(self) -> int:
         """What its stopwatch says."""
@@ -116,10 +135,12 @@ class SimFolders(Folders):
         options: StorageOptions,
         clock: Clock,
         removed: Callable[[int], None],
+        damaged: Collection[SimDisk],
     ) -> None:
         super().__init__(Path("nowhere"), options, clock)
         self._removed = removed
         self._disks = disks
+        self.damaged = damaged
         self._options = options
 
     def partition_ids(self) -> frozenset[int]:
@@ -136,12 +157,48 @@ class SimFolders(Folders):
         return not self._disks[partition_id].exists(JOURNAL)
 
     def open_or_repair(self, partition_id: int, *, has_lost_data: bool) -> PartitionStorage:
-        """Nothing is damaged here but what a power cut may tear; that is mended without others."""
+        """As a broker's folders do: what is damaged is put away, and the others have it. What a
+        power cut tears is mended without them.
+        """
+        disk = self._disks[partition_id]
+        has_lost_data = has_lost_data or disk.exists(LOST)
+        for parts in ((JOURNAL, CHECKPOINTS, EXPORTERS), (JOURNAL, CHECKPOINTS, EXPORTERS, RAFT)):
+            try:
+                storage = self._open(partition_id, has_lost_data=has_lost_data)
+                break
+            except (JournalError, StorageFailed) as error:
+                if disk not in self.damaged:
+                    raise Violation(f"J1: a disk was never damaged, but {error!r}") from error
+                mark(ClusterMark.DAMAGED)
+                has_lost_data = True
+                self._remove(disk, parts)
+        else:
+            storage = self._open(partition_id, has_lost_data=True)
+        if disk.exists(LOST):
+            disk.remove(LOST)
+            disk.fsync_dir("")
+        return storage
+
+    def _open(self, partition_id: int, *, has_lost_data: bool) -> PartitionStorage:
         return PartitionStorage.open(
             *(self._disks[partition_id], Path("nowhere"), partition_id, self._options),
             has_lost_data=has_lost_data,
             make_backend=lambda _folder: MemoryBackend(),
         )
+
+    @staticmethod
+    def _remove(disk: SimDisk, parts: Sequence[str]) -> None:
+        """That something is lost is durable before anything goes."""
+        if not disk.exists(LOST):
+            disk.create(LOST)
+            disk.fsync_dir("")
+        for path in disk.files():
+            if path.startswith(tuple(f"{part}/" for part in parts)):
+                disk.remove(path)
+                disk.fsync_dir(path.rpartition("/")[0])
+        for directory in sorted(disk.directories(), reverse=True):
+            if directory.partition("/")[0] in parts:
+                disk.rmdir(directory)
 
 
 class WatchedPartition(Partition):
@@ -166,6 +223,10 @@ class WatchedPartition(Partition):
     ) -> None:
         self.storage = storage
         self.node_id = group.node_id
+        self._was_leader = False
+        self._is_installing = False
+        self._is_ticking = False
+        self._asked: set[RequestId] = set()
         super().__init__(
             *(partition_id, loop, clock, storage),
             entropy=entropy,
@@ -178,13 +239,63 @@ class WatchedPartition(Partition):
             make_thread=loop.thread,
         )
 
+    @property
+    def has_uncommitted(self) -> bool:
+        """Whether commands are under way to the log."""
+        return self._stream.in_flight > 0
+
+    @property
+    def is_copying(self) -> bool:
+        """Whether a checkpoint is being written."""
+        return self._checkpoints._running is not None
+
+    @property
+    def is_installing(self) -> bool:
+        """Whether a leader's snapshot is on its way into this replica."""
+        return self._is_installing
+
+    def on_role(self, role: Role) -> None:
+        """As a partition does, under watch."""
+        if role is not Role.LEADER and self._was_leader:
+            in_flight = ClusterMark.DEPOSED_IN_FLIGHT if self.has_uncommitted else None
+            point = in_flight if self.is_serving else ClusterMark.NEVER_SERVED
+            if point is not None:
+                mark(point)
+        self._was_leader = role is Role.LEADER
+        if self._was_leader and self._clock.now_ms() < self.storage.log.last_timestamp():
+            mark(ClusterMark.CLOCK_BEHIND)
+        super().on_role(role)
+
+    def _on_command(self, peer: Peer, request: CommandRequest) -> None:
+        identity = RequestId(peer.client_id, request.number)
+        if self.is_serving:
+            if identity in self.checker.answers:
+                mark(ClusterMark.REPEATED_ANSWERED)
+            elif identity in self._asked:
+                mark(ClusterMark.REPEATED_IN_FLIGHT)
+            self._asked.add(identity)
+        super()._on_command(peer, request)
+
+    def _tick(self) -> None:
+        self._is_ticking = True
+        super()._tick()
+        self._is_ticking = False
+
+    def _send_to_others(self, sends: Sequence[SentCommand]) -> None:
+        if sends and self._is_ticking:
+            mark(ClusterMark.SENT_AGAIN)
+        super()._send_to_others(sends)
+
     def install_snapshot(self, chunk: SnapshotChunk) -> None:
         """As a partition does, under watch."""
         self.checker.snapshots += 1
+        self._is_installing = True
+        mark(ClusterMark.INSTALLED)
         super().install_snapshot(chunk)
 
     def on_committed(self, payloads: list[bytes], last_index: int, *, is_settled: bool) -> None:
         """As a partition does, under watch."""
+        self._is_installing = False
         self.checker.committed(self.partition_id, self.node_id, payloads, last_index)
         super().on_committed(payloads, last_index, is_settled=is_settled)
         state = self.storage.state
@@ -205,13 +316,14 @@ class SimBroker:
         *,
         options: StorageOptions,
         job_us: Callable[[str], int],
-        skew_ms: int,
+        clock: BrokerClock,
         checker: ClusterChecker,
+        damaged: Collection[SimDisk],
     ) -> None:
         self.node_id = node_id
         self.failure: BaseException | None = None
         self.connections: dict[Peer, Connection] = {}
-        self.clock = BrokerClock(world, skew_ms)
+        self.clock = clock
         name = host_of(node_id)
         self.loop = SimLoop(world, name=name, job_us=job_us)  # type: ignore[abstract]  # a part of it
         self._world = world
@@ -242,7 +354,9 @@ class SimBroker:
         )
         self.replicas = Replicas(
             *(config, None if plan is None else plan.current, self.loop, self.clock),
-            folders=SimFolders(*(disks, options, self.clock, partial(checker.dropped, node_id))),
+            folders=SimFolders(
+                *(disks, options, self.clock, partial(checker.dropped, node_id), damaged)
+            ),
             entropy=entropy,
             post=self._post,
             send=self.cluster.send,
@@ -294,7 +408,6 @@ class SimBroker:
 
     def hear(self, connection: Connection, request: Request) -> None:
         """A client says something."""
-        self.connections[connection.peer] = connection
         self.loop.call_soon(self._take, connection.peer, request)
 
     def lose(self, connection: Connection) -> None:

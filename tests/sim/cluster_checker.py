@@ -7,12 +7,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tests.sim.cluster_history import Audit
+from tests.sim.cluster_marks import ClusterMark
+from tests.sim.marks import mark
+from tests.sim.record_audit import Audit
 
-from grevy.engine import Engine
+from grevy.engine import PARTITION_COMMANDS, Engine, partition_tables, tables
 from grevy.engine.step import NoTopics
 from grevy.journal import JournalError
+from grevy.partition.exporter_positions import is_of_exporters
 from grevy.protocol.codec import decode_entry
+from grevy.protocol.intents import Intent, JobIntent, MessageIntent, RecordType
 from grevy.protocol.record import Answer, Entry, RequestId
 from grevy.raft import is_of_engine
 from grevy.state import MemoryBackend, State
@@ -21,6 +25,27 @@ from grevy.testing.entropy import SeededEntropy
 
 EARLIER_MAX: Final = 100_000
 """Entries of a partition in one run; more is a loop."""
+
+
+LASTING: Final = {
+    spec.number
+    for spec in (
+        tables.PROCESSES,
+        tables.PROCESS_VERSIONS,
+        tables.MESSAGES,
+        tables.MESSAGES_BY_NAME,
+        tables.MESSAGE_DEADLINES,
+        tables.MESSAGE_IDS,
+        tables.MESSAGES_CORRELATED,
+        tables.REQUESTS,
+        tables.SESSIONS,
+        tables.SESSIONS_BY_AGE,
+        tables.COUNTERS,
+        partition_tables.CLOSED_SUBSCRIPTIONS,
+        partition_tables.CLOSED_BY_TIME,
+    )
+}
+"""Tables that keep rows when all instances have ended, and messages that may still be wanted."""
 
 
 class Violation(BaseException):
@@ -42,6 +67,10 @@ class ClusterChecker:
         """Whether a disk may be the reason of a failure."""
         self.failures: list[tuple[int, BaseException]] = []
         self.answers: dict[RequestId, Answer] = {}
+        self.exporter_known: dict[int, int] = {}
+        """The newest position in each partition when the log named its exporter: from there on all
+        replicas hold the log for it.
+        """
         self._hashes: dict[tuple[int, int], tuple[int, int]] = {}
         self._applied: dict[tuple[int, int], int] = {}
 
@@ -59,6 +88,7 @@ class ClusterChecker:
         self.failures.append((node_id, error))
         if not (self.disks_fail and isinstance(error, OSError | JournalError)):
             raise Violation(f"a partition of broker {node_id} failed: {error!r}") from error
+        mark(ClusterMark.DISK_FAILED)
 
     def committed(
         self, partition_id: int, node_id: int, payloads: Sequence[bytes], last_index: int
@@ -79,6 +109,9 @@ class ClusterChecker:
                     )
             elif index == len(log) + 1:
                 log.append(payload)
+                if is_of_exporters(payload):
+                    newest = self.audit.positions.get(partition_id, 0)
+                    self.exporter_known.setdefault(partition_id, newest)
                 if is_of_engine(payload):
                     self._take(partition_id, decode_entry(payload))
             else:
@@ -96,7 +129,8 @@ class ClusterChecker:
     def replay(self) -> None:
         """The whole log again, on an empty state: it comes to the same (E1)."""
         for partition_id, log in self.logs.items():
-            state = State(MemoryBackend())
+            backend = MemoryBackend()
+            state = State(backend)
             engine = Engine(
                 state,
                 partition_id,
@@ -109,6 +143,9 @@ class ClusterChecker:
                 stream.commit([payload if is_of_engine(payload) else b""], index)
                 if (partition_id, index) in self._hashes:
                     self.applied(partition_id, 0, index, state.hash)
+            left = {row[0] for row, _ in backend.rows(b"\1")}
+            if not left <= LASTING:
+                raise Violation(f"E7: partition {partition_id} still has rows of {left - LASTING}")
 
     def check_answer(self, client_id: bytes, number: int, answer: Answer) -> None:
         """What a client was told is in the log (C1)."""
@@ -116,8 +153,32 @@ class ClusterChecker:
             raise Violation(f"the answer to request {number} is not in the log")
 
     def _take(self, partition_id: int, entry: Entry) -> None:
+        self._mark(entry)
         for reply in entry.replies:
             if reply.request in self.answers:
                 raise Violation(f"{reply.request} is answered twice")
             self.answers[reply.request] = reply.answer
         self.audit.take(partition_id, entry)
+
+    @staticmethod
+    def _mark(entry: Entry) -> None:
+        command = entry.records[0]
+        outcome = entry.records[-1]
+        for record in entry.records:
+            if record.record_type is RecordType.EVENT and record.intent in _EVENTS:
+                mark(_EVENTS[record.intent])
+        if outcome.record_type is RecordType.COMMAND_REJECTION:
+            if command.intent in PARTITION_COMMANDS:
+                mark(ClusterMark.REFUSED_AGAIN)
+            elif command.intent in _REFUSALS:
+                mark(_REFUSALS[command.intent])
+
+
+_EVENTS: Final[dict[Intent, ClusterMark]] = {
+    JobIntent.TIMED_OUT: ClusterMark.TIMED_OUT,
+    JobIntent.YIELDED: ClusterMark.YIELDED,
+}
+_REFUSALS: Final[dict[Intent, ClusterMark]] = {
+    JobIntent.COMPLETE: ClusterMark.LATE_COMPLETION,
+    MessageIntent.PUBLISH: ClusterMark.PUBLISHED_TWICE,
+}

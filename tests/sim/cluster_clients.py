@@ -14,6 +14,8 @@ from tests.chaos.model import ORDER
 from tests.sim.cluster_broker import BROKERS, Connection
 from tests.sim.cluster_checker import Violation
 from tests.sim.cluster_links import node_of
+from tests.sim.cluster_marks import ClusterMark
+from tests.sim.marks import mark
 
 from grevy.protocol.codec import decode_entry, entry_positions
 from grevy.protocol.intents import (
@@ -22,6 +24,8 @@ from grevy.protocol.intents import (
     JobIntent,
     MessageIntent,
     ProcessInstanceCreationIntent,
+    ProcessInstanceIntent,
+    RejectionType,
 )
 from grevy.protocol.keys import partition_of, partition_of_correlation_key
 from grevy.protocol.messages import (
@@ -48,6 +52,7 @@ from grevy.protocol.values import (
     JobValue,
     MessageValue,
     ProcessInstanceCreationValue,
+    ProcessInstanceValue,
     ResourceFile,
     Value,
 )
@@ -58,10 +63,17 @@ if TYPE_CHECKING:
 ANSWER_US: Final = 1_500_000
 """A client that has heard nothing for so long asks again."""
 
+HASTE_US: Final = 50_000
+"""One that is impatient asks again, maybe before what it asked for is committed."""
+
 RETRY_US: Final = 150_000
 JOB_CREDIT: Final = 4
 RECORD_CREDIT: Final = 16
-MESSAGE_TTL_MS: Final = 3_600_000
+FAR_BEHIND: Final = 300
+"""Records that a reader has not seen."""
+
+MESSAGE_TTL_MS: Final = 86_400_000
+"""Longer than any clock is off."""
 
 
 @dataclass(slots=True)
@@ -75,6 +87,8 @@ class Asked:
     value: Value
     done: Callable[[Answer], None]
     tries: int = 0
+    asked: set[int] = field(default_factory=set)
+    """Brokers that were asked."""
 
 
 class SimClient:
@@ -148,8 +162,9 @@ class SimClient:
         """A broker says something."""
         match item:
             case CommandReply():
-                self._answer(item)
+                self._answer(item, connection.broker.node_id)
             case ErrorReply():
+                mark(ClusterMark.SENT_ON)
                 asked = self.asked.get(item.number)
                 if asked is not None:
                     self.look()
@@ -165,7 +180,7 @@ class SimClient:
     def hear(self, connection: Connection, item: ServerItem) -> None:
         """For subscribers."""
 
-    def _answer(self, reply: CommandReply) -> None:
+    def _answer(self, reply: CommandReply, node_id: int) -> None:
         known = self.answered.setdefault(reply.number, reply.answer)
         if known != reply.answer:
             raise Violation(f"request {reply.number} is answered {known} and {reply.answer}")
@@ -174,6 +189,8 @@ class SimClient:
             raise Violation(f"request {reply.number} is answered before its entry is committed")
         asked = self.asked.pop(reply.number, None)
         if asked is not None:
+            if asked.asked != {node_id}:
+                mark(ClusterMark.ANSWERED_ELSEWHERE)
             asked.done(reply.answer)
 
     def _ask(self, asked: Asked) -> None:
@@ -187,8 +204,10 @@ class SimClient:
         request = CommandRequest(
             asked.number, asked.partition_id, asked.intent, asked.key, asked.value
         )
+        asked.asked.add(node_id)
         self.send(node_id, request)
-        self._again_after(asked, ANSWER_US)
+        is_impatient = self.rng.random() < self.cluster.knobs.impatience
+        self._again_after(asked, self.rng.randrange(1, HASTE_US) if is_impatient else ANSWER_US)
 
     def _again_after(self, asked: Asked, delay_us: int) -> None:
         tries = asked.tries
@@ -214,7 +233,7 @@ class Orderer(SimClient):
     @property
     def is_done(self) -> bool:
         """Whether all is created and published."""
-        return len(self.created) == len(self.published) == self._count
+        return len(self.created) == len(self.published) == self._count and not self.asked
 
     def begin(self) -> None:
         """Deploy, then order."""
@@ -229,10 +248,23 @@ class Orderer(SimClient):
             at_us += self.rng.randrange(2 * self._pause_us)
             key = f"{self._name}-{number}"
             partition_id = self.rng.choice(self.cluster.partition_ids)
-            steps = [partial(self._create, key, partition_id), partial(self._publish, key)]
+            publish = partial(self._publish, key)
+            steps = [partial(self._create, key, partition_id), publish]
             self.rng.shuffle(steps)
             self.world.after(at_us, steps[0])
             self.world.after(at_us + self.rng.randrange(self._pause_us), steps[1])
+            knobs = self.cluster.knobs
+            if self.rng.random() < knobs.doubles:  # somebody else says so too
+                self.world.after(at_us + self.rng.randrange(2 * self._pause_us), publish)
+            if self.rng.random() < knobs.deployments:
+                self.world.after(at_us, self._deploy_again)
+
+    def _deploy_again(self) -> None:
+        """The next version, which does the same."""
+        mark(ClusterMark.DEPLOYED_AGAIN)
+        version = b'id="d%d"' % self.rng.getrandbits(32)
+        value = DeploymentValue((ResourceFile("order.bpmn", ORDER.replace(b'id="d"', version)),))
+        self.command(1, DeploymentIntent.CREATE, -1, value, lambda _answer: None)
 
     def _create(self, key: str, partition_id: int) -> None:
         value = ProcessInstanceCreationValue(
@@ -246,9 +278,20 @@ class Orderer(SimClient):
             created = answer.value
             assert isinstance(created, ProcessInstanceCreationValue)
             self.created[key] = created.process_instance_key
+            if self.rng.random() < self.cluster.knobs.cancels:
+                delay_us = self.rng.randrange(1, 2 * self._pause_us)
+                self.world.after(delay_us, lambda: self._cancel(created.process_instance_key))
 
         intent = ProcessInstanceCreationIntent.CREATE
         self.command(partition_id, intent, -1, value, done)
+
+    def _cancel(self, instance: int) -> None:
+        """An order is not wanted any more; it may have ended."""
+        mark(ClusterMark.CANCELLED)
+        intent = ProcessInstanceIntent.CANCEL
+        self.command(
+            partition_of(instance), intent, instance, ProcessInstanceValue(), lambda _answer: None
+        )
 
     def _publish(self, key: str) -> None:
         value = MessageValue(
@@ -256,7 +299,8 @@ class Orderer(SimClient):
         )
 
         def done(answer: Answer) -> None:
-            if answer.rejection_type is not None:
+            is_there = answer.rejection_type is RejectionType.ALREADY_EXISTS
+            if answer.rejection_type is not None and not is_there:
                 raise Violation(f"the message {key} is rejected: {answer}")
             self.published.add(key)
 
@@ -377,15 +421,24 @@ class Reader(Subscriber):
     """Reads all records; an exporter, which acknowledges, if it has an id."""
 
     def __init__(
-        self, cluster: SimCluster, rng: Random, *, exporter_id: str = "", diligence: float = 0.0
+        self,
+        cluster: SimCluster,
+        rng: Random,
+        *,
+        exporter_id: str = "",
+        diligence: float = 0.0,
+        pause_us: int = 0,
     ) -> None:
         super().__init__(cluster, rng)
+        self.pause_us = pause_us
+        """How long it takes until it wants more."""
         self.diligence = diligence
         """How often an exporter acknowledges what it is sent."""
         self.seen = {each: Seen() for each in cluster.partition_ids}
         self.gaps = 0
         self._exporter_id = exporter_id
         self._is_opened: set[int] = set()
+        self._broker: dict[int, int] = {}
 
     def opening(self, number: int, partition_id: int) -> Request:
         """From where it is; an exporter from where the broker says that it is."""
@@ -408,29 +461,42 @@ class Reader(Subscriber):
                 partition_id = self.partition_at(connection, item.subscription)
                 if partition_id is not None:
                     self._read(partition_id, item.entries)
-                    self._settle(connection, partition_id, item)
+                    settle = partial(self._settle, connection, partition_id, item)
+                    if self.pause_us:
+                        self.world.after(self.rng.randrange(1, 2 * self.pause_us), settle)
+                    else:
+                        settle()
             case _:
                 pass
 
     def _opened(self, partition_id: int, item: SubscriptionOpened) -> None:
         self._is_opened.add(partition_id)
         seen = self.seen[partition_id]
+        opened_at = self._open[partition_id][0].broker.node_id
+        if self._exporter_id and self._broker.setdefault(partition_id, opened_at) != opened_at:
+            mark(ClusterMark.EXPORTER_MOVES)
         is_first = seen.position == 0
         if self._exporter_id:
             if item.position > seen.acknowledged:
-                # A new one may come too late; a replica that came by a snapshot, and leads now, has
-                # no record of before.
-                if not is_first and not self.cluster.checker.snapshots:
+                # What was before the others knew of it may be gone; a replica that came by a
+                # snapshot, and leads now, has no record of before.
+                checker = self.cluster.checker
+                known = checker.exporter_known.get(partition_id, item.position)
+                if not is_first and item.position > known and not checker.snapshots:
                     raise Violation(
                         f"an exporter is done with {seen.acknowledged} of partition "
                         f"{partition_id}, and goes on after {item.position}"
                     )
-                self.gaps += 1  # it was told
+                self._told_of_gap()
                 seen.acknowledged = item.position
             seen.position = item.position
         elif item.position > seen.position:
-            self.gaps += 1  # it was told
+            self._told_of_gap()
             seen.position = item.position
+
+    def _told_of_gap(self) -> None:
+        self.gaps += 1
+        mark(ClusterMark.GAP_TOLD)
 
     def _read(self, partition_id: int, entries: Sequence[bytes]) -> None:
         seen = self.seen[partition_id]
@@ -452,6 +518,9 @@ class Reader(Subscriber):
     def _settle(self, connection: Connection, partition_id: int, item: RecordPush) -> None:
         if not connection.is_open:
             return
+        newest = self.cluster.checker.audit.positions.get(partition_id, 0)
+        if self.seen[partition_id].position < newest - FAR_BEHIND:
+            mark(ClusterMark.READER_SLOW)
         if item.entries:
             connection.send(AddCredit(item.subscription, len(item.entries)))
         if self._exporter_id and self.rng.random() < self.diligence:

@@ -12,6 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tests.sim.cluster_broker import BROKERS
+from tests.sim.cluster_marks import ClusterMark
+from tests.sim.marks import mark
 from tests.sim.network import Weather
 
 if TYPE_CHECKING:
@@ -22,7 +24,17 @@ DISK_ERRORS: Final = (
     ("fsync_dir", errno.EIO),
     ("pwrite", errno.ENOSPC),
     ("create", errno.ENOSPC),
+    ("pread", errno.EIO),
+    ("truncate", errno.EIO),
+    ("remove", errno.EIO),
+    ("rename", errno.EIO),
 )
+
+STORM_US: Final = 600_000
+"""A storm's next crash comes within this time."""
+
+FREEZE: Final = 0.1
+"""How often a clock that is touched stands from then on."""
 
 RESTART_US: Final = 300_000
 """How soon a process that ended by itself is begun again."""
@@ -39,7 +51,6 @@ class ClusterNemesis:
         self._rng = cluster.rng
         self._knobs = cluster.knobs
         self._is_over = False
-        self._wiped = 0
         self._down: set[int] = set()
 
     def begin(self) -> None:
@@ -51,6 +62,8 @@ class ClusterNemesis:
         for every_us, action in (
             (knobs.cut_every_us, self._cut),
             (knobs.crash_every_us, self._crash),
+            (knobs.crash_all_every_us, self._crash_all),
+            (knobs.clock_every_us, self._set_clock),
             (knobs.pause_every_us, self._pause),
             (knobs.transfer_every_us, self._transfer),
             (knobs.disconnect_every_us, self._disconnect),
@@ -131,10 +144,38 @@ class ClusterNemesis:
     def _crash(self) -> None:
         victim = self._victim()
         if victim:
-            self._take_down(victim, is_power_cut=self._rng.random() < self._knobs.power_cut)
+            is_power_cut = self._rng.random() < self._knobs.power_cut
+            self._take_down(victim, is_power_cut=is_power_cut)
             if self._rng.random() < self._knobs.wipe and self._may_wipe(victim):
-                self._wiped = victim
                 self._cluster.wipe(victim)
+            elif (
+                not is_power_cut  # a tear and damage cannot always be told from a tear alone
+                and self._rng.random() < self._knobs.damage
+                and self._may_wipe(victim)
+            ):
+                self._cluster.damage(victim)
+            if self._rng.random() < self._knobs.storm:
+                self._world.after(self._rng.randrange(1, STORM_US), self._crash_in_storm)
+
+    def _crash_in_storm(self) -> None:
+        if not self._is_over:
+            self._crash()
+
+    def _crash_all(self) -> None:
+        for node_id in sorted(self._cluster.brokers):
+            self._take_down(node_id, is_power_cut=self._rng.random() < self._knobs.power_cut)
+
+    def _set_clock(self) -> None:
+        victim = self._rng.choice(BROKERS)
+        clock, step_ms = self._cluster.clocks[victim], self._knobs.clock_step_ms
+        self._world.note(f"clock of {victim}")
+        if self._rng.random() < FREEZE:
+            clock.freeze()
+            return
+        by_ms = self._rng.randrange(-step_ms, step_ms)
+        clock.skew_ms += by_ms
+        if by_ms < 0 and victim in map(self._cluster.leader_of, self._cluster.partition_ids):
+            mark(ClusterMark.CLOCK_STEPPED)
 
     def _may_wipe(self, victim: int) -> bool:
         """Whether all others have all that is committed, durably."""

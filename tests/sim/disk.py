@@ -228,6 +228,10 @@ class SimDisk:
         """The paths of all files that programs see."""
         return sorted(self._names)
 
+    def directories(self) -> list[str]:
+        """The paths of all directories."""
+        return sorted(self._directories - {""})
+
     def stable_files(self) -> dict[str, Inode]:
         """The files whose names are on the device; who looks at them changes nothing."""
         return self._stable_names
@@ -244,7 +248,8 @@ class SimDisk:
 
     def damage(self, rng: Random, path: str) -> str:
         """Damage a file on the device, as if it had been so for long; says how. The device has a
-        few ways to hurt: a bit, a sector that is gone, one that is written to another's place.
+        few ways to hurt: a bit, a sector that is gone, one that is written to another's place, an
+        end that is missing.
         """
         inode = self._names[path]
         size = len(inode.seen)
@@ -259,7 +264,12 @@ class SimDisk:
             "zeros": bytes(len(old)),
             "misdirected": bytes(inode.seen[other : other + len(old)]).ljust(len(old), b"\0"),
         }
-        kind = rng.choice(sorted(new))
+        kind = rng.choice((*sorted(new), "cut"))
+        if kind == "cut":
+            for content in (inode.seen, inode.stable):
+                del content[sector:]
+            inode.stable_from = 0
+            return f"cut of {path} at {sector}"
         for content in (inode.seen, inode.stable):
             Write(sector, new[kind][: max(0, len(content) - sector)]).apply(content)
         inode.stable_from = min(inode.stable_from, sector)

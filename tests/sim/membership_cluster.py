@@ -7,19 +7,21 @@ time; who is removed starts again a little later, with what its disks have, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from random import Random
 from typing import Final
 
 import msgspec
 from tests.sim.cluster import SimCluster
-from tests.sim.cluster_broker import BROKERS, SimBroker
+from tests.sim.cluster_broker import BROKERS, BrokerClock, SimBroker
 from tests.sim.cluster_checker import ClusterChecker
 from tests.sim.cluster_knobs import ClusterKnobs, draw_cluster_knobs
 from tests.sim.cluster_links import CLUSTER_ID, PORT, host_of
 from tests.sim.cluster_nemesis import ClusterNemesis
 from tests.sim.disk import SimDisk
+from tests.sim.marks import mark
+from tests.sim.membership_marks import MembershipMark
 from tests.sim.network import SimNetwork
 from tests.sim.world import World
 
@@ -52,8 +54,9 @@ class MemberBroker(SimBroker):
         removed: Callable[[MemberBroker], None],
         options: StorageOptions,
         job_us: Callable[[str], int],
-        skew_ms: int,
+        clock: BrokerClock,
         checker: ClusterChecker,
+        damaged: Collection[SimDisk],
     ) -> None:
         self._plan_disk = plan_disk
         self._removed = removed
@@ -62,8 +65,9 @@ class MemberBroker(SimBroker):
             *(world, network, node_id, disks),
             options=options,
             job_us=job_us,
-            skew_ms=skew_ms,
+            clock=clock,
             checker=checker,
+            damaged=damaged,
         )
 
     def plans(self, partitions: int) -> PlanFile:
@@ -139,7 +143,12 @@ class MembershipNemesis(ClusterNemesis):
         """A change was begun, or refused with a reason."""
         assert bool(document) != bool(reason), "an answer, or why there is none"
         if request.kind is ClusterRequestKind.CHANGE and document:
+            mark(MembershipMark.BEGUN)
             self._members.begun.add(int(msgspec.json.decode(document)["epoch"]))
+        elif request.kind is ClusterRequestKind.CHANGE and self._members.are_changing():
+            mark(MembershipMark.BUSY)
+        elif request.kind is ClusterRequestKind.CANCEL and document:
+            mark(MembershipMark.CANCELLED)
 
     def _may_wipe(self, victim: int) -> bool:
         """One that nothing depends on: the others have all, and no group is changing."""
@@ -166,15 +175,19 @@ class MembershipCluster(SimCluster):
         self.disks = {
             node_id: {each: SimDisk() for each in self.partition_ids} for node_id in MACHINES
         }
+        self.clocks = {node_id: self._make_clock(node_id) for node_id in MACHINES}
         self.plan_disks = {node_id: SimDisk() for node_id in MACHINES}
         self.begun: set[int] = set()
         """The changes that were begun, by their epochs."""
+        self._removed: set[int] = set()
         self.nemesis = MembershipNemesis(self)
         for node_id in set(MACHINES) - set(BROKERS):
             self.world.after(0, partial(self.start, node_id))
 
     def kill(self, node_id: int, *, is_power_cut: bool) -> None:
         """As ever; the plan's disk is another one."""
+        if self._members() and self.are_changing():
+            mark(MembershipMark.KILLED_CHANGING)
         super().kill(node_id, is_power_cut=is_power_cut)
         if is_power_cut:
             self.plan_disks[node_id] = self.plan_disks[node_id].crash(self.rng)
@@ -204,12 +217,15 @@ class MembershipCluster(SimCluster):
             removed=self._on_removed,
             options=self._options,
             job_us=partial(self._job_us, node_id),
-            skew_ms=self.knobs.skew_ms[(node_id - 1) % len(self.knobs.skew_ms)],
+            clock=self.clocks[node_id],
             checker=self.checker,
+            damaged=self.damaged,
         )
 
     def _on_removed(self, broker: MemberBroker) -> None:
         """Its process ends, in a moment, and begins again later."""
+        mark(MembershipMark.REMOVED)
+        self._removed.add(broker.node_id)
 
         def end() -> None:
             if self.brokers.get(broker.node_id) is broker:
@@ -232,6 +248,8 @@ class MembershipCluster(SimCluster):
         if len(self.brokers) < len(MACHINES) or self.are_changing():
             return False
         plan = self.newest_plan()
+        if self._removed & set(plan.current.brokers):
+            mark(MembershipMark.ADDED_AGAIN)
         for placement in plan.current.partitions:
             partition_id = placement.partition_id
             placed = {each.node_id for each in placement.replicas}

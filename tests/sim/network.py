@@ -1,4 +1,4 @@
-"""A network that hurts (port `Network`): messages are lost, doubled, overtaken and late, as the
+"""A network that hurts: messages are lost, doubled, overtaken and late, as the
 seed of the world decides; links can be cut or clogged, in one direction or both. A cut link loses
 what is sent; a clogged one holds it, and gives it out, seconds old, when it is whole again.
 """
@@ -39,7 +39,14 @@ class SimNetwork:
     def __init__(self, world: World, weather: Weather | None = None) -> None:
         self.world = world
         self.weather = weather or Weather()
+        self.refused = 0
+        """Messages that a full link has not taken."""
+        self.released = 0
+        """Messages that a clogged link has held, and given out."""
+        self.to_old_lives = 0
+        """Messages that came after their receiver had joined again."""
         self._nodes: dict[int, Receive] = {}
+        self._lives: dict[int, int] = {}
         self._cut: set[tuple[int, int]] = set()
         self._clogged: dict[tuple[int, int], list[bytes]] = {}
         self._under_way: dict[tuple[int, int], int] = {}
@@ -50,6 +57,7 @@ class SimNetwork:
         place.
         """
         self._nodes[node_id] = receive
+        self._lives[node_id] = self._lives.get(node_id, 0) + 1
         return SimPort(self, node_id)
 
     def leave(self, node_id: int) -> None:
@@ -77,6 +85,7 @@ class SimNetwork:
         way = (sender, receiver)
         self._cut.discard(way)
         for message in self._clogged.pop(way, ()):
+            self.released += 1
             self._carry(way, message)
 
     def heal(self) -> None:
@@ -87,7 +96,10 @@ class SimNetwork:
     def send(self, sender: int, receiver: int, message: bytes) -> bool:
         """For `SimPort`."""
         way = (sender, receiver)
-        if receiver not in self._nodes or self._under_way.get(way, 0) >= QUEUE_MAX:
+        if receiver not in self._nodes:
+            return False
+        if self._under_way.get(way, 0) >= QUEUE_MAX:
+            self.refused += 1
             return False
         rng, weather = self.world.rng, self.weather
         copies = 1 + (rng.random() < weather.doubled)
@@ -112,18 +124,20 @@ class SimNetwork:
         elif weather.is_ordered:
             delay_us = max(delay_us, self._newest_us.get(way, 0) - now_us)
             self._newest_us[way] = now_us + delay_us
-        self.world.after(delay_us, partial(self._arrive, way, message))
+        life = self._lives.get(way[1], 0)
+        self.world.after(delay_us, partial(self._arrive, way, message, life))
 
-    def _arrive(self, way: tuple[int, int], message: bytes) -> None:
+    def _arrive(self, way: tuple[int, int], message: bytes, life: int) -> None:
         self._under_way[way] -= 1
         receive = self._nodes.get(way[1])
         if receive is not None:
+            self.to_old_lives += life != self._lives[way[1]]
             self.world.note(f"{way[0]} to {way[1]}", message)
             receive(way[0], message)
 
 
 class SimPort:
-    """One node's end of the network (port `Network`)."""
+    """One node's end of the network."""
 
     def __init__(self, network: SimNetwork, node_id: int) -> None:
         self._network = network

@@ -100,10 +100,17 @@ class RaftChecker:
         if last_index < memory.acknowledged_index:
             memory.acknowledged_index, memory.acknowledged_term = last_index, last_term
 
-    def resets(self, node: int, index: int, term: int) -> None:
-        """A replica's log begins anew after a snapshot."""
+    def resets(
+        self, node: int, index: int, term: int, term_at: Callable[[int], int | None]
+    ) -> None:
+        """A replica's log begins anew after a snapshot; `term_at` looks into the one that goes.
+
+        What conflicts with the snapshot may go with it, acknowledged or not: its leader has never
+        had it committed.
+        """
         memory = self._memory(node)
-        if index < max(memory.commit_index, memory.acknowledged_index):
+        is_newer = index < memory.acknowledged_index and term_at(index) == term
+        if index < memory.commit_index or is_newer:
             raise InvariantBroken(
                 "R6", f"{node} has a snapshot at {index} for its log, and had more than that"
             )
@@ -233,8 +240,8 @@ class RaftChecker:
             self.has_committed(node, entry)
             if entry.index > self.commit_index:
                 self._commit(node, term, entry)
-        if commit_index == before:
-            return
+        if commit_index <= before:
+            return  # others were first
         if self.leaders.get(term) == node and entries[-1].term != term:
             raise InvariantBroken(
                 "R3", f"{node} leads in term {term} and counts an entry of term {entries[-1].term}"

@@ -8,7 +8,7 @@ must hold is checked all the time (`tests.sim.raft_checker`). One number decides
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -16,9 +16,11 @@ from typing import Final
 
 from tests.sim.disk import SimDisk
 from tests.sim.knobs import Knobs, draw_knobs
+from tests.sim.marks import mark
 from tests.sim.nemesis import Nemesis
 from tests.sim.network import SimNetwork, Weather
 from tests.sim.raft_checker import InvariantBroken, RaftChecker
+from tests.sim.raft_marks import RaftMark
 from tests.sim.raft_replica import (
     PARTITION_ID,
     READ_BYTES,
@@ -149,6 +151,18 @@ class Group:
         stable = self.stable[node]
         return stable.term_at(index) == term or stable.first_index() > index
 
+    def story(self) -> Iterator[str]:
+        """Options, last events, disks."""
+        yield "options:"
+        yield self.knobs.lines()
+        yield "last events:"
+        for event in self.world.recent:
+            yield self.tell(*event)
+        yield "disks:"
+        for node, disk in self.disks.items():
+            for path in disk.files():
+                yield f"{node} {path} {bytes(disk.contents(path)).hex()}"
+
     @staticmethod
     def tell(at_us: int, event: str, data: bytes) -> str:
         """An event of this world, to be read."""
@@ -202,6 +216,7 @@ class Group:
                 raise InvariantBroken("J1", f"the disk of {node} was never damaged") from error
             self.world.note(f"{node} has lost its log: {error}")
             self.counts.recoveries += 1
+            mark(RaftMark.LOST_LOG)
             self.checker.forgets(node)
         if not disk.exists(LOST):
             disk.create(LOST)
@@ -364,6 +379,14 @@ class Group:
         self.end_clients()
         self._wait_until_equal()
         self._audit()
+        network = self.network
+        for is_reached, point in (
+            (network.to_old_lives, RaftMark.OLD_LIFE),
+            (network.released, RaftMark.STALE),
+            (network.refused, RaftMark.FULL),
+        ):
+            if is_reached:
+                mark(point)
         return Report(
             self.seed,
             self.world.trace_hash,

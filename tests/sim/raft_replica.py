@@ -4,12 +4,16 @@ the simulated world.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from tests.sim import raft_marks
 from tests.sim.knobs import Knobs
+from tests.sim.marks import mark
+from tests.sim.raft_marks import RaftMark
 from tests.sim.raft_state import ChainState, Snapshot, SnapshotDamaged, SnapshotStore
 
 from grevy.journal import FlushHandle, Journal, JournalFailed, JournalOptions
@@ -17,6 +21,7 @@ from grevy.protocol.raft_messages import GroupMembers, RaftMessage, SnapshotChun
 from grevy.raft import (
     LogStart,
     Membership,
+    MembersRefused,
     RaftConfig,
     RaftStorage,
     RawNode,
@@ -68,6 +73,7 @@ class Replica:
         self._proposed: dict[int, tuple[int, bytes]] = {}
         self._reads: dict[int, int] = {}
         self._led_term = 0
+        self._unsaid: Ready | None = None
         self.journal = Journal.open(self._disk, PARTITION_ID, journal_options(self._knobs))
         self.storage = RaftStorage.open(
             self._disk, self.journal, PARTITION_ID, has_lost_data=has_lost_data
@@ -83,6 +89,15 @@ class Replica:
     def is_leader(self) -> bool:
         """Whether it leads, as far as it knows."""
         return self.node.role is Role.LEADER
+
+    @property
+    def is_flushing(self) -> bool:
+        """Whether a flush is under way."""
+        return self._flight is not None
+
+    def others(self) -> Iterator[Replica]:
+        """All that are up, this one too."""
+        return iter(self._group.replicas.values())
 
     # Life and death
 
@@ -133,6 +148,7 @@ class Replica:
 
     def die(self) -> None:
         """Nothing happens any more in this life."""
+        raft_marks.dies(self, self._unsaid)
         self._is_dead = True
         self._disk.on_change = None
 
@@ -153,7 +169,11 @@ class Replica:
     def _receive(self, sender: int, data: bytes) -> None:
         message = decode_message(data)
         assert message.sender == sender, "nobody speaks for another"
-        self._do(partial(self.node.step, message))
+        self._do(partial(self._hear, message))
+
+    def _hear(self, message: RaftMessage) -> None:
+        raft_marks.hears(self, message)
+        self.node.step(message)
 
     def _tick_later(self) -> None:
         self._world.after(self._group.tick_us(self.node_id), self._tick)
@@ -198,7 +218,8 @@ class Replica:
     def _change_members(self, voters: tuple[int, ...], learners: tuple[int, ...]) -> None:
         if self.node.is_settled and not self.node.is_changing_members:
             self._world.note(f"members become {voters} {learners}")
-            self.node.propose_members(voters, learners)
+            with suppress(MembersRefused):  # too many
+                self.node.propose_members(voters, learners)
 
     def _do(self, action: Callable[[], object]) -> None:
         """Something is to be done in the next turn."""
@@ -219,24 +240,32 @@ class Replica:
         if self._is_dead or self.is_paused:
             return
         inbox, self._inbox = self._inbox, []
+        role, term = self.node.role, self.node.term
         try:
             for action in inbox:
                 action()
             self._do_ready()
+            raft_marks.changes_role(self, role, term)
         except PowerCut:
             assert self._is_dead
         except (OSError, JournalFailed):
+            mark(RaftMark.WRITE_FAILED)
             self._group.failed(self.node_id)
 
     # What is ready
 
     def _do_ready(self) -> None:
         node = self.node
-        while not (self._flight is not None and node.needs_quiet_log):
-            ready = node.ready()
+        while True:
+            if self._flight is not None and node.needs_quiet_log:
+                mark(RaftMark.CONFLICT_IN_FLIGHT)
+                break
+            ready = self._unsaid = node.ready()
             if ready is None:
                 break
+            raft_marks.writes(self, ready)
             self._write(ready)
+            self._unsaid = None
             self._commit(ready.committed_index)
             self._check_lead()
             for envelope in ready.messages:
@@ -250,7 +279,7 @@ class Replica:
     def _write(self, ready: Ready) -> None:
         checker, journal = self._checker, self.journal
         if ready.reset is not None:
-            checker.resets(self.node_id, ready.reset.index, ready.reset.term)
+            checker.resets(self.node_id, ready.reset.index, ready.reset.term, self._term_at)
         if ready.truncate_after is not None:
             index = ready.truncate_after
             checker.cuts(self.node_id, index, journal.term_at(index))
@@ -269,6 +298,8 @@ class Replica:
             entries = self.journal.read(state.index + 1, READ_BYTES)
             entries = entries[: committed_index - state.index]
             assert entries, "what is committed is in the log"
+            if self.is_leader and entries[0].term < entries[-1].term:
+                mark(RaftMark.OLDER_TERMS)
             self._checker.commits(self.node_id, node.term, entries, self._is_stable)
             state.apply(entries)
             self._checker.has_state(self.node_id, state.index, state.value)
@@ -289,6 +320,8 @@ class Replica:
     def _check_lead(self) -> None:
         term = self.node.term
         if not self.is_leader:
+            if self._reads:
+                mark(RaftMark.READ_DROPPED)
             self._reads.clear()
         elif term != self._led_term:
             self._led_term = term
@@ -323,6 +356,7 @@ class Replica:
         except PowerCut:
             return
         except JournalFailed:
+            mark(RaftMark.SYNC_FAILED)
             self._group.failed(self.node_id)
             return
         self._do(self._flushed)
@@ -363,6 +397,8 @@ class Replica:
         if self._is_dead or snapshot is None:
             return
         offset = wanted.offset if wanted.index == snapshot.index else 0
+        if wanted.index not in (0, snapshot.index):
+            mark(RaftMark.NEWER_SNAPSHOT)
         part = SnapshotPart(
             snapshot.index,
             snapshot.term,

@@ -1,26 +1,24 @@
-"""The planted bugs are found by the seeds that are known to find them, which find nothing without
-them. `make mutants` looks for all of them anew.
+"""The planted bugs are found, in a number of runs that is bounded. `make mutants` looks for those
+too whose runs take seconds.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
-from tests.sim.mutants.board import BUGS
+from tests.sim.mutants.board import ALL_BUGS, BUGS
 from tests.sim.mutants.bug import Bug
+
+SEEDS_MAX: Final = 40
+"""Any change of the code under test may change which seeds find a bug: it is looked for again."""
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name.replace(" ", "-"))
 def test_a_planted_bug_is_found(bug: Bug) -> None:
-    with bug.planted():
-        assert any(bug.hunt(seed) for seed in bug.seeds)
-
-
-def test_the_seeds_find_nothing_else() -> None:
-    for seed in sorted({seed for bug in BUGS for seed in bug.seeds}):
-        hunts = {bug.hunt for bug in BUGS if seed in bug.seeds}
-        assert [hunt(seed) for hunt in hunts] == [""] * len(hunts), f"seed {seed}"
+    assert bug.find(SEEDS_MAX) is not None
 
 
 def test_there_are_enough_of_them() -> None:
     assert len(BUGS) >= 30
-    assert len({bug.name for bug in BUGS}) == len(BUGS)
+    assert len({bug.name for bug in ALL_BUGS}) == len(ALL_BUGS)

@@ -1,11 +1,9 @@
-"""The network itself: what the port promises, and what it does not."""
+"""The network itself: what it promises, and what it does not."""
 
 from __future__ import annotations
 
 from tests.sim.network import QUEUE_MAX, SimNetwork, Weather
 from tests.sim.world import World
-
-from grevy.ports import Network
 
 SECOND_US = 1_000_000
 
@@ -16,7 +14,7 @@ class Pair:
     def __init__(self, weather: Weather, seed: int = 1) -> None:
         self.world = World(seed)
         self.network = SimNetwork(self.world, weather)
-        self.port: Network = self.network.join(1, lambda sender, message: None)
+        self.port = self.network.join(1, lambda sender, message: None)
         self.heard: list[int] = []
         self.network.join(2, self._hear)
 

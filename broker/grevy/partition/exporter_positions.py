@@ -8,7 +8,8 @@ again, which it expects anyway. A file that is damaged or gone is refused: an ex
 a wrong position would miss records in silence.
 
 Other replicas, who hold the log for the exporters too and may lead next, learn of the positions
-through the log: now and then the leader puts an entry there that is not the engine's.
+through the log: now and then, and at once when there is a new one, the leader puts an entry there
+that is not the engine's.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class ExporterPositions:
         self._is_changed = False
         self._told = b"{}"
         self._told_at_ns = 0
+        self._told_ids: frozenset[str] = frozenset()
 
     @classmethod
     def open(cls, disk: Disk, directory: str, *, is_new: bool) -> ExporterPositions:
@@ -89,12 +91,17 @@ class ExporterPositions:
         return {name: known.position for name, known in self._known.items()}
 
     def tell_again(self) -> None:
-        """Somebody may not have heard what was told."""
-        self._told = b"{}"
+        """Somebody may not have heard what was told: it was perhaps never committed."""
+        self._told, self._told_ids = b"{}", frozenset()
+
+    @property
+    def has_newcomer(self) -> bool:
+        """Whether the others do not know of one yet, and so do not hold the log for it."""
+        return not self._known.keys() <= self._told_ids
 
     def payload_if_due(self, now_ns: int) -> bytes | None:
-        """The same, but not too often; `now_ns` is a stopwatch's."""
-        if now_ns < self._told_at_ns + TOLD_NS:
+        """The same, but not too often, unless there is a newcomer; `now_ns` is a stopwatch's."""
+        if now_ns < self._told_at_ns + TOLD_NS and not self.has_newcomer:
             return None
         self._told_at_ns = now_ns
         return self.payload()
@@ -115,16 +122,17 @@ class ExporterPositions:
         content = msgspec.json.encode(self._known)
         if content == self._told:
             return None
-        self._told = content
+        self._told, self._told_ids = content, frozenset(self._known)
         return _MAGIC + content
 
     def take(self, payload: bytes) -> None:
         """A committed entry of another replica, which leads, tells of positions."""
         assert is_of_exporters(payload)
         content = payload[len(_MAGIC) :]
-        for name, told in msgspec.json.decode(content, type=dict[str, ExporterPosition]).items():
-            self.acknowledge(name, told.position, told.metadata)
-        self._told = content
+        told = msgspec.json.decode(content, type=dict[str, ExporterPosition])
+        for name, place in told.items():
+            self.acknowledge(name, place.position, place.metadata)
+        self._told, self._told_ids = content, frozenset(told)
 
     def save(self) -> None:
         """Makes what is acknowledged durable, by renaming a whole file."""

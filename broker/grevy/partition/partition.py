@@ -409,6 +409,7 @@ class Partition:
         if self._is_sent_on(peer, request.subscription):
             return
         self._records.open(peer, request)
+        self._tell_of_exporters(self._clock.monotonic_ns())
         self._records.push(self._pipeline.commit_index)
 
     def _acknowledge(self, peer: Peer, request: AcknowledgeRecords) -> None:
@@ -512,6 +513,7 @@ class Partition:
         """This replica leads, and has all that was committed before: it takes requests."""
         self._stream.begin()
         self._time.begin_after(self._storage.log.last_timestamp())
+        self._storage.exporters.tell_again()
         self._is_serving = True
         self._settled.set()
         if self._on_lead is not None:

@@ -8,6 +8,5 @@ disks (`tests/sim`).
 from grevy.ports.clock import Clock
 from grevy.ports.disk import Disk, File
 from grevy.ports.entropy import Entropy
-from grevy.ports.network import Network
 
-__all__ = ["Clock", "Disk", "Entropy", "File", "Network"]
+__all__ = ["Clock", "Disk", "Entropy", "File"]

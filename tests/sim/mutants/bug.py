@@ -4,23 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from random import Random
+from typing import NamedTuple
 from unittest import mock
 
+from tests.sim.cluster import SimCluster
+from tests.sim.cluster_knobs import ClusterKnobs, draw_cluster_knobs
+from tests.sim.engine_life import EngineLife
+from tests.sim.journal_life import JournalLife
 from tests.sim.knobs import Knobs, draw_knobs
+from tests.sim.partitions_life import PartitionsLife
 from tests.sim.raft_group import Group
+from tests.sim.simulation import Simulation
 
 
-def fault_of_group(seed: int, **fixed: float) -> str:
-    """What is wrong in one run of a group; empty when nothing is. Some knobs may be fixed, for a
-    bug that needs them all at once.
-    """
+def fault_of(begin: Callable[[int], Simulation], seed: int) -> str:
+    """What is wrong in one run; empty when nothing is."""
     try:
-        Group(seed, Knobs(**(asdict(draw_knobs(Random(seed))) | fixed))).run()
+        begin(seed).run()
     except Exception as error:  # noqa: BLE001 - a bug shows itself in many ways
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return ""
+
+
+def fault_of_group(seed: int, **fixed: float) -> str:
+    """Of a group of replicas. Some knobs may be fixed, for a bug that needs them all at once."""
+    knobs = Knobs(**(asdict(draw_knobs(Random(seed))) | fixed))
+    return fault_of(lambda seed: Group(seed, knobs), seed)
+
+
+def fault_of_cluster(seed: int, **fixed: float) -> str:
+    """Of a cluster, in the same way."""
+    drawn = draw_cluster_knobs(Random(seed))
+    knobs = replace(drawn, **fixed)  # type: ignore[arg-type]  # names of knobs, and numbers
+    return fault_of(lambda seed: SimCluster(seed, knobs), seed)
+
+
+def fault_of_calm_cluster(seed: int, **fixed: float) -> str:
+    """Of a cluster in which nothing else goes wrong."""
+    knobs = replace(ClusterKnobs(), **fixed)  # type: ignore[arg-type]  # as above
+    return fault_of(lambda seed: SimCluster(seed, knobs), seed)
+
+
+def fault_of_journal(seed: int) -> str:
+    """Of a journal in all its crash states."""
+    return fault_of(JournalLife, seed)
+
+
+def fault_of_engine(seed: int) -> str:
+    """Of an engine that begins anew again and again."""
+    return fault_of(EngineLife, seed)
+
+
+def fault_of_partitions(seed: int, partition_count: int = 0) -> str:
+    """Of engines that send each other commands."""
+    return fault_of(lambda seed: PartitionsLife(seed, partition_count), seed)
+
+
+class Find(NamedTuple):
+    """Where a bug was found, and by what."""
+
+    seed: int
+    fault: str
+    tried: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +75,13 @@ class Bug:
     """What is changed, and who hunts it."""
 
     name: str
-    patches: Mapping[tuple[object, str], object]
+    patches: Mapping[tuple[object, str], object] = field(default_factory=dict)
     """From an object, such as a class, and the name of its attribute, to what takes its place."""
-    seeds: tuple[int, ...]
-    """Some that are known to find it: the tests run these."""
+    seeds: tuple[int, ...] = ()
+    """Where it was found before: these are tried first, which saves time, and no more than that."""
     hunt: Callable[[int], str] = fault_of_group
+    plant: Callable[[ExitStack], object] | None = None
+    """How it is planted, where that is more than attributes."""
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -40,4 +89,16 @@ class Bug:
         with ExitStack() as stack:
             for (target, attribute), replacement in self.patches.items():
                 stack.enter_context(mock.patch.object(target, attribute, replacement))
+            if self.plant is not None:
+                self.plant(stack)
             yield
+
+    def find(self, seeds_max: int) -> Find | None:
+        """Look for it, in at most so many runs. A seed that finds something without it is none."""
+        candidates = [*self.seeds, *(n for n in range(1, seeds_max + 1) if n not in self.seeds)]
+        for tried, seed in enumerate(candidates[:seeds_max], 1):
+            with self.planted():
+                fault = self.hunt(seed)
+            if fault and not self.hunt(seed):
+                return Find(seed, fault, tried)
+        return None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
-from tests.sim.cluster import SimCluster
-from tests.sim.cluster_knobs import ClusterKnobs
-from tests.sim.cluster_runner import run_cluster
-from tests.sim.mutants.bug import Bug
+from tests.sim.mutants.bug import Bug, fault_of_calm_cluster, fault_of_cluster
 
 from grevy.engine import Command, SentCommand
 from grevy.engine.stores.requests import RequestStore
@@ -24,34 +21,52 @@ from grevy.raft import Role
 from grevy.stream import JobSubscription, StreamProcessor, Topics
 from grevy.transport import Peer
 
+fault_of_slow_disk: Final = partial(
+    fault_of_calm_cluster,
+    flush_us=10_000,
+    slow_broker=2,
+    checkpoint_us=100,
+    checkpoint_period_s=0.05,
+    power_cut=1.0,
+    crash_every_us=500_000,
+    down_us=10_000,
+)
+"""Where a disk is behind the copies of the state on it, and power fails."""
 
-def fault_of_cluster(seed: int) -> str:
-    """What is wrong in one run of a cluster; empty when nothing is."""
-    logging.disable(logging.CRITICAL)
-    return run_cluster(seed).fault
+fault_of_haste: Final = partial(
+    fault_of_calm_cluster, impatience=0.5, flush_us=50_000, cut_every_us=1_000_000
+)
+"""Where clients ask again before they can have an answer, and leaders are cut off."""
 
+fault_of_exporters: Final = partial(
+    fault_of_calm_cluster,
+    orders=40,
+    diligence=0.05,
+    checkpoint_period_s=0.2,
+    segment_bytes=4_096,
+    transfer_every_us=1_000_000,
+    disconnect_every_us=300_000,
+)
+"""Where logs are short, and exporters are slow and move."""
 
-def fault_of_slow_disk(seed: int) -> str:
-    """The same where a disk is behind the copies of the state on it, and power fails."""
-    logging.disable(logging.CRITICAL)
-    cluster = SimCluster(
-        seed,
-        ClusterKnobs(
-            flush_us=10_000,
-            slow_broker=2 + seed % 2,
-            checkpoint_us=100,
-            checkpoint_period_s=0.05,
-            power_cut=1.0,
-            crash_every_us=500_000,
-            down_us=10_000,
-        ),
-    )
-    try:
-        cluster.run()
-    except Exception as error:  # noqa: BLE001 - a bug shows itself in many ways
-        return f"{type(error).__name__}: {error}".splitlines()[0]
-    return ""
+fault_of_wipes: Final = partial(
+    fault_of_calm_cluster,
+    orders=40,
+    checkpoint_period_s=0.2,
+    segment_bytes=4_096,
+    crash_every_us=2_000_000,
+    down_us=4_000_000,
+    wipe=1.0,
+    transfer_every_us=1_000_000,
+)
+"""Where replicas come by snapshot, and lead."""
 
+fault_of_clocks: Final = partial(
+    fault_of_calm_cluster,
+    clock_every_us=1_000_000,
+    transfer_every_us=500_000,
+)
+"""Where clocks are set, and leaders change."""
 
 _on_command = Partition._on_command
 _on_role = Partition.on_role
@@ -154,49 +169,68 @@ def _remember_in_memory(
     pass
 
 
-def _bug(name: str, owner: type, attribute: str, replacement: object, *seeds: int) -> Bug:
-    return Bug(name, {(owner, attribute): replacement}, seeds, fault_of_cluster)
+def _bug(
+    name: str,
+    owner: type,
+    attribute: str,
+    replacement: object,
+    hunt: Callable[[int], str] = fault_of_cluster,
+) -> Bug:
+    return Bug(name, {(owner, attribute): replacement}, hunt=hunt)
 
 
 CLUSTER_BUGS: Final = (
-    _bug("a reply is given before the commit", Partition, "_on_command", _answer_at_once, 1),
-    _bug("who steps down abandons nothing", StreamProcessor, "abandon", _abandon_nothing, 3),
+    _bug("a reply is given before the commit", Partition, "_on_command", _answer_at_once),
+    _bug("who steps down abandons nothing", StreamProcessor, "abandon", _abandon_nothing),
     _bug(
         "its state keeps what was not committed",
-        *(StreamProcessor, "abandon", _abandon_but_the_state, 3),
+        *(StreamProcessor, "abandon", _abandon_but_the_state),
     ),
-    _bug("what is asked again is done again", StreamProcessor, "recall", _recall_nothing, 2),
+    _bug(
+        "what is asked again is done again",
+        *(StreamProcessor, "recall", _recall_nothing, fault_of_haste),
+    ),
     _bug(
         "a request is answered by what is not committed",
-        *(StreamProcessor, "recall", _recall_the_uncommitted),
+        *(StreamProcessor, "recall", _recall_the_uncommitted, fault_of_haste),
     ),
     _bug(
-        "answers are not remembered by the state", RequestStore, "remember", _remember_in_memory, 2
+        "answers are not remembered by the state",
+        *(RequestStore, "remember", _remember_in_memory, fault_of_haste),
     ),
     _bug(
         "followers do not learn how far exporters are",
-        *(ExporterPositions, "take", _take_no_positions, 20),
+        *(ExporterPositions, "take", _take_no_positions, fault_of_exporters),
     ),
-    _bug("exporters do not hold the log", ExporterPositions, "positions", _no_positions, 9),
-    Bug(
+    _bug(
+        "exporters do not hold the log",
+        *(ExporterPositions, "positions", _no_positions, fault_of_exporters),
+    ),
+    _bug(
+        "a new exporter is told of after a while",
+        *(ExporterPositions, "has_newcomer", False, fault_of_exporters),
+    ),
+    _bug(
         "a checkpoint of what is not on the own disk",
-        {(Checkpoints, "run_if_due"): _checkpoint_at_any_time},
-        (2,),
-        fault_of_slow_disk,
+        *(Checkpoints, "run_if_due", _checkpoint_at_any_time, fault_of_slow_disk),
     ),
     _bug(
         "a snapshot is installed and the engine stays",
-        *(Partition, "_install", _install_the_state_only, 22),
+        *(Partition, "_install", _install_the_state_only, fault_of_wipes),
     ),
-    _bug("a leader serves before it has all", Partition, "on_role", _serve_at_once, 3),
-    _bug("one that leads no longer goes on serving", Partition, "on_role", _serve_on, 3),
-    _bug("the log has the time of the leader's wall", Partition, "_now", _wall_time, 8),
+    _bug("a leader serves before it has all", Partition, "on_role", _serve_at_once),
+    _bug("one that leads no longer goes on serving", Partition, "on_role", _serve_on),
     _bug(
-        "workers are not told that their leader has gone", Topics, "close_all", _tell_no_workers, 4
+        "the log has the time of the leader's wall",
+        *(Partition, "_now", _wall_time, fault_of_clocks),
     ),
-    _bug("nothing is sent to other partitions again", StreamProcessor, "resend", _never_again, 3),
+    _bug(
+        "workers are not told that their leader has gone",
+        *(Topics, "close_all", _tell_no_workers),
+    ),
+    _bug("nothing is sent to other partitions again", StreamProcessor, "resend", _never_again),
     _bug(
         "a command does not say which partition it is from",
-        *(Partition, "on_remote_command", _from_nowhere, 2),
+        *(Partition, "on_remote_command", _from_nowhere),
     ),
 )

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
-from tests.sim.mutants.bug import Bug, fault_of_group
+from tests.sim.mutants.bug import Bug, fault_of_group, fault_of_journal
 
-from grevy.journal import FlushHandle, Journal, JournalCompacted, SlotFile, recovery
+from grevy.journal import FlushHandle, Journal, JournalCompacted, SlotFile, frame, recovery
 from grevy.journal.segment import Segment
 from grevy.raft import HardState, RaftStorage, Ready
 
@@ -103,6 +103,10 @@ def _no_sync(self: Journal) -> None:
     """Names of files are left to the system."""
 
 
+def _no_checksum(_data: bytes, _before: int = 0) -> int:
+    return 0
+
+
 def _write_without_vote(self: RaftStorage, ready: Ready) -> None:
     state = ready.hard_state
     if state is None:
@@ -138,29 +142,26 @@ JOURNAL_BUGS: Final = (
     ),
     Bug("only the last of the segments is synced", {_SYNC: _sync_last_segment_only}, (1,)),
     Bug("names of new segments are not synced", {(Journal, "_sync_names"): _no_sync}, (1,)),
+    Bug(
+        "a frame is believed without its checksum",
+        {(frame, "crc32c"): _no_checksum},
+        (1,),
+        fault_of_journal,
+    ),
     Bug("the slots are not synced", {(SlotFile, "sync"): _sync_nothing}, (1,)),
     Bug("both copies of a slot are in one place", {(SlotFile, "sync"): _sync_in_place}, (9,)),
     Bug("notes put both slots in doubt", {(SlotFile, "note"): _note_in_turns}, (9,)),
     Bug(
         "the log is cut before the promise falls",
         {(Journal, "truncate_after"): _truncate_before_promise},
-        (33,),
-        partial(
-            fault_of_group, cut_every=10, crash_every=5, mid_write=0.5, segment_bytes=1024, kill=0.0
-        ),
+        (1,),
+        fault_of_journal,
     ),
     Bug(
         "the front is dropped before the promise moves",
         {(Journal, "compact"): _compact_before_promise},
-        (38,),
-        partial(
-            fault_of_group,
-            snapshot_every=5,
-            segment_bytes=1024,
-            crash_every=5,
-            mid_write=0.5,
-            kill=0.0,
-        ),
+        (1,),
+        fault_of_journal,
     ),
     Bug(
         "recovery believes what it sees",

@@ -170,7 +170,21 @@ RAFT_BUGS: Final[tuple[Bug, ...]] = (
         {(Election, "on_request"): _forget_vote, (Replica, "keep"): _keep_anything},
         (2,),
     ),
-    Bug("the term of the entry before is not compared", {(RaftLog, "has"): _has_index}, (7,)),
+    Bug(
+        "the term of the entry before is not compared",
+        {(RaftLog, "has"): _has_index},
+        hunt=partial(
+            fault_of_group,
+            replicas=5,
+            proposal_every=0.3,
+            cut_every=10,
+            crash_every=20,
+            flush_us=2_000,
+            turn_us=0,
+            append_bytes=100,
+            damage_every=0,
+        ),
+    ),
     Bug("what conflicts stays in the log", {(Following, "_without_known"): _never_cut}, (2,)),
     Bug("an old append cuts the log", {(Following, "_without_known"): _always_cut}, (2,)),
     Bug(
