@@ -32,7 +32,7 @@ from grevy.client import Client, ClientOptions, Topology
 SEED: Final = int(os.environ.get("GREVY_SEED", "1"))
 BETWEEN: Final = 40
 """Orders that are acknowledged from one fault to the next, in spite of it."""
-PROGRESS_TIMEOUT_S: Final = 40.0
+PROGRESS_TIMEOUT_S: Final = 90.0
 """A cluster that has a quorum takes orders again long before: an election takes two seconds."""
 LEADER: Final = "leader"
 ROOT: Final = Path(__file__).resolve().parents[2]

@@ -31,7 +31,7 @@ DISK_BYTES: Final = 128 * MIB
 MINIMUM_MIB: Final = 16
 LEFT_BYTES: Final = (MINIMUM_MIB + 2) * MIB
 """Left above the minimum when a disk begins to get full: the load takes the rest."""
-FULL_TIMEOUT_S: Final = 60.0
+FULL_TIMEOUT_S: Final = 90.0
 
 within = pytest.mark.skipif(not is_inside(), reason="runs within namespaces")
 
