@@ -155,6 +155,8 @@ class MembershipNemesis(ClusterNemesis):
     def _may_wipe(self, victim: int) -> bool:
         """One that nothing depends on: the others have all, and no group is changing."""
         cluster = self._members
+        if not set(BROKERS) & cluster.brokers.keys():
+            return False  # nobody knows what the plan is
         plan = cluster.newest_plan()
         if cluster.are_changing() or set(plan.current.brokers) - cluster.brokers.keys() - {victim}:
             return False
