@@ -52,6 +52,21 @@ def _run(settings: BrokerConfig, announce: Callable[[str], None]) -> int:
     return run_broker(settings, lambda ready: announce(ready.endpoint))
 
 
+def _serve(settings: BrokerConfig, output: Output) -> int:
+    """Runs it until it ends; the exit code."""
+
+    def announce(endpoint: str) -> None:
+        values = {"endpoint": endpoint, "data": str(settings.data), "pid": os.getpid()}
+        output.result(values, f"grevy is ready at {endpoint}, data in {settings.data}")
+
+    try:
+        return _run(settings, announce)
+    except GrevyError as error:
+        raise output.fail(str(error)) from None
+    except OSError as error:
+        raise output.fail(f"{error.filename or settings.data}: {error.strerror}") from None
+
+
 @app.command()
 def broker(
     config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
@@ -114,14 +129,4 @@ def broker(
         settings = load_config(config, overrides)
     except ConfigError as error:
         raise output.fail(str(error)) from None
-
-    def announce(endpoint: str) -> None:
-        values = {"endpoint": endpoint, "data": str(settings.data), "pid": os.getpid()}
-        output.result(values, f"grevy is ready at {endpoint}, data in {settings.data}")
-
-    try:
-        raise typer.Exit(_run(settings, announce))
-    except GrevyError as error:
-        raise output.fail(str(error)) from None
-    except OSError as error:
-        raise output.fail(f"{error.filename or settings.data}: {error.strerror}") from None
+    raise typer.Exit(_serve(settings, output))
