@@ -59,6 +59,11 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._is_dead = True
         self._ready.clear()
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether its process stands still."""
+        return self._paused_until_us > self.world.clock.elapsed_us
+
     def pause(self, pause_us: int) -> None:
         """The process stands still for a while."""
         self._paused_until_us = self.world.clock.elapsed_us + pause_us

@@ -32,6 +32,7 @@ MACHINES: Final = (1, 2, 3, 4, 5)
 MEMBERS_MIN: Final = len(BROKERS)
 ASK_EVERY_US: Final = 1_500_000
 """The mean time between two requests."""
+PAUSE_MAX_US: Final = 4_000_000
 RETURN_US: Final = 1_000_000
 """How soon the process of a broker that was removed begins again."""
 
@@ -140,6 +141,16 @@ class MembershipNemesis(ClusterNemesis):
         assert bool(document) != bool(reason), "an answer, or why there is none"
         if request.kind is ClusterRequestKind.CHANGE and document:
             self._members.begun.add(int(msgspec.json.decode(document)["epoch"]))
+
+    def _pause(self) -> None:
+        """Not for longer than a cluster may take to be well again, nor who stands already."""
+        victim = self._victim()
+        if victim:
+            pause_us = min(self._around(self._knobs.pause_us), PAUSE_MAX_US)
+            loop = self._cluster.brokers[victim].loop
+            if not loop.is_paused:
+                self._world.note(f"pause {victim}")
+                loop.pause(pause_us)
 
     def _may_wipe(self, victim: int) -> bool:
         """One that nothing depends on: the others have all, and no group is changing."""
