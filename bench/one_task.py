@@ -282,13 +282,16 @@ async def measure(
     """The load after the warm-up; with `--waiting`, before and after the waiting instances."""
     figures: dict[str, object] = {}
     if options.waiting:
+        before_load = await brokers.usage()
         before = await load(client, completions, options, options.instances)
+        cpu_s = (await brokers.usage()).cpu_s - before_load.cpu_s
         sys.stdout.write(f"without waiting instances: {before}\n")
         begin = time.perf_counter()
         await fill(client, options.waiting)
         sys.stdout.write(f"{options.waiting} wait, after {time.perf_counter() - begin:.0f} s\n")
         await load(client, completions, options, min(options.instances, 2_000))
         figures["instances_per_s_before_waiting"] = before.instances_per_s
+        figures["cpu_us_per_instance_before_waiting"] = round(cpu_s / options.instances * 1e6, 1)
     before_load = await brokers.usage()
     result = await load(client, completions, options, options.instances)
     usage = await brokers.usage()
