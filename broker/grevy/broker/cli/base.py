@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +9,7 @@ from typing import Annotated
 import typer
 
 from grevy.broker.cli.output import Output
-from grevy.broker.config import ConfigError, load_config
-from grevy.protocol.errors import GrevyError
+from grevy.broker.cli.serving import serve
 
 app = typer.Typer(
     help="Grevy: BPMN processes over a replicated log.",
@@ -84,19 +82,4 @@ def broker(
         "client_keys": client_keys,
         "insecure": insecure or None,
     }
-    try:
-        settings = load_config(config, overrides)
-    except ConfigError as error:
-        raise output.fail(str(error)) from None
-    from grevy.broker.server import Broker, run_broker  # other commands need no engine
-
-    def announce(ready: Broker) -> None:
-        values = {"endpoint": ready.endpoint, "data": str(settings.data), "pid": os.getpid()}
-        output.result(values, f"grevy is ready at {ready.endpoint}, data in {settings.data}")
-
-    try:
-        raise typer.Exit(run_broker(settings, announce))
-    except GrevyError as error:
-        raise output.fail(str(error)) from None
-    except OSError as error:
-        raise output.fail(f"{error.filename or settings.data}: {error.strerror}") from None
+    raise typer.Exit(serve(config, overrides, output))

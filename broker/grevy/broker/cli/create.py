@@ -43,14 +43,17 @@ async def create_instances(client: Client, output: Output, wanted: Creation, cou
                 bar.advance(bar.task_ids[0])
 
     begin = time.monotonic()
+    failed: ExceptionGroup[ClientError] | None = None
     try:
         with output.progress("creating", count, is_wanted=not is_each_told) as bar:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(count, IN_FLIGHT)):
                     group.create_task(lane())
     except* ClientError as errors:
+        failed = errors  # what is raised in here, older Pythons put into a group
+    if failed is not None:
         before = f"{len(keys)} of {count} were created, then: " if keys else ""
-        raise output.fail(before + str(errors.exceptions[0])) from None
+        raise output.fail(before + str(failed.exceptions[0]))
     if not is_each_told:
         seconds = time.monotonic() - begin
         output.result({}, f"{count:,} created in {seconds:.1f} s, {min(keys)} to {max(keys)}")

@@ -2,7 +2,7 @@
 line.
 
 Results go to the standard output, everything else (errors, progress, hints) to the error output.
-Rich is imported when something is drawn: a broker draws nothing.
+Rich and typer are imported when they are needed: a broker draws nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import orjson
-import typer
 
 if TYPE_CHECKING:
+    import typer
     from rich.console import Console, RenderableType
     from rich.progress import Progress
 
@@ -102,6 +102,8 @@ class Output:
             from rich.text import Text
 
             self.errors.print(Text.assemble(("grevy: ", "red"), message), soft_wrap=True)
+        import typer
+
         return typer.Exit(1)
 
 
@@ -116,6 +118,8 @@ def with_client(
 
     What `is_endless` is meant to be interrupted: that is its good end.
     """
+    import typer
+
     from grevy.client import Client, ClientError, ClientKeys, ClientOptions, run
     from grevy.protocol.errors import GrevyError
 
