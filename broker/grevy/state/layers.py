@@ -16,10 +16,11 @@ The two uppermost layers are lists of `Write`s, which all tables share: a write 
 visible before it, so that dropping a layer means undoing its writes, newest first, and committing
 one means handing each of its writes to its table.
 
-Committed rows stay in memory until there are some thousand, and are then stored together: most
-elements, jobs and variables come, change and go within milliseconds, and so never reach the
-backend, nor leave anything in memory. That is safe because the backend is made again from
-checkpoint and log after a crash; and what it holds is always the state at some committed entry.
+Committed rows stay in memory until there are some thousand, or until some hundred are left when a
+commit has made them fewer, and are then stored together: most elements, jobs and variables come,
+change and go within milliseconds, and so never reach the backend, nor leave anything in memory.
+That is safe because the backend is made again from checkpoint and log after a crash; and what it
+holds is always the state at some committed entry.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from xxhash import xxh3_64_intdigest
 
 from grevy.ports import Disk
 from grevy.protocol.limits import (
+    STATE_LEFT_ROWS_MAX,
     STATE_SKIPPED_ROWS_MAX,
     STATE_UNSTORED_BYTES_MAX,
     STATE_UNSTORED_ROWS_MAX,
@@ -50,6 +51,7 @@ class State:
         "_applied_index",
         "_applied_position",
         "_backend",
+        "_rows_before",
         "_shared",
         "_specs",
         "_stored",
@@ -73,6 +75,7 @@ class State:
         self._tables: dict[int, Layered] = {}
         self._unstored_rows_max = unstored_rows_max
         self._unstored_bytes = 0
+        self._rows_before = 0
 
     @property
     def applied_index(self) -> int:
@@ -156,8 +159,11 @@ class State:
         self._unstored_bytes += entry_bytes
         self._applied_index = applied_index
         self._applied_position = applied_position
+        rows, rows_before = self._unstored_rows(), self._rows_before
+        self._rows_before = rows
         if (
-            self._unstored_rows() >= self._unstored_rows_max
+            rows >= self._unstored_rows_max
+            or STATE_LEFT_ROWS_MAX <= rows < rows_before
             or self._unstored_bytes > STATE_UNSTORED_BYTES_MAX
             or self._shared.skipped > STATE_SKIPPED_ROWS_MAX
         ):
@@ -225,6 +231,7 @@ class State:
         for table in self._tables.values():
             table.forget_stored()
         self._unstored_bytes = 0
+        self._rows_before = 0
         self._shared.skipped = 0
 
     def _write(self, txn: WriteTransaction) -> Progress:
