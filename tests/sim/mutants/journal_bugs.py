@@ -183,7 +183,7 @@ STORAGE_BUGS: Final = (
     Bug(
         "members are not kept",
         {_WRITE: _write_without_memberships},
-        (1,),
+        (5,),
         partial(fault_of_group, members_every=20, damage_every=0, crash_every=5),
     ),
 )

@@ -198,7 +198,7 @@ RAFT_BUGS: Final[tuple[Bug, ...]] = (
     Bug(
         "a leader commits by entries of older terms",
         {(Leadership, "commit"): _commit_older_terms},
-        (1,),
+        (3,),
     ),
     Bug(
         "a leader counts itself before its flush",
