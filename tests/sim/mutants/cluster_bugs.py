@@ -207,10 +207,6 @@ CLUSTER_BUGS: Final = (
         *(ExporterPositions, "positions", _no_positions, fault_of_exporters),
     ),
     _bug(
-        "a new exporter is told of after a while",
-        *(ExporterPositions, "has_newcomer", False, fault_of_exporters),
-    ),
-    _bug(
         "a checkpoint of what is not on the own disk",
         *(Checkpoints, "run_if_due", _checkpoint_at_any_time, fault_of_slow_disk),
     ),
