@@ -246,10 +246,10 @@ class SimDisk:
             copy._names[path] = copy._stable_names[path] = Inode(content, bytearray(content))
         return copy
 
-    def damage(self, rng: Random, path: str) -> str:
+    def damage(self, rng: Random, path: str, *, keeps_size: bool = False) -> str:
         """Damage a file on the device, as if it had been so for long; says how. The device has a
         few ways to hurt: a bit, a sector that is gone, one that is written to another's place, an
-        end that is missing.
+        end that is missing (not if it `keeps_size`).
         """
         inode = self._names[path]
         size = len(inode.seen)
@@ -264,7 +264,7 @@ class SimDisk:
             "zeros": bytes(len(old)),
             "misdirected": bytes(inode.seen[other : other + len(old)]).ljust(len(old), b"\0"),
         }
-        kind = rng.choice((*sorted(new), "cut"))
+        kind = rng.choice(sorted(new) if keeps_size else (*sorted(new), "cut"))
         if kind == "cut":
             for content in (inode.seen, inode.stable):
                 del content[sector:]

@@ -278,7 +278,9 @@ class Group:
         """A file of a replica that is down is damaged."""
         disk = self.disks[node]
         paths = [path for path in disk.files() if not path.endswith(".new")]
-        how = disk.damage(self.world.rng, self.world.rng.choice(paths))
+        path = self.world.rng.choice(paths)
+        # Both copies of a vote at once is more than a replica promises to survive with its vote.
+        how = disk.damage(self.world.rng, path, keeps_size=path.startswith("raft/"))
         self.world.note(f"damage of {node}: {how}")
         self.counts.damages += 1
         self.damaged.add(node)

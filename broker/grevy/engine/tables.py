@@ -331,13 +331,13 @@ REQUESTS: Final = TableSpec(30, "requests", key=KeyOf(BLOB, U64), value=Remember
 """(client, request number modulo REQUESTS_REMEMBERED)."""
 
 DUE_REQUESTS: Final = TableSpec(
-    49, "due_requests", key=KeyOf(BLOB, U64), value=RememberedAnswer, ordered=True
+    49, "due_requests", key=KeyOf(BLOB, I64), value=RememberedAnswer, ordered=True
 )
 """(client, request number): taken, and answered when its instance has ended. The ring may have gone
 round by then."""
 
 LATE_ANSWERS: Final = TableSpec(
-    50, "late_answers", key=KeyOf(BLOB, U64), value=RememberedAnswer, ordered=True
+    50, "late_answers", key=KeyOf(BLOB, I64), value=RememberedAnswer, ordered=True
 )
 """(client, request number): the same, answered when the ring had gone round."""
 

@@ -21,7 +21,7 @@ _NUMBER: Final = r"-?[0-9]+(?:\.[0-9]+)?"
 _STRING: Final = r'"[^"\\]*"'
 _SCALAR: Final = re.compile(rf"{_STRING}|{_NUMBER}|true|false|null")
 _SCALARS: Final = re.compile(
-    rf"(?:{_STRING}|{_NUMBER})(?:{_BLANKS},{_BLANKS}(?:{_STRING}|{_NUMBER}))*+"
+    rf"(?:{_STRING}|{_NUMBER})(?:{_BLANKS},{_BLANKS}(?:{_STRING}|{_NUMBER}))*"
 )
 _EACH: Final = re.compile(rf"{_STRING}|{_NUMBER}")
 _BOUND: Final = re.compile(rf"([<>]=?){_BLANKS}({_NUMBER})")

@@ -35,7 +35,7 @@ _DECLARED_ENCODING: Final = re.compile(
     rb"<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']"
 )
 _NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
-_BEFORE_ROOT: Final = re.compile(r"(?:\s+|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
+_BEFORE_ROOT: Final = re.compile(r"(?:\s|<!--.*?-->|<\?.*?\?>)*", re.DOTALL)
 
 
 def read_xml(

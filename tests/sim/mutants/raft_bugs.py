@@ -246,7 +246,7 @@ RAFT_BUGS: Final[tuple[Bug, ...]] = (
     Bug(
         "reads are not confirmed",
         {(Leadership, "_collect_reads"): _read_at_once},
-        (9,),
+        (67,),
         partial(
             fault_of_group,
             read_every=0.3,
