@@ -207,8 +207,9 @@ def test_verify_looks_at_checkpoints_too(original: Original, tmp_path: Path) -> 
     shutil.copytree(original.folder, copy)
     broker = BrokerProcess(tmp_path)
     verify = ("log", "verify", "--data", str(copy), "--json")
-    assert json.loads(broker.grevy(*verify).stdout)["checkpoints"] == 2
-    image = max(copy.rglob("image"))
+    images = list(copy.rglob("image"))
+    assert json.loads(broker.grevy(*verify).stdout)["checkpoints"] == len(images) >= 2
+    image = max(images)
     image.write_bytes(image.read_bytes()[:-1])
     found = broker.grevy(*verify)
     assert found.returncode == 1

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -60,15 +60,14 @@ class HostedLayout(Layout):
 
 def free_blocks(count: int, size: int) -> list[int]:
     """The first ports of blocks of loopback that nobody has at the moment."""
-    taken: list[socket.socket] = []
     blocks: list[int] = []
-    while len(blocks) < count:
-        first = free_ports(1)[0]
-        with suppress(OSError, OverflowError):
-            taken += [socket.create_server(("127.0.0.1", first + each)) for each in range(size)]
-            blocks.append(first)
-    for each in taken:
-        each.close()
+    with ExitStack() as taken:
+        while len(blocks) < count:
+            first = free_ports(1)[0]
+            with suppress(OSError, OverflowError):
+                for port in range(first, first + size):
+                    taken.enter_context(socket.create_server(("127.0.0.1", port)))
+                blocks.append(first)
     return blocks
 
 
