@@ -2,7 +2,7 @@
 # make cluster three brokers on this machine, until Ctrl-C
 # make test   all tests
 # make check  format, lint, types, floors, house rules
-# make sim    simulated worlds: the runs that belong to every change; SEED=n repeats one of each kind, KIND=cluster of one
+# make sim    simulated worlds: the runs that belong to every change, then `make fuzz`; SEED=n repeats one of each kind, KIND=cluster of one
 # make nightly       the runs of a night, for at most SECONDS, then the planted bugs and the long tests (tests/sim/README.md)
 # make chaos  real brokers: killed, stopped, wiped, cut off, with full disks; FAULTS of each kind, by SEED
 # make mutants       the planted bugs, each looked for until it is found
@@ -38,6 +38,7 @@ check: $(VENV)/ready
 
 sim: $(VENV)/ready
 	$(BIN)/python -m tests.sim.runner $(KIND) $(if $(SEED),--seed $(SEED))
+	$(if $(SEED)$(KIND),,$(MAKE) fuzz)
 
 nightly: $(VENV)/ready
 	$(BIN)/python -m tests.sim.runner $(KIND) --nightly --seconds $(SECONDS)
@@ -48,7 +49,7 @@ fuzz: $(VENV)/ready
 		tests/crash tests/journal tests/state tests/sim tests/engine tests/feel/test_feel_fuzz.py -q -n 2
 
 chaos: $(VENV)/ready
-	GREVY_KILLS=$(FAULTS) GREVY_FAULTS=$(FAULTS) GREVY_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos -q
+	GREVY_KILLS=$(FAULTS) GREVY_FAULTS=$(FAULTS) GREVY_SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/chaos -q
 
 mutants: $(VENV)/ready
 	$(BIN)/python -m tests.sim.mutants.board
