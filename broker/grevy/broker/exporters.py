@@ -146,7 +146,11 @@ class ExporterProcess:
         pipe = asyncio.subprocess.PIPE
         command = (sys.executable, "-m", "grevy.broker.exporter_host")
         self._process = process = await asyncio.create_subprocess_exec(
-            *command, stdin=pipe, stdout=pipe, env=os.environ | self._environment
+            *command,
+            stdin=pipe,
+            stdout=pipe,
+            env=os.environ | self._environment,
+            start_new_session=True,  # a terminal's Ctrl-C is for the broker, which stops it in time
         )
         self.starts += 1
         self._status = None
