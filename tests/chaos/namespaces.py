@@ -100,6 +100,8 @@ class Network:
 
     def __exit__(self, *error: object) -> None:
         for host in self._numbers:
+            # By itself it goes some time after its namespace, and the name is wanted again.
+            _ip("link", "delete", self._port(host))
             _ip("netns", "delete", host)
         _ip("link", "delete", BRIDGE)
 
