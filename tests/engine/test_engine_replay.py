@@ -15,9 +15,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.engine.models import one_task
 from tests.engine.randomly import processes
-from tests.engine.walk import STEPS_MAX, Action, Replica, Walk
+from tests.engine.walk import LASTING, STEPS_MAX, Action, Replica, Walk
 
-from grevy.engine import resource_tables, tables
 from grevy.protocol.codec import decode_entry, encode_entry
 from grevy.protocol.intents import (
     IncidentIntent,
@@ -49,25 +48,6 @@ BORN = (
     IncidentIntent.CREATED,
 )
 """Events with which a key comes into the world."""
-
-LASTING = {
-    spec.number
-    for spec in (
-        tables.PROCESSES,
-        tables.PROCESS_VERSIONS,
-        resource_tables.DECISIONS,
-        resource_tables.DECISION_VERSIONS,
-        resource_tables.DECISION_GRAPHS,
-        resource_tables.DECISION_GRAPH_VERSIONS,
-        resource_tables.DECISIONS_OF_GRAPH,
-        resource_tables.DECISIONS_OF_DEPLOYMENT,
-        tables.REQUESTS,
-        tables.SESSIONS,
-        tables.SESSIONS_BY_AGE,
-        tables.COUNTERS,
-    )
-}
-"""Tables that keep their rows when all instances have ended."""
 
 
 def chosen_by(data: st.DataObject) -> Callable[[list[Action]], Action]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from tests.engine.randomly import DECISIONS, OTHER_DECISIONS
 
-from grevy.engine import Engine
+from grevy.engine import Engine, resource_tables, tables
 from grevy.protocol.codec import decode_entry
 from grevy.protocol.intents import (
     DecisionRequirementsIntent,
@@ -30,6 +30,25 @@ from grevy.state import MemoryBackend, State
 from grevy.testing import InProcessEngine, LoggedRecord, Rejected
 
 Action = Callable[[], object]
+
+LASTING: Final = {
+    spec.number
+    for spec in (
+        tables.PROCESSES,
+        tables.PROCESS_VERSIONS,
+        resource_tables.DECISIONS,
+        resource_tables.DECISION_VERSIONS,
+        resource_tables.DECISION_GRAPHS,
+        resource_tables.DECISION_GRAPH_VERSIONS,
+        resource_tables.DECISIONS_OF_GRAPH,
+        resource_tables.DECISIONS_OF_DEPLOYMENT,
+        tables.REQUESTS,
+        tables.SESSIONS,
+        tables.SESSIONS_BY_AGE,
+        tables.COUNTERS,
+    )
+}
+"""Tables that keep their rows when all instances have ended."""
 
 STEPS_MAX: Final = 12
 """Steps of a path before it is brought to its end."""

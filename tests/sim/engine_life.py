@@ -17,12 +17,12 @@ from typing import Final
 
 from msgspec.structs import replace
 from tests.engine.randomly import JOB_TYPES, random_process
-from tests.engine.walk import STEPS_MAX, Action, Walk
+from tests.engine.walk import LASTING, STEPS_MAX, Action, Walk
 from tests.sim.disk import SimDisk
 from tests.sim.marks import Mark, mark
 from tests.sim.record_audit import Audit
 
-from grevy.engine import Engine, resource_tables, tables
+from grevy.engine import Engine
 from grevy.engine.step import NoTopics
 from grevy.protocol.codec import decode_entry
 from grevy.protocol.intents import (
@@ -53,25 +53,6 @@ TAKE: Final = 0.4
 
 COPY: Final = 0.25
 """How often a copy of the state is made after a step."""
-
-LASTING: Final = {
-    spec.number
-    for spec in (
-        tables.PROCESSES,
-        tables.PROCESS_VERSIONS,
-        resource_tables.DECISIONS,
-        resource_tables.DECISION_VERSIONS,
-        resource_tables.DECISION_GRAPHS,
-        resource_tables.DECISION_GRAPH_VERSIONS,
-        resource_tables.DECISIONS_OF_GRAPH,
-        resource_tables.DECISIONS_OF_DEPLOYMENT,
-        tables.REQUESTS,
-        tables.SESSIONS,
-        tables.SESSIONS_BY_AGE,
-        tables.COUNTERS,
-    )
-}
-"""Tables that keep their rows when all instances have ended."""
 
 
 class EngineMark(Mark):
