@@ -20,6 +20,7 @@ from grevy.protocol.messages import (
     ErrorCode,
     ErrorReply,
     OpenJobSubscription,
+    OpenRecordSubscription,
     ServerItem,
     SubscriptionClosed,
 )
@@ -283,6 +284,22 @@ def test_exporters_positions_reach_the_others(tmp_path: Path, victim: int) -> No
         await group.stop(victim)
         del group.storages[victim]
         await group.publish(await group.leader(), 3)
+        await _stopped(group)
+
+    run(act, tmp_path)
+
+
+def test_an_exporter_that_comes_during_a_hand_over_is_told_of_later(tmp_path: Path) -> None:
+    async def act(folder: Path) -> None:
+        group, first = await _started(folder)
+        heir = next(each for each in NODES if each != first)
+        leader, log = group.replicas[first], group.storages[first].journal
+        assert leader.group.hand_over(heir)
+        last_index = log.last_index
+        leader.on_request(group.peer, OpenRecordSubscription(7, 1, -1, (), 10, "es"))
+        leader.on_drained()
+        assert log.last_index == last_index
+        await group.until(lambda: group.replicas[heir].is_serving)
         await _stopped(group)
 
     run(act, tmp_path)

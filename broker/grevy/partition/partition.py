@@ -580,16 +580,19 @@ class Partition:
                 if not self._room.is_low:
                     self._stream.run_schedule(self._time.now_ms())
                 self._send_to_others(self._stream.resend(self._time.now_ms()))
-                if not self._room.is_out:
-                    self._tell_of_exporters(now_ns)
+                self._tell_of_exporters(now_ns)
             self._checkpoints.run_if_due(now_ns)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
         self.on_drained()
 
     def _tell_of_exporters(self, now_ns: int) -> None:
-        """Other replicas hold the log for the exporters too."""
-        if self._pipeline.is_alone:
+        """Other replicas hold the log for the exporters too; the tick tells what cannot be told
+        now.
+        """
+        if self._pipeline.is_alone or self._room.is_out:
+            return
+        if not self._is_serving or self._pipeline.is_transferring:
             return
         payload = self._storage.exporters.payload_if_due(now_ns)
         if payload is not None:
