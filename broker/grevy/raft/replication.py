@@ -169,9 +169,11 @@ class Replication:
 
     def _accept(self, progress: Progress, match_index: int) -> None:
         progress.accepted(match_index)
-        if progress.state is ProgressState.SNAPSHOT:
-            if progress.match_index + 1 >= self._replica.log.first_index:
-                progress.end_snapshot()
+        if (
+            progress.state is ProgressState.SNAPSHOT
+            and progress.match_index + 1 >= self._replica.log.first_index
+        ):
+            progress.end_snapshot()
 
     def _collect_entries(self, node_id: int, progress: Progress) -> None:
         replica = self._replica
