@@ -25,11 +25,13 @@ from grevy.cluster import (
     ClusterStatus,
     Gossiper,
     GossipSettings,
+    HostsUp,
     Letter,
     Liveness,
     cancel,
     decide,
     decider_of,
+    hosts_up,
     is_under_way,
     living_leaders,
     rebalance,
@@ -153,7 +155,7 @@ class ClusterRequests:
         alive = self._alive()
         moves = [
             {"partition": partition_id, "from": leader, "to": heir}
-            for partition_id, leader, heir in rebalance(plan, self._leaders(), alive)
+            for partition_id, leader, heir in rebalance(plan, self._leaders(), alive, self._hosts())
         ]
         if not request.is_trial:
             self._membership.lead_back_now()
@@ -165,9 +167,12 @@ class ClusterRequests:
         if decider == self._settings.node_id:
             self._decide(request, answer)
             return
+        if decider == 0:
+            answer(b"", "no broker that could decide on changes is there; try again")
+            return
         self._number += 1
         self._asked[self._number] = _Waiting(answer, self._patience_ms(request), request)
-        if decider == 0 or not self._send(decider, ClusterQuestion(self._number, request)):
+        if not self._send(decider, ClusterQuestion(self._number, request)):
             del self._asked[self._number]
             answer(b"", f"broker {decider}, which decides on changes, cannot be reached; try again")
 
@@ -210,7 +215,7 @@ class ClusterRequests:
             after = plan
         else:
             change = ChangeRequest(request.add, request.remove, request.replication_factor)
-            after = decide(plan, change, author=author, alive=alive)
+            after = decide(plan, change, author=author, alive=alive, hosts=self._hosts())
         if after is not plan and not request.is_trial:
             self._begun = _wish_of(request), after.epoch
             self._membership.keep(after)
@@ -229,6 +234,9 @@ class ClusterRequests:
 
     def _alive(self) -> frozenset[int]:
         return self._gossiper.alive(self._now_ms())
+
+    def _hosts(self) -> HostsUp:
+        return hosts_up(self._gossiper.brokers(self._now_ms()))
 
     def _other_members(self) -> list[int]:
         """All hosts of all brokers: any of them may lead something."""
