@@ -20,6 +20,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 from crc32c import crc32c
+from msgspec.structs import replace
 
 from grevy.cluster.errors import ChangeRefused
 from grevy.protocol.gossip_messages import (
@@ -236,7 +237,7 @@ def placement_with(partition_id: int, replicas: Collection[ReplicaPlacement]) ->
 
 def with_current(plan: ClusterPlan, current: ClusterConfiguration) -> ClusterPlan:
     """The plan, one step on."""
-    return ClusterPlan(plan.epoch, plan.step + 1, plan.author, current, plan.target)
+    return replace(plan, step=plan.step + 1, current=current)
 
 
 def alive_in(partition_id: int, alive: Collection[int], hosts: HostsUp = NO_HOSTS) -> set[int]:
