@@ -162,11 +162,11 @@ class Gossiper:
         return tuple(sorted([own, *others], key=lambda each: each.state.node_id))
 
     def alive(self, now_ms: int) -> frozenset[int]:
-        """The brokers that are there, by their node ids, this one among them; the suspected count
-        as such. A broker is there when its first host is.
+        """The brokers whose first host is there, by their node ids; the suspected count as such.
+        They keep the plan and decide; which replicas can be reached, `hosts_up` says.
         """
-        others = {each.node_id for each in self._table.alive(now_ms) if not host_of(each.node_id)}
-        return frozenset({node_of(self._own.node_id), *others})
+        members = (self._own, *self._table.alive(now_ms))
+        return frozenset({each.node_id for each in members if not host_of(each.node_id)})
 
     def holders(self) -> frozenset[int]:
         """The brokers that have said that they have this broker's plan, by their node ids, itself

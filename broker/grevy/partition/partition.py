@@ -326,9 +326,9 @@ class Partition:
             self._send(peer, CommandReply(request.number, recalled))
         if recalled is not None:
             return
-        if self._room.is_low:
-            code, why = ErrorCode.RESOURCE_EXHAUSTED, self._room.refusal
-            self._send(peer, ErrorReply(request.number, code, why, ROOM_AFTER_MS))
+        refusal = self._no_room_for(request)
+        if refusal is not None:
+            self._send(peer, refusal)
             return
         if request.intent in _LEASE_ENDS:
             self._leases.release(request.key)
@@ -346,9 +346,16 @@ class Partition:
         if self._pipeline.is_transferring:
             text = f"the lead of partition {self.partition_id} is handed over"
             return ErrorReply(number, ErrorCode.UNAVAILABLE, text, RETRY_AFTER_MS)
+        return None
+
+    def _no_room_for(self, request: CommandRequest) -> ErrorReply | None:
+        """Why a request is not taken that has not been taken before."""
+        number, code = request.number, ErrorCode.RESOURCE_EXHAUSTED
         if self._stream.in_flight >= IN_FLIGHT_MAX:
             text = f"partition {self.partition_id} has {IN_FLIGHT_MAX} requests in flight: load"
-            return ErrorReply(number, ErrorCode.RESOURCE_EXHAUSTED, text, RETRY_AFTER_MS)
+            return ErrorReply(number, code, text, RETRY_AFTER_MS)
+        if self._room.is_low:
+            return ErrorReply(number, code, self._room.refusal, ROOM_AFTER_MS)
         return None
 
     def _why_not_serving(self) -> tuple[ErrorCode, str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import socket
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -79,32 +77,50 @@ def local(
     port: Annotated[int, typer.Option(min=1, help="Of the first broker; the others follow.")] = (
         26600
     ),
+    hosts: Annotated[int, typer.Option(min=1, help="Processes of each broker.")] = 1,
     *,
     as_json: Json = False,
 ) -> None:
     """Run a cluster on this machine, each broker a process, until Ctrl-C."""
     output = Output(as_json=as_json)
-    commands = commands_of(data, brokers, partitions, port)
+    from grevy.broker.config import ConfigError
+
+    try:
+        commands = commands_of(data, brokers, partitions, port, hosts)
+    except ConfigError as error:
+        output.fail(str(error))
+        raise typer.Exit(1) from None
     raise typer.Exit(asyncio.run(_run_all(commands, output)))
 
 
-def commands_of(data: Path, brokers: int, partitions: int, port: int) -> list[list[str]]:
-    """The command of each broker. Clients connect at `port` and those after it, brokers at free
-    ports of this machine, which are kept in the folder: a cluster that starts again has its old
-    addresses.
+def commands_of(
+    data: Path, brokers: int, partitions: int, port: int, hosts: int = 1
+) -> list[list[str]]:
+    """The command of each broker. Clients connect at `port` and those after it, one for each
+    process; brokers at free ports of this machine, which are kept in the folder: a cluster that
+    starts again has its old addresses. Raises `ConfigError` for what cannot be.
     """
-    ports = _cluster_ports(data / "ports", brokers)
-    contacts = ",".join(f"127.0.0.1:{each}" for each in ports)
-    return [
-        [
-            *(sys.executable, "-m", "grevy.broker", "broker", "--json"),
-            *("--data", str(data / f"broker-{number + 1}"), "--port", str(port + number)),
-            *("--partitions", str(partitions), "--node-id", str(number + 1)),
-            *("--cluster-size", str(brokers), "--replication-factor", str(min(3, brokers))),
-            *("--cluster-port", str(ports[number]), "--contact-points", contacts),
-        ]
+    from grevy.broker.cli.launching import broker_command
+    from grevy.broker.config import BrokerConfig
+
+    ports = _cluster_ports(data / "ports", brokers, hosts)
+    configs = [
+        BrokerConfig(
+            data=data / f"broker-{number + 1}",
+            port=port + number * hosts,
+            hosts=hosts,
+            partitions=partitions,
+            node_id=number + 1,
+            cluster_size=brokers,
+            replication_factor=min(3, brokers),
+            cluster_port=ports[number],
+            contact_points=",".join(f"127.0.0.1:{each}" for each in ports),
+        )
         for number in range(brokers)
     ]
+    for config in configs:
+        config.validate()
+    return [broker_command(config) for config in configs]
 
 
 def faults_of(topology: Topology) -> list[str]:
@@ -204,15 +220,18 @@ async def _endpoint(process: asyncio.subprocess.Process) -> str:
     return str(json.loads(line)["endpoint"]) if line else ""
 
 
-def _cluster_ports(path: Path, count: int) -> list[int]:
+def _cluster_ports(path: Path, brokers: int, hosts: int) -> list[int]:
+    """The first cluster port of each broker, which has one for each of its processes. Those of the
+    last start are taken again, unless there are more brokers or processes now.
+    """
+    from grevy.broker.cli.launching import free_ports
+
     if path.exists():
-        ports = [int(each) for each in path.read_text().split()]
-        if len(ports) == count:
+        kept, _, kept_hosts = path.read_text(encoding="utf-8").partition("\n")
+        ports = [int(each) for each in kept.split()]
+        if len(ports) == brokers and hosts <= int(kept_hosts or 1):
             return ports
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
+    ports = free_ports(brokers, hosts)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(" ".join(map(str, ports)), encoding="utf-8")
+    path.write_text(f"{' '.join(map(str, ports))}\n{hosts}", encoding="utf-8")
     return ports
