@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import signal
 import socket
 import sys
@@ -82,7 +83,10 @@ def local(
     *,
     as_json: Json = False,
 ) -> None:
-    """Run a cluster on this machine, each broker a process, until Ctrl-C."""
+    """Run a cluster on this machine, each broker a process, until Ctrl-C.
+
+    A broker that is killed, or removed from the cluster, leaves the others at work.
+    """
     output = Output(as_json=as_json)
     commands = commands_of(data, brokers, partitions, port)
     raise typer.Exit(asyncio.run(_run_all(commands, output)))
@@ -172,7 +176,9 @@ def _draw_change(change: Mapping[str, JsonValue] | None) -> list[RenderableType]
 
 
 async def _run_all(commands: Sequence[Sequence[str]], output: Output) -> int:
-    """Starts all, says where they are, and stops all when told to, or when one has ended."""
+    """Starts all, says where they are, and stops all when told to. A broker that ends by itself
+    leaves the others at work, as it should in a cluster.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -186,15 +192,40 @@ async def _run_all(commands: Sequence[Sequence[str]], output: Output) -> int:
     endpoints = [await _endpoint(process) for process in processes]
     if all(endpoints):
         output.result({"endpoints": endpoints}, f"grevy is ready at {', '.join(endpoints)}")
-        ends = [asyncio.ensure_future(process.wait()) for process in processes]
         stopped = asyncio.ensure_future(stop.wait())
-        await asyncio.wait([stopped, *ends], return_when=asyncio.FIRST_COMPLETED)
+        ended = asyncio.ensure_future(_tell_ends(processes, commands, output))
+        await asyncio.wait([stopped, ended], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
-    for process in processes:
-        if process.returncode is None:
-            process.terminate()
-    codes = [await process.wait() for process in processes]
+        ended.cancel()
+    running = [process for process in processes if process.returncode is None]
+    for process in running:
+        process.terminate()
+    codes = [await process.wait() for process in running or processes]
     return next((code for code in codes if code), 0)
+
+
+async def _tell_ends(
+    processes: Sequence[asyncio.subprocess.Process],
+    commands: Sequence[Sequence[str]],
+    output: Output,
+) -> bool:
+    """Waits until all brokers have ended, of which each is told."""
+    each = enumerate(zip(processes, commands, strict=True), 1)
+    await asyncio.gather(*[_tell_end(number, *started, output) for number, started in each])
+    return True
+
+
+async def _tell_end(
+    node_id: int, process: asyncio.subprocess.Process, command: Sequence[str], output: Output
+) -> None:
+    """Waits until a broker ends, and says how it is started again."""
+    code = await process.wait()
+    how = f"was killed by signal {-code}" if code < 0 else f"has ended with {code}"
+    again = shlex.join([each for each in command if each != "--json"])
+    output.result(
+        {"node_id": node_id, "exit_code": code, "command": command},
+        f"broker {node_id} {how}; this starts it again: {again}",
+    )
 
 
 async def _endpoint(process: asyncio.subprocess.Process) -> str:
