@@ -7,8 +7,11 @@ import io
 import pytest
 from rich.console import Console
 
+from grevy.broker.cli.cluster import draw_cluster
 from grevy.broker.cli.figures import amount, draw_status, duration
 from grevy.broker.cli.top import Watch, curve, rates
+from grevy.client.results import Partition, Topology
+from grevy.protocol.messages import BrokerInfo, ReplicaInfo
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,20 @@ def drawn(what: object) -> str:
     page = io.StringIO()
     Console(width=200, file=page).print(what)
     return page.getvalue()
+
+
+def test_who_leads_no_more_is_not_drawn_as_a_leader() -> None:
+    def broker(node_id: int, role: str, term: int, *, is_alive: bool = True) -> BrokerInfo:
+        replica = ReplicaInfo(1, role, term)
+        return BrokerInfo(node_id, f"host:{node_id}", "1.0", is_alive, (replica,))
+
+    brokers = (
+        *(broker(1, "leader", 4), broker(2, "leader", 5)),
+        broker(3, "follower", 5, is_alive=False),
+    )
+    page = drawn(draw_cluster(Topology("grevy", "1.0", (Partition(1, "host:2", 5),), brokers)))
+    assert "5     1 led before, 2 leader, 3 not heard of" in page
+    assert "-1" not in drawn(draw_cluster(Topology("grevy", "1.0", (Partition(1, "", -1),), ())))
 
 
 FIGURES: dict[str, object] = {

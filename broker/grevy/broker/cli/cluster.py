@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from grevy.client import Client, JsonValue, Topology
-    from grevy.protocol.messages import ReplicaInfo
+    from grevy.protocol.messages import BrokerInfo, ReplicaInfo
 
 app = typer.Typer(
     no_args_is_help=True, help="Look at a cluster, change it, or run one on this machine."
@@ -142,22 +142,31 @@ def draw_cluster(
 
     brokers = Table("broker", "clients connect at", "release", "is", box=None, pad_edge=False)
     replicas: dict[int, list[str]] = {}
+    terms = {partition.id: partition.term for partition in topology.partitions}
     for broker in topology.brokers:
         state = "alive" if broker.is_alive else "not heard of"
         endpoint = broker.endpoint.removeprefix("tcp://")
         brokers.add_row(str(broker.node_id), endpoint, broker.version, state)
         for replica in broker.replicas:
-            text = f"{broker.node_id} {replica.role}" + (
-                "" if replica.is_healthy or replica.role == DOWN else " (repaired)"
-            )
+            text = f"{broker.node_id} {_state_of(broker, replica, terms)}"
             replicas.setdefault(replica.partition_id, []).append(text)
     partitions = Table("partition", "term", "replicas", box=None, pad_edge=False)
     for partition in topology.partitions:
         held = ", ".join(sorted(replicas.get(partition.id, [])))
-        partitions.add_row(str(partition.id), str(partition.term), held)
+        term = str(partition.term) if partition.term > 0 else ""
+        partitions.add_row(str(partition.id), term, held)
     faults = faults_of(topology)
     verdict = [Text(fault, "red") for fault in faults] or [Text("all is well", "green")]
     return Group(brokers, "", partitions, "", *_draw_change(change), *verdict)
+
+
+def _state_of(broker: BrokerInfo, replica: ReplicaInfo, terms: Mapping[int, int]) -> str:
+    """What a replica is, without what it said before it was lost, or before another one led."""
+    if not broker.is_alive:
+        return "not heard of"
+    if replica.role == "leader" and replica.term < terms.get(replica.partition_id, 0):
+        return "led before"
+    return replica.role + ("" if replica.is_healthy or replica.role == DOWN else " (repaired)")
 
 
 def _draw_change(change: Mapping[str, JsonValue] | None) -> list[RenderableType]:
