@@ -66,8 +66,10 @@ FIGURES: dict[str, object] = {
     "version": "1.0", "endpoint": "host:1", "pid": 7, "uptime_s": 61,
     "data": "/data", "records": 1_000, "cpu_s": 2.0, "credit of pay": 32,
     "partitions": [
-        {"id": 1, "role": "leader", "term": 3, "records": 600, "in_flight": 2, "log_bytes": 70},
-        {"id": 2, "role": "follower", "term": 4, "records": 400, "in_flight": 0, "log_bytes": 30},
+        {"id": 1, "role": "leader", "leader": 1, "term": 3, "records": 600, "in_flight": 2,
+         "log_bytes": 70},
+        {"id": 2, "role": "follower", "leader": 2, "term": 4, "records": 400, "in_flight": 0,
+         "log_bytes": 30},
     ],
     "exporters": [
         {"id": "es", "partition": 1, "process": "running", "pid": 9, "starts": 1,
@@ -85,7 +87,7 @@ def test_status_shows_workers_and_exporters() -> None:
     assert "grevy 1.0 at host:1, process 7, up 1 min 1 s\n" in text
     rows = [line.split() for line in text.splitlines()]
     assert ["pay", "32"] in rows
-    assert ["2", "follower", "4", "400", "0", "30"] in rows
+    assert ["2", "follower", "broker", "2", "4", "400", "0", "30"] in rows
     assert "503 [busy] (3 times)" in text, "brackets are no markup"
     assert "not configured" in text
 

@@ -166,7 +166,7 @@ def _state_of(broker: BrokerInfo, replica: ReplicaInfo, terms: Mapping[int, int]
         return "not heard of"
     if replica.role == "leader" and replica.term < terms.get(replica.partition_id, 0):
         return "led before"
-    return replica.role + ("" if replica.is_healthy or replica.role == DOWN else " (repaired)")
+    return replica.role + ("" if replica.is_healthy or replica.role == DOWN else " (lacks data)")
 
 
 def _draw_change(change: Mapping[str, JsonValue] | None) -> list[RenderableType]:
