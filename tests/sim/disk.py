@@ -219,6 +219,7 @@ class SimDisk:
         """Whether nothing new has room."""
         self.refused = 0
         """What a full disk has refused."""
+        self.short_reads = 0
 
     def crash(self, rng: Random, survival: float | None = None) -> SimDisk:
         """A disk that a power cut may leave now; this one goes on. `survival` is the share of
@@ -231,7 +232,9 @@ class SimDisk:
                 renaming.apply(names)
         after = SimDisk()
         after._directories = set(self._directories)
-        after.is_full = self.is_full
+        after.is_full, after.refused, after.short_reads = (
+            self.is_full, self.refused, self.short_reads,
+        )  # fmt: skip
         after._names = {path: inode.crash(rng, share) for path, inode in names.items()}
         after._stable_names = dict(after._names)
         return after
@@ -260,6 +263,7 @@ class SimDisk:
         if skip:
             self._failures[operation] = (skip - 1, code)
         elif code == SHORT:
+            self.short_reads += 1
             return True
         else:
             raise OSError(code, os.strerror(code))

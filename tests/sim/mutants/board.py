@@ -98,7 +98,9 @@ def hunt(number: int, code: str, first: int | None, seeds_max: int, end_s: float
         if fault:
             cpu_s = time.process_time() - before_s
             return Hunted(
-                *(bug.name, code, seed, fault, tried, cpu_s), is_over=True, is_remembered=seed == first
+                *(bug.name, code, seed, fault, tried, cpu_s),
+                is_over=True,
+                is_remembered=seed == first,
             )
     return Hunted(bug.name, code, None, "", tried, time.process_time() - before_s, is_over)
 
