@@ -327,8 +327,7 @@ class SimDisk:
         kind = rng.choice(possible)
         if kind in ("stale", "lost write"):
             return self._bring_back(rng, path, kind)
-        at = rng.randrange(len(inode.seen))
-        sector = at - at % SECTOR_BYTES
+        sector = _some_used_sector(rng, inode.seen)
         if kind == "cut":
             for content in (inode.seen, inode.stable):
                 del content[sector:]
@@ -348,7 +347,7 @@ class SimDisk:
         """A sector of a file, or of another one."""
         others = [each for each in self.files() if self._names[each].seen]
         content = self._names[rng.choice(others) if rng.random() < 0.5 else path].seen
-        start = rng.randrange(len(content)) // SECTOR_BYTES * SECTOR_BYTES
+        start = _some_used_sector(rng, content)
         return bytes(content[start : start + SECTOR_BYTES])
 
     def _bring_back(self, rng: Random, path: str, kind: str) -> str:
@@ -470,6 +469,13 @@ class SimDisk:
 
 def _parent(path: str) -> str:
     return path.rpartition("/")[0]
+
+
+def _some_used_sector(rng: Random, content: bytearray) -> int:
+    """Where a sector begins that is not all zeros, if there is one: others matter little."""
+    starts = range(0, len(content), SECTOR_BYTES)
+    used = [start for start in starts if any(content[start : start + SECTOR_BYTES])]
+    return rng.choice(used or starts)
 
 
 def _flip(rng: Random, data: bytes) -> bytes:

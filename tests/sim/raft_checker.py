@@ -215,11 +215,10 @@ class RaftChecker:
         return not votes or max(votes) in self.leaders
 
     def forgets_vote(self, node: int) -> None:
-        """A replica has lost its vote file too, or all that it had. What it has voted stays voted:
-        it has no vote before a leader has repaired it, who is of no older term.
+        """A replica has lost its vote file too, or all that it had. It has no vote before a leader
+        has repaired it, and that one has an entry which others of its term have not.
         """
-        self.forgets(node)
-        self._memory(node).term = 0
+        self._memories[node] = Memory()
 
     def finds(self, node: int, previous_term: int, entries: Sequence[JournalEntry]) -> None:
         """All entries of a log, as read from the disk."""

@@ -13,7 +13,7 @@ from tests.sim.cluster import SimCluster
 from tests.sim.cluster_knobs import ClusterKnobs, draw_cluster_knobs
 from tests.sim.engine_life import EngineLife
 from tests.sim.journal_life import JournalLife
-from tests.sim.knobs import Knobs, draw_knobs
+from tests.sim.knobs import draw_knobs
 from tests.sim.partitions_life import PartitionsLife
 from tests.sim.raft_group import Group
 from tests.sim.simulation import Simulation
@@ -95,7 +95,9 @@ class Bug:
             yield
 
     def candidates(self, seeds_max: int, first: int | None = None) -> list[int]:
-        """Seeds to try, so many: one that is best tried first, those that found it before, others."""
+        """Seeds to try, so many: the one that is best tried first, then those that found it before,
+        then others.
+        """
         early = ([] if first is None else [first]) + [n for n in self.seeds if n != first]
         return [*early, *(n for n in range(1, seeds_max + 1) if n not in early)][:seeds_max]
 
