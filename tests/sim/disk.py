@@ -352,8 +352,8 @@ class SimDisk:
 
     def _bring_back(self, rng: Random, path: str, kind: str) -> str:
         """An older content of a block is here again; of a write that was lost, the newer one is in
-        another place, where it does harm too. That is no file of slots if this is none: they vouch
-        for what was lost, and would be hurt together with it.
+        another place, where it does harm too. That is in a file of the same kind: what vouches for
+        what was lost is not hurt together with it.
         """
         inode = self._names[path]
         size = rng.choice((SECTOR_BYTES, BLOCK_BYTES))
