@@ -182,6 +182,7 @@ class SimFile:
             self._inode.changes.clear()
             raise
         self._inode.sync()
+        self._disk.stable_version += 1
         self._disk.changed()
 
     def truncate(self, size: int) -> None:
@@ -220,6 +221,8 @@ class SimDisk:
         self.refused = 0
         """What a full disk has refused."""
         self.short_reads = 0
+        self.stable_version = 0
+        """Grows when what is on the device changes."""
 
     def crash(self, rng: Random, survival: float | None = None) -> SimDisk:
         """A disk that a power cut may leave now; this one goes on. `survival` is the share of
@@ -320,6 +323,7 @@ class SimDisk:
         stale        a sector or a block has a content that it had before
         zeros        a sector is empty
         """
+        self.stable_version += 1
         possible = sorted(kind for kind in kinds if kind != "cut" or not keeps_size)
         inode = self._names[path]
         if not inode.seen or not possible:
@@ -381,6 +385,7 @@ class SimDisk:
 
     def lose(self, path: str) -> None:
         """A name is gone, though nobody has removed it."""
+        self.stable_version += 1
         for names in (self._names, self._stable_names):
             names.pop(path, None)
         self._renamings = [each for each in self._renamings if path not in each.names]
@@ -449,6 +454,7 @@ class SimDisk:
             if renaming.directory == path:
                 renaming.apply(self._stable_names)
         self._renamings = [each for each in self._renamings if each.directory != path]
+        self.stable_version += 1
         self.changed()
 
     def free_bytes(self) -> int:

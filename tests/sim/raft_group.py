@@ -47,9 +47,12 @@ LOST: Final = "lost"
 
 WARM_UP_TICKS: Final = 60
 LEADER_TIMEOUTS_MAX: Final = 20
-"""A healed majority has a leader, and commits, after at most so many of its slowest election
-time-outs (L1).
+"""A healed majority has a leader after at most so many of its slowest election time-outs, and
+commits after as many more, and when its logs are as long as the leader's (L1).
 """
+
+TICKS_PER_ENTRY: Final = 4
+"""An entry that is sent alone, by somebody who waits for the answer, is there after so many."""
 
 DETHRONE_TIMEOUTS: Final = 3
 """A leader that no majority hears has given up after so many election time-outs."""
@@ -64,7 +67,7 @@ BEYOND_TICKS: Final = 300
 """How long a group is watched that has lost too much."""
 
 AGREE_TICKS: Final = 3_000
-"""All logs are equal at most so many ticks after all is healed (L2)."""
+"""All logs are equal at most so many ticks after all is healed, and what is to be sent is (L2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,24 +498,36 @@ class Group:
         self.world.note(f"only {sorted(chosen)} can talk")
         before = self.checker.commit_index
         slowest = self.knobs.election_ticks * (1 + self.knobs.drift)
-        for _ in range(FLUSH_US_MAX // self.knobs.tick_us + int(LEADER_TIMEOUTS_MAX * slowest)):
-            self._tick(1)
-            if self.leader_id() in chosen and self.checker.commit_index > before:
-                break
-        else:
-            raise InvariantBroken(
-                "L1", f"nobody leads of {sorted(chosen)}, or nothing is committed"
-            )
+        calm = FLUSH_US_MAX // self.knobs.tick_us + int(LEADER_TIMEOUTS_MAX * slowest)
+        if not self._tick_until(lambda: self.leader_id() in chosen, calm):
+            raise InvariantBroken("L1", f"nobody leads of {sorted(chosen)}")
+        if not self._tick_until(
+            lambda: self.checker.commit_index > before, calm + self._backlog_ticks()
+        ):
+            raise InvariantBroken("L1", f"{sorted(chosen)} commit nothing")
         self._tick(int(DETHRONE_TIMEOUTS * slowest) + 1)
         if any(self.replicas[node].is_leader for node in others):
             raise InvariantBroken("L1", f"one of {others} leads, and is heard by no majority")
 
-    def _wait_until_equal(self) -> None:
-        for _ in range(AGREE_TICKS):
+    def _tick_until(self, is_done: Callable[[], bool], ticks: int) -> bool:
+        """Let time pass until something holds, so many ticks at most; whether it does."""
+        for _ in range(ticks):
             self._tick(1)
-            if not (why := self._why_different()):
-                return
-        raise InvariantBroken("L2", why)
+            if is_done():
+                return True
+        return False
+
+    def _backlog_ticks(self) -> int:
+        """How long it may take to bring the longest log to somebody who has none of it, one entry
+        at a time.
+        """
+        longest = max(replica.node.last_index for replica in self.replicas.values())
+        return TICKS_PER_ENTRY * longest
+
+    def _wait_until_equal(self) -> None:
+        ticks = AGREE_TICKS + self._backlog_ticks()
+        if not self._tick_until(lambda: not self._why_different(), ticks):
+            raise InvariantBroken("L2", self._why_different())
 
     def _why_different(self) -> str:
         """What distinguishes the members from each other; empty when nothing does."""
