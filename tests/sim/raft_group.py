@@ -543,6 +543,8 @@ class Group:
                 return f"{node} has applied {replica.state.index} of {self.checker.commit_index}"
             if replica.node.last_index != leader.node.last_index:
                 return f"the log of {node} ends at {replica.node.last_index}"
+            if replica.journal.last_flushed_index < replica.journal.last_index:
+                return f"{node} is writing"
             if replica.node.is_recovering:
                 return f"{node} is not repaired"
         return ""
