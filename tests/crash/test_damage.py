@@ -214,6 +214,17 @@ def test_each_file_of_another_log(victim: Victim, path: str, stranger: str) -> N
         assert victim.refused == 1
 
 
+@pytest.mark.parametrize("place", [0, 4096])
+@pytest.mark.parametrize(("path", "stranger"), [(PROMISE, VOTE), (VOTE, PROMISE)])
+def test_one_slot_of_another_file(victim: Victim, path: str, stranger: str, place: int) -> None:
+    """A block that went to the wrong place: the other slot is whole."""
+    damaged = victim.copy()
+    slot = slice(place, place + 512)
+    damaged.contents(path)[slot] = damaged.contents(stranger)[slot]
+    victim.judge(damaged)
+    assert victim.harmless == 1
+
+
 @pytest.mark.parametrize("path", [FIRST, PROMISE])
 def test_segments_in_each_others_place(victim: Victim, path: str) -> None:
     damaged = victim.copy()

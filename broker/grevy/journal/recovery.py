@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from grevy.journal.errors import JournalCorrupted, SlotsCorrupted
+from grevy.journal.files import read_at
 from grevy.journal.frame import Link, Stamp, find_flushed
 from grevy.journal.promise import NEW_LOG, PROMISE_KIND, PROMISE_NAME, Promise
 from grevy.journal.segment import Segment, segment_path
@@ -155,7 +156,7 @@ def flushed_behind(files: LogFiles, segment_id: int, offset: int, after: int) ->
     existing = files.segment_ids()
     while segment_id in existing:
         file = files.disk.open(segment_path(files.directory, segment_id))
-        data = file.pread(max(file.size() - offset, 0), offset)
+        data = read_at(file, max(file.size() - offset, 0), offset)
         file.close()
         flushed = find_flushed(data, files.stamp(segment_id), after)
         if flushed:
@@ -210,7 +211,7 @@ def _rewrite(segment: Segment, flushed_index: int) -> None:
     if flushed_index >= segment.first_index:
         offset = segment.place_after(flushed_index).offset
     while offset < segment.end.offset:
-        data = file.pread(min(_REWRITE_BYTES, segment.end.offset - offset), offset)
+        data = read_at(file, min(_REWRITE_BYTES, segment.end.offset - offset), offset)
         if not data:
             raise JournalCorrupted(segment.last_index, f"{segment.path}: the file became shorter")
         file.pwrite(data, offset)

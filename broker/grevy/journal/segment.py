@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
 from grevy.journal.errors import JournalCorrupted
+from grevy.journal.files import read_at
 from grevy.journal.frame import (
     FRAME_HEADER_BYTES,
     UNLIMITED,
@@ -99,7 +100,7 @@ class Segment:
         """
         segment = cls(file, path, stamp, before)
         size = file.size()
-        why = check_segment_header(file.pread(FRAME_HEADER_BYTES, 0), stamp, before)
+        why = check_segment_header(read_at(file, FRAME_HEADER_BYTES, 0), stamp, before)
         segment.has_header = not why
         needed = FRAME_HEADER_BYTES
         while not why and needed <= size - segment.end.offset:
@@ -228,7 +229,7 @@ class Segment:
         is there.
         """
         length = min(max(SPARSE_BYTES, needed), limit - place.offset)
-        data = self.file.pread(length, place.offset)
+        data = read_at(self.file, length, place.offset)
         scan = scan_entries(data, self.stamp, place.link, limits)
         if len(data) < length and not scan.bad:
             return scan._replace(bad="the file is shorter than it was")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import NamedTuple
 from unittest import mock
@@ -13,7 +13,7 @@ from tests.sim.cluster import SimCluster
 from tests.sim.cluster_knobs import ClusterKnobs, draw_cluster_knobs
 from tests.sim.engine_life import EngineLife
 from tests.sim.journal_life import JournalLife
-from tests.sim.knobs import Knobs, draw_knobs
+from tests.sim.knobs import draw_knobs
 from tests.sim.partitions_life import PartitionsLife
 from tests.sim.raft_group import Group
 from tests.sim.simulation import Simulation
@@ -28,9 +28,10 @@ def fault_of(begin: Callable[[int], Simulation], seed: int) -> str:
     return ""
 
 
-def fault_of_group(seed: int, **fixed: float) -> str:
+def fault_of_group(seed: int, **fixed: object) -> str:
     """Of a group of replicas. Some knobs may be fixed, for a bug that needs them all at once."""
-    knobs = Knobs(**(asdict(draw_knobs(Random(seed))) | fixed))
+    drawn = draw_knobs(Random(seed))
+    knobs = replace(drawn, **fixed)  # type: ignore[arg-type]  # names of knobs, and values
     return fault_of(lambda seed: Group(seed, knobs), seed)
 
 
@@ -93,12 +94,22 @@ class Bug:
                 self.plant(stack)
             yield
 
+    def candidates(self, seeds_max: int, first: int | None = None) -> list[int]:
+        """Seeds to try, so many: the one that is best tried first, then those that found it before,
+        then others.
+        """
+        early = ([] if first is None else [first]) + [n for n in self.seeds if n != first]
+        return [*early, *(n for n in range(1, seeds_max + 1) if n not in early)][:seeds_max]
+
+    def fault(self, seed: int) -> str:
+        """What a run finds with it. Empty if nothing, or if it finds something without it too."""
+        with self.planted():
+            fault = self.hunt(seed)
+        return fault if fault and not self.hunt(seed) else ""
+
     def find(self, seeds_max: int) -> Find | None:
-        """Look for it, in at most so many runs. A seed that finds something without it is none."""
-        candidates = [*self.seeds, *(n for n in range(1, seeds_max + 1) if n not in self.seeds)]
-        for tried, seed in enumerate(candidates[:seeds_max], 1):
-            with self.planted():
-                fault = self.hunt(seed)
-            if fault and not self.hunt(seed):
+        """Look for it, in at most so many runs."""
+        for tried, seed in enumerate(self.candidates(seeds_max), 1):
+            if fault := self.fault(seed):
                 return Find(seed, fault, tried)
         return None
