@@ -10,6 +10,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from tests.chaos.checker import check
 from tests.sim.cluster_broker import BROKERS, BrokerClock, Client, Connection, SimBroker
 from tests.sim.cluster_checker import ClusterChecker, Violation
 from tests.sim.cluster_clients import Orderer, Reader, SimClient, Worker
@@ -289,6 +290,9 @@ class SimCluster:
                     raise Violation(f"the instance {instance} of {key} is lost")
             if not orderer.published <= self.checker.audit.messages.keys():
                 raise Violation("a message is lost")
+        history = [each for client in self.clients for each in client.history.values()]
+        for violation in check(history, self.checker.entries):
+            raise Violation(f"C3: {violation}")
         if len(self.checker.audit.instances) != sum(len(each.created) for each in self.orderers):
             raise Violation("there are instances that nobody has asked for")
 

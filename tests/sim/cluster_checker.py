@@ -61,6 +61,8 @@ class ClusterChecker:
         self.logs: dict[int, list[bytes]] = {each: [] for each in partitions}
         """The committed log of each partition, from index 1."""
         self.audit = Audit()
+        self.entries: list[Entry] = []
+        """The engine's, of all partitions, each partition's in its order."""
         self.snapshots = 0
         """How many a replica was sent: its log then begins after what exporters may still need."""
         self.disks_fail = False
@@ -154,6 +156,7 @@ class ClusterChecker:
 
     def _take(self, partition_id: int, entry: Entry) -> None:
         self._mark(entry)
+        self.entries.append(entry)
         for reply in entry.replies:
             if reply.request in self.answers:
                 raise Violation(f"{reply.request} is answered twice")

@@ -10,9 +10,12 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+from tests.chaos.history import MARK, Operation
 from tests.chaos.model import ORDER
 from tests.sim.cluster_broker import BROKERS, Connection
 from tests.sim.cluster_checker import Violation
+from tests.sim.cluster_history import begun, ended
 from tests.sim.cluster_links import node_of
 from tests.sim.cluster_marks import ClusterMark
 from tests.sim.marks import mark
@@ -101,6 +104,8 @@ class SimClient:
         self.client_id = rng.randbytes(16)
         self.answered: dict[int, Answer] = {}
         self.asked: dict[int, Asked] = {}
+        self.history: dict[int, Operation] = {}
+        """What it asked, by number, and what it was told."""
         self.leaders: dict[int, int] = {}
         self._terms: dict[int, int] = {}
         self._number = 0
@@ -118,6 +123,9 @@ class SimClient:
         self._number += 1
         asked = Asked(self._number, partition_id, intent, key, value, done)
         self.asked[asked.number] = asked
+        operation = begun(asked.number, intent, key, value, self.world.clock.elapsed_us)
+        if operation is not None:
+            self.history[asked.number] = operation
         self._ask(asked)
 
     def send(self, node_id: int, request: Request) -> Connection | None:
@@ -189,6 +197,9 @@ class SimClient:
             raise Violation(f"request {reply.number} is answered before its entry is committed")
         asked = self.asked.pop(reply.number, None)
         if asked is not None:
+            if reply.number in self.history:
+                now_us = self.world.clock.elapsed_us
+                self.history[reply.number] = ended(self.history[reply.number], reply.answer, now_us)
             if asked.asked != {node_id}:
                 mark(ClusterMark.ANSWERED_ELSEWHERE)
             asked.done(reply.answer)
@@ -268,7 +279,8 @@ class Orderer(SimClient):
 
     def _create(self, key: str, partition_id: int) -> None:
         value = ProcessInstanceCreationValue(
-            bpmn_process_id="order", variables=b'{"key":"%s"}' % key.encode()
+            bpmn_process_id="order",
+            variables=msgspec.json.encode({"key": key, MARK: key}),
         )
 
         def done(answer: Answer) -> None:
