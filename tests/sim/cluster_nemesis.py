@@ -178,7 +178,7 @@ class ClusterNemesis:
             mark(ClusterMark.CLOCK_STEPPED)
 
     def _may_wipe(self, victim: int) -> bool:
-        """Whether all others have all that is committed, durably."""
+        """Whether all others have all that is committed, durably, and have a vote."""
         cluster = self._cluster
         for node_id in BROKERS:
             if node_id == victim:
@@ -188,7 +188,7 @@ class ClusterNemesis:
                 return False
             for partition_id, partition in broker.partitions().items():
                 flushed = partition.storage.journal.last_flushed_index
-                if flushed < len(cluster.checker.logs[partition_id]):
+                if not partition.is_healthy or flushed < len(cluster.checker.logs[partition_id]):
                     return False
         return True
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
+from unittest.mock import patch
 
 from tests.sim.mutants.bug import Bug, fault_of_calm_cluster, fault_of_cluster
 
 from grevy.engine import Command, SentCommand
+from grevy.engine.processors import PROCESSORS
+from grevy.engine.processors.creation import cancel_instance
+from grevy.engine.processors.jobs import complete_job
+from grevy.engine.step import Step
 from grevy.engine.stores.requests import RequestStore
 from grevy.engine.tables import RememberedAnswer
 from grevy.partition import Partition
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.exporter_positions import ExporterPositions
+from grevy.protocol.intents import Intent, JobIntent, ProcessInstanceIntent, RejectionType
 from grevy.protocol.messages import CommandReply, CommandRequest
 from grevy.protocol.raft_messages import SnapshotChunk
 from grevy.protocol.record import Answer, RequestId
@@ -67,6 +73,9 @@ fault_of_clocks: Final = partial(
     transfer_every_us=500_000,
 )
 """Where clocks are set, and leaders change."""
+
+fault_of_cancels: Final = partial(fault_of_calm_cluster, cancels=0.5, work_us=100_000)
+"""Where orders are cancelled while they are worked on."""
 
 _on_command = Partition._on_command
 _on_role = Partition.on_role
@@ -169,6 +178,36 @@ def _remember_in_memory(
     pass
 
 
+def _answer_a_cancel(step: Step, command: Command) -> None:
+    if step.views.elements.get(command.key) is None:
+        cancel_instance(step, command)
+    else:
+        step.answer(ProcessInstanceIntent.ELEMENT_TERMINATING, command.key)
+
+
+def _refuse_a_cancel(step: Step, command: Command) -> None:
+    step.reject(command, RejectionType.NOT_FOUND, "somebody looked in the wrong table")
+
+
+def _complete_and_refuse(step: Step, command: Command) -> None:
+    request, step.request = step.request, None
+    complete_job(step, command)
+    if request is not None:
+        intent, reason = int(command.intent), "the job is gone, since this has completed it"
+        answer = Answer(intent, command.key, None, RejectionType.NOT_FOUND, reason)
+        step.reply(request, answer)
+
+
+def _processed(
+    name: str, intent: Intent, new: Callable[[Step, Command], None], hunt: Callable[[int], str]
+) -> Bug:
+    return Bug(
+        name,
+        hunt=hunt,
+        plant=lambda stack: stack.enter_context(patch.dict(PROCESSORS, {intent: new})),
+    )
+
+
 def _bug(
     name: str,
     owner: type,
@@ -228,5 +267,17 @@ CLUSTER_BUGS: Final = (
     _bug(
         "a command does not say which partition it is from",
         *(Partition, "on_remote_command", _from_nowhere),
+    ),
+    _processed(
+        "a cancel is answered, and nothing is cancelled",
+        *(ProcessInstanceIntent.CANCEL, _answer_a_cancel, fault_of_cancels),
+    ),
+    _processed(
+        "an instance that runs is not found by a cancel",
+        *(ProcessInstanceIntent.CANCEL, _refuse_a_cancel, fault_of_cancels),
+    ),
+    _processed(
+        "a job is completed, and its worker is told that it is gone",
+        *(JobIntent.COMPLETE, _complete_and_refuse, fault_of_cancels),
     ),
 )
