@@ -16,11 +16,18 @@ from grevy.engine.processors.jobs import complete_job
 from grevy.engine.step import Step
 from grevy.engine.stores.requests import RequestStore
 from grevy.engine.tables import RememberedAnswer
-from grevy.partition import Partition
+from grevy.exporting import Acknowledgement, ExporterDriver
+from grevy.partition import Partition, PartitionStorage, checkpoints
 from grevy.partition.checkpoints import Checkpoints
-from grevy.partition.exporter_positions import ExporterPositions
+from grevy.partition.exporter_positions import ExporterPosition, ExporterPositions
+from grevy.partition.record_subscriptions import RecordSubscriptions
 from grevy.protocol.intents import Intent, JobIntent, ProcessInstanceIntent, RejectionType
-from grevy.protocol.messages import CommandReply, CommandRequest
+from grevy.protocol.messages import (
+    CommandReply,
+    CommandRequest,
+    OpenRecordSubscription,
+    Request,
+)
 from grevy.protocol.raft_messages import SnapshotChunk
 from grevy.protocol.record import Answer, RequestId
 from grevy.raft import Role
@@ -54,6 +61,26 @@ fault_of_exporters: Final = partial(
     disconnect_every_us=300_000,
 )
 """Where logs are short, and exporters are slow and move."""
+
+fault_of_bad_exporters: Final = partial(
+    fault_of_exporters,
+    diligence=0.3,
+    acknowledge_after_ms=500,
+    export_fails=0.3,
+    exporter_ends_every_us=500_000,
+    crash_every_us=2_000_000,
+)
+"""Where they fail, acknowledge late, and begin again."""
+
+fault_of_killed_copies: Final = partial(
+    fault_of_calm_cluster,
+    orders=40,
+    checkpoint_period_s=0.2,
+    checkpoint_us=200_000,
+    crash_every_us=700_000,
+    down_us=10_000,
+)
+"""Where brokers are killed while they copy their state."""
 
 fault_of_wipes: Final = partial(
     fault_of_calm_cluster,
@@ -160,6 +187,43 @@ def _wall_time(self: Partition) -> int:
     return self._clock.now_ms()
 
 
+def _go_back(self: ExporterPositions, exporter_id: str, position: int, metadata: bytes) -> None:
+    self._known[exporter_id] = ExporterPosition(position, metadata)
+    self._is_changed = True
+
+
+def _confirm_what_was_seen(self: ExporterDriver) -> Acknowledgement | None:
+    self._confirmed = self._handed = self._seen
+    return _take_acknowledgement(self)
+
+
+def _drop_a_failed_batch(self: ExporterDriver) -> None:
+    delivered, self._delivered = self._delivered, ()
+    self._handed = delivered[-1].position
+    self._exporter.export(delivered)
+
+
+def _nothing_is_held(storage: PartitionStorage) -> int | None:
+    return None
+
+
+def _begin_at_the_newest(self: RecordSubscriptions, peer: Peer, request: Request) -> None:
+    assert isinstance(request, OpenRecordSubscription)
+    known = self._storage.exporters.get(request.exporter_id)
+    if known is not None and known.position == 0:
+        newest = self._storage.state.applied_position
+        self._storage.exporters.acknowledge(request.exporter_id, newest, b"")
+    _open_records(self, peer, request)
+
+
+def _recover_nothing(self: ExporterPositions, described: str) -> None:
+    pass
+
+
+_take_acknowledgement = ExporterDriver._take_acknowledgement
+_open_records = RecordSubscriptions.open
+
+
 def _tell_no_workers(self: Topics) -> list[JobSubscription]:
     return []
 
@@ -210,7 +274,7 @@ def _processed(
 
 def _bug(
     name: str,
-    owner: type,
+    owner: object,
     attribute: str,
     replacement: object,
     hunt: Callable[[int], str] = fault_of_cluster,
@@ -267,6 +331,30 @@ CLUSTER_BUGS: Final = (
     _bug(
         "a command does not say which partition it is from",
         *(Partition, "on_remote_command", _from_nowhere),
+    ),
+    _bug(
+        "an exporter's position goes back",
+        *(ExporterPositions, "acknowledge", _go_back, fault_of_bad_exporters),
+    ),
+    _bug(
+        "what an exporter has not taken is acknowledged",
+        *(ExporterDriver, "_take_acknowledgement", _confirm_what_was_seen, fault_of_bad_exporters),
+    ),
+    _bug(
+        "what an exporter failed to take is not given to it again",
+        *(ExporterDriver, "_export_delivered", _drop_a_failed_batch, fault_of_bad_exporters),
+    ),
+    _bug(
+        "an exporter that has acknowledged nothing begins at the end",
+        *(RecordSubscriptions, "open", _begin_at_the_newest, fault_of_exporters),
+    ),
+    _bug(
+        "the log is compacted whatever exporters need",
+        *(checkpoints, "held_index", _nothing_is_held, fault_of_exporters),
+    ),
+    _bug(
+        "a start does not know of exporters what its checkpoint knows",
+        *(ExporterPositions, "recover", _recover_nothing, fault_of_killed_copies),
     ),
     _processed(
         "a cancel is answered, and nothing is cancelled",
