@@ -124,6 +124,10 @@ class PartitionStorage:
         for runtime in folder.glob(f"{RUNTIME}*"):
             shutil.rmtree(runtime)
         state = _open_state(disk, lambda: make_backend(folder / RUNTIME), journal)
+        if state.applied_index:
+            exporters.recover(
+                read_manifest(disk, f"{CHECKPOINTS}/{state.applied_index}").notes or "{}"
+            )
         made = (disk, raft, exporters, state, options)
         return cls(*made, folder=folder, make_backend=make_backend)
 
