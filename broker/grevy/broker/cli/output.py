@@ -7,7 +7,7 @@ Rich and typer are imported when they are needed: a broker draws nothing.
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -120,9 +120,19 @@ def with_client(
     """
     import typer
 
-    from grevy.client import Client, ClientError, ClientKeys, ClientOptions, run
+    from grevy.client import (
+        Client,
+        ClientError,
+        ClientKeys,
+        ClientOptions,
+        NotLetIn,
+        Unavailable,
+        run,
+    )
     from grevy.protocol.errors import GrevyError
 
+    # Its warnings come with the error; alone they would go to the error output, between its lines.
+    logging.getLogger("grevy.client.connection").addHandler(logging.NullHandler())
     try:
         options = ClientOptions(keys=ClientKeys.from_environment())
     except GrevyError as error:
@@ -130,11 +140,12 @@ def with_client(
 
     async def act() -> T:
         try:
-            async with asyncio.timeout(CONNECT_S):
-                client = await Client.connect(address, options=options)
+            client = await Client.connect(address, options=options, timeout_s=CONNECT_S)
         except ValueError as error:
             raise output.fail(f"address: {error}") from None
-        except TimeoutError:
+        except NotLetIn as error:
+            raise output.fail("; ".join(error.troubles)) from None
+        except Unavailable:
             raise output.fail(
                 f"no broker answers at {address}; `grevy broker` starts one, "
                 "--address or GREVY_ADDRESS names another"
