@@ -46,6 +46,11 @@ def test_only_who_has_a_key_gets_in(
         for pair, why in refusals.items():
             monkeypatch.setenv("GREVY_KEYS", str(tmp_path / pair) if pair else "")
             assert broker.error("status")["error"] == f"{broker.address} {why}"
+        monkeypatch.setenv("GREVY_KEYS", str(tmp_path / "client"))
+        ports = broker.rows("status")[0]["ports"]
+        assert isinstance(ports, list)
+        assert any(port["denied"] for port in ports if port["port"] == "clients")
+        assert any(port["port"] == "brokers" for port in ports) == (hosts > 1)
     finally:
         broker.stop()
     assert "secret" not in broker.log.read_text()

@@ -50,6 +50,7 @@ from grevy.transport import (
     ClusterHandler,
     ClusterLinks,
     ClusterOptions,
+    ClusterStatistics,
     PortSecurity,
 )
 
@@ -98,6 +99,10 @@ class Links(Protocol):
 
     def send_to(self, endpoint: str, item: BrokerItem) -> bool:
         """The same for a broker whose node id is not known yet."""
+        ...
+
+    def statistics(self) -> ClusterStatistics:
+        """Figures of now."""
         ...
 
 
@@ -224,6 +229,10 @@ class Cluster:
             cluster_id=self._config.cluster_id,
             version=self._software,
         )
+
+    def statistics(self) -> ClusterStatistics:
+        """The figures of the links."""
+        return self._links.statistics()
 
     def tell_replicas(self) -> None:
         """What this broker's replicas are: where one leads now, or no longer, all are told at
