@@ -18,7 +18,7 @@ import uvloop
 
 from grevy.broker.addresses import AddressBook
 from grevy.broker.cluster import Cluster, security_of
-from grevy.broker.config import BrokerConfig
+from grevy.broker.config import BrokerConfig, address_of
 from grevy.broker.exporters import Exporters
 from grevy.broker.folders import Folders
 from grevy.broker.hosts import WHOLE, Share
@@ -280,7 +280,7 @@ class Broker:
 
     def _listen(self) -> Server:
         config = self._config
-        endpoint = f"{config.host}:{config.port}"
+        endpoint = address_of(config.host, config.port)
         options = ServerOptions(is_insecure=config.insecure)
         security = security_of(config, config.client_keys) if config.has_client_keys else None
         try:

@@ -19,7 +19,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from grevy.protocol.curve_keys import KeyPair
-from grevy.transport.sockets import NOBLOCK, Context, Socket, SocketLimits, limited
+from grevy.transport.sockets import NOBLOCK, Context, Socket, SocketLimits, allow_ipv6, limited
 
 _log = logging.getLogger(__name__)
 
@@ -139,6 +139,7 @@ class Lane:
         self._socket = dealer
         self._monitor = dealer.get_monitor_socket(_UP | _DOWN)
         self._loop.add_reader(self._monitor.FD, self._follow)
+        allow_ipv6(dealer, self._endpoint)
         dealer.connect(self._endpoint)
         self._handle = self._loop.call_soon(self._follow)
 

@@ -152,6 +152,8 @@ class Connection:
         dealer.setsockopt(zmq.HANDSHAKE_IVL, 3_000)
         dealer.setsockopt(zmq.RECONNECT_IVL, 20)
         dealer.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
+        if "[" in self.endpoint:
+            dealer.setsockopt(zmq.IPV6, 1)
         if self._keys is not None:
             _secure(dealer, self._keys, self._tries)
             self._tries += 1

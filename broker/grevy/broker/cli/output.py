@@ -8,6 +8,7 @@ Rich and typer are imported when they are needed: a broker draws nothing.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -31,6 +32,8 @@ CONNECT_S: Final = 3.0
 """How long a command looks for a broker. Services have more patience; people see a wrong port."""
 
 EXIT_INTERRUPTED: Final = 130
+EXIT_BROKEN_PIPE: Final = 141
+"""As shells tell of programs that SIGINT and SIGPIPE have ended."""
 
 
 class Output:
@@ -56,8 +59,15 @@ class Output:
     def result(self, values: Mapping[str, object], sentence: str) -> None:
         """One result: an object, or a sentence."""
         line = json_text(dict(values)) if self.as_json else sentence
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever read it, as `head` does, has enough
+            import typer
+
+            with open(os.devnull, "wb") as nowhere:  # for what Python itself flushes at its end
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
+            raise typer.Exit(EXIT_BROKEN_PIPE) from None
 
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Many results: an object a line, or a table."""
