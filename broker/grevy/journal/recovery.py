@@ -200,6 +200,7 @@ def _make_durable(files: LogFiles, promise: Promise, found: Found) -> None:
     elif found.is_torn:
         found.segments[-1].cut(found.segments[-1].end)
     for segment in found.segments:
+        segment.give_room_back()
         if segment.is_empty or segment.last_index > promise.flushed.index:
             _rewrite(segment, promise.flushed.index)
     files.disk.fsync_dir(files.directory)

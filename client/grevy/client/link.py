@@ -139,6 +139,17 @@ class Link:
         self._dispatch(call, now_s)
         return call
 
+    def next_partition(self) -> int:
+        """A partition for something new: each in its turn. Those whose leader is lost are left out
+        as long as there are others.
+        """
+        partition_id = self.leaders.next_partition()
+        for _ in self.leaders.partitions:
+            if self._route(partition_id) is not None:
+                break
+            partition_id = self.leaders.next_partition()
+        return partition_id
+
     async def topology(self) -> TopologyReply:
         """Who leads which partition, asked anew."""
         future: asyncio.Future[TopologyReply] = self._loop.create_future()

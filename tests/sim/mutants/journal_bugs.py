@@ -47,7 +47,8 @@ def _sync_frames_only(self: FlushHandle) -> None:
 
 
 def _sync_and_try_again(self: FlushHandle) -> None:
-    syncs: list[Callable[[], None]] = [*self._syncs, partial(self._slots.write, self._promise)]
+    promise = self.promise.encode()
+    syncs: list[Callable[[], None]] = [*self._syncs, partial(self._slots.write, promise)]
     for sync in syncs:
         try:
             sync()
