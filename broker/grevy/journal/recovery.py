@@ -80,8 +80,9 @@ def recover(files: LogFiles, slots: SlotFile) -> list[Segment]:
     `JournalCorrupted`.
     """
     promise = Promise.decode(slots.value)
-    found = _load(files, promise)
+    found = Found()
     try:
+        _load(files, promise, found)
         _check_promise(found, promise)
         _check_behind(files, found, promise)
         promise = promise._replace(flushed=_surely_flushed(found, promise))
@@ -95,9 +96,8 @@ def recover(files: LogFiles, slots: SlotFile) -> list[Segment]:
     return found.segments
 
 
-def _load(files: LogFiles, promise: Promise) -> Found:
+def _load(files: LogFiles, promise: Promise, found: Found) -> None:
     """Walk the segments in order for as long as each continues the one before."""
-    found = Found()
     before, segment_id = promise.before, promise.first_segment_id
     existing = files.segment_ids()
     while True:
@@ -106,7 +106,11 @@ def _load(files: LogFiles, promise: Promise) -> Found:
             found.why_ended = f"{path} is missing"
             break
         file = files.disk.open(path)
-        segment, why = Segment.load(file, path, files.stamp(segment_id), before)
+        try:
+            segment, why = Segment.load(file, path, files.stamp(segment_id), before)
+        except OSError:
+            file.close()
+            raise
         if why:
             found.why_ended = f"{path}: {why}"
         if why and segment.is_empty:
@@ -118,7 +122,6 @@ def _load(files: LogFiles, promise: Promise) -> Found:
             break
         before = segment.end.link
         segment_id += 1
-    return found
 
 
 def _check_promise(found: Found, promise: Promise) -> None:
@@ -156,8 +159,10 @@ def flushed_behind(files: LogFiles, segment_id: int, offset: int, after: int) ->
     existing = files.segment_ids()
     while segment_id in existing:
         file = files.disk.open(segment_path(files.directory, segment_id))
-        data = read_at(file, max(file.size() - offset, 0), offset)
-        file.close()
+        try:
+            data = read_at(file, max(file.size() - offset, 0), offset)
+        finally:
+            file.close()
         flushed = find_flushed(data, files.stamp(segment_id), after)
         if flushed:
             return flushed
