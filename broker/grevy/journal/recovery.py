@@ -18,6 +18,7 @@ from grevy.journal.promise import NEW_LOG, PROMISE_KIND, PROMISE_NAME, Promise
 from grevy.journal.segment import Segment, segment_path
 from grevy.journal.slots import SlotFile, SlotOwner
 from grevy.ports import Disk
+from grevy.protocol.errors import NewerVersion
 
 _SEGMENT_NAME: Final = re.compile(r"segment-(\d{10})\.log")
 _REWRITE_BYTES: Final = 1024 * 1024
@@ -76,7 +77,7 @@ def open_promise(files: LogFiles) -> SlotFile:
 
 def recover(files: LogFiles, slots: SlotFile) -> list[Segment]:
     """The segments of the log, at least one, all of it durable and promised. Raises
-    `JournalCorrupted`.
+    `JournalCorrupted`, and `NewerVersion` before anything is changed.
     """
     promise = Promise.decode(slots.value)
     found = _load(files, promise)
@@ -105,7 +106,12 @@ def _load(files: LogFiles, promise: Promise) -> Found:
             found.why_ended = f"{path} is missing"
             break
         file = files.disk.open(path)
-        segment, why = Segment.load(file, path, files.stamp(segment_id), before)
+        try:
+            segment, why = Segment.load(file, path, files.stamp(segment_id), before)
+        except NewerVersion:
+            for opened in (file, *(each.file for each in found.segments)):
+                opened.close()
+            raise
         if why:
             found.why_ended = f"{path}: {why}"
         if why and segment.is_empty:

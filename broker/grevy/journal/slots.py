@@ -30,6 +30,7 @@ from crc32c import crc32c
 
 from grevy.journal.errors import SlotsCorrupted
 from grevy.ports import Disk, File
+from grevy.protocol.errors import NewerVersion
 
 MAGIC: Final = b"GS"
 VERSION: Final = 1
@@ -162,7 +163,9 @@ def _encode(owner: SlotOwner, sequence: int, value: bytes) -> bytes:
 
 
 def _decode(data: bytes, path: str, owner: SlotOwner) -> tuple[int, bytes] | None:
-    """Sequence and value of a slot, None when it isn't readable; raises when it is another's."""
+    """Sequence and value of a slot, None when it isn't readable; raises when it is another's, or of
+    a later form, which has its length and checksum in the same places.
+    """
     start = _CHECKSUM.size + _BODY.size
     if len(data) < start:
         return None
@@ -170,10 +173,12 @@ def _decode(data: bytes, path: str, owner: SlotOwner) -> tuple[int, bytes] | Non
         data, _CHECKSUM.size
     )
     (checksum,) = _CHECKSUM.unpack_from(data)
-    if magic != MAGIC or version != VERSION:
+    if magic != MAGIC or version < VERSION:
         return None
     if crc32c(memoryview(data)[_CHECKSUM.size : start + length]) != checksum:
         return None
+    if version > VERSION:
+        raise NewerVersion(path, version, VERSION)
     if (cluster_id, partition_id, kind) != owner:
         raise SlotsCorrupted(f"{path}: belongs to cluster {cluster_id}, partition {partition_id}")
     return sequence, data[start : start + length]

@@ -31,6 +31,7 @@ from grevy.state import (
     CheckpointCorrupted,
     Manifest,
     State,
+    check_version,
     read_manifest,
 )
 
@@ -201,7 +202,8 @@ class Incoming:
         return self._stored
 
     def finish(self, chunk: SnapshotChunk) -> Manifest:
-        """The last chunk is stored: the checkpoint gets its manifest. Raises `CheckpointCorrupted`.
+        """The last chunk is stored: the checkpoint gets its manifest. Raises `CheckpointCorrupted`;
+        and `NewerVersion`, before there is a manifest.
 
         The pieces of the image are checked by whoever opens it.
         """
@@ -209,9 +211,11 @@ class Incoming:
         self._image.close()
         self._image = None
         disk, directory = self._disk, self.directory
+        content = self._head[_LENGTH.size :]
+        check_version(content, f"{directory}/{MANIFEST_FILE}")
         received = Received(chunk.index, chunk.index_term, chunk.members)
         write_received(disk, directory, received)
-        _write(disk, f"{directory}/{MANIFEST_FILE}", self._head[_LENGTH.size :])
+        _write(disk, f"{directory}/{MANIFEST_FILE}", content)
         disk.fsync_dir(directory)
         manifest = read_manifest(disk, directory)
         if manifest.applied_index != chunk.index:

@@ -20,8 +20,8 @@ from grevy.raft.quorum import agreed_value
 
 
 def fault_of_membership(seed: int) -> str:
-    """Of a cluster whose brokers come and go, while nothing else goes wrong."""
-    knobs = ClusterKnobs(fault_us=12_000_000)
+    """Of a cluster whose brokers come and go, and are killed once in a while."""
+    knobs = ClusterKnobs(orders=10, fault_us=12_000_000, crash_every_us=3_000_000)
     return fault_of(lambda seed: MembershipCluster(seed, knobs), seed)
 
 
