@@ -26,8 +26,10 @@ from grevy.broker.system import SystemClock
 from grevy.cluster import PlanFile, distribute, first_plan
 from grevy.journal.promise import PROMISE_NAME
 from grevy.partition import PartitionStorage
+from grevy.partition.snapshots import Incoming
 from grevy.protocol.codec import decode_entry
 from grevy.protocol.errors import NewerVersion
+from grevy.protocol.raft_messages import GroupMembers, SnapshotChunk
 from grevy.protocol.text_form import entry_lines
 
 NEWEST: Final = 1
@@ -185,3 +187,19 @@ def test_a_later_plan_is_refused_and_stays() -> None:
     with pytest.raises(NewerVersion):
         PlanFile.open(disk, "c")
     assert bytes(disk.contents(path)) == before
+
+
+def test_a_later_checkpoint_of_a_leader_is_refused_before_it_is_whole(tmp_path: Path) -> None:
+    disk = _a_folder(tmp_path)
+    _later_checkpoint(disk)
+    newest = max(path for path in disk.files() if path.endswith("manifest"))
+    manifest = bytes(disk.contents(newest))
+    stream = struct.pack("<I", len(manifest)) + manifest + b"an image"
+    members = GroupMembers((1, 2, 3))
+    chunk = SnapshotChunk(1, 1, 99, 1, members, 0, len(stream), stream, 1)
+    fresh = SimDisk()
+    incoming = Incoming(fresh)
+    assert incoming.store(chunk) == len(stream)
+    with pytest.raises(NewerVersion, match="checkpoints/99/manifest"):
+        incoming.finish(chunk)
+    assert fresh.files() == ["checkpoints/99/image"]
