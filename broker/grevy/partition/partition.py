@@ -418,7 +418,7 @@ class Partition:
             return
         if self._is_sent_on(peer, request.subscription):
             return
-        self._records.open(peer, request)
+        self._records.open(peer, request, is_alone=self._pipeline.is_alone)
         self._tell_of_exporters(self._clock.monotonic_ns())
         self._records.push(self._pipeline.commit_index)
 
@@ -470,6 +470,7 @@ class Partition:
             self._propose()
         elif is_settled:
             self._serve()
+        self._records.open_named(is_alone=self._pipeline.is_alone)
         self._records.push(self._pipeline.commit_index)
 
     def _release(self, payloads: Sequence[bytes], last_index: int) -> None:
@@ -545,8 +546,10 @@ class Partition:
         """What the engine sees of an entry: nothing of those that are raft's or the exporters'."""
         if is_of_engine(payload):
             return payload
-        if is_of_exporters(payload) and not self._is_serving:
-            self._storage.exporters.take(payload)
+        if is_of_exporters(payload):
+            exporters = self._storage.exporters
+            note = exporters.committed if self._is_serving else exporters.take
+            note(payload)
         return b""
 
     def _make_engine(self) -> Engine:
