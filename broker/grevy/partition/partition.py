@@ -479,11 +479,16 @@ class Partition:
         self._stream.store()  # while clients read, and make their next requests
 
     def on_role(self, role: Role) -> None:
-        """See `Replicated`. What was in flight in another term is not ours to commit."""
+        """See `Replicated`. What was in flight in another term is not ours to commit: who asked for
+        it is sent on, and will be told by the next leader what became of it.
+        """
         self._is_serving = False
-        self._stream.abandon()
         self._leases = Leases()
         code, why = ErrorCode.NOT_LEADER, f"partition {self.partition_id} has another leader"
+        for request in self._stream.abandon():
+            peer = self._peers.get(request.client_id)
+            if peer is not None:
+                self._send(peer, ErrorReply(request.number, code, why, RETRY_AFTER_MS))
         for subscription in self._topics.close_all():
             assert isinstance(subscription.owner, Peer), subscription.owner
             self._send(subscription.owner, SubscriptionClosed(subscription.number, code, why))

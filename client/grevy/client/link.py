@@ -143,11 +143,13 @@ class Link:
         """A partition for something new: each in its turn. Those whose leader is lost are left out
         as long as there are others.
         """
-        partition_id = self.leaders.next_partition()
-        for _ in self.leaders.partitions:
-            if self._route(partition_id) is not None:
+        leaders = self.leaders
+        partition_id = leaders.next_partition()
+        for _ in leaders.partitions:
+            connection = self._connections.get(leaders.endpoint(partition_id))
+            if connection is None or not connection.is_lost:
                 break
-            partition_id = self.leaders.next_partition()
+            partition_id = leaders.next_partition()
         return partition_id
 
     async def topology(self) -> TopologyReply:
