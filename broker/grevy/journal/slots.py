@@ -172,8 +172,8 @@ def _encode(owner: SlotOwner, sequence: int, value: bytes) -> bytes:
 
 
 def _decode(data: bytes, path: str) -> tuple[SlotOwner, int, bytes] | None:
-    """Whose a slot is, its sequence and its value; None when it isn't readable. Raises when it is of
-    a later form, which has its length and checksum in the same places.
+    """Whose a slot is, its sequence and its value; None when it isn't readable. Raises when it is
+    of a later form, which has its length and checksum in the same places.
     """
     start = _CHECKSUM.size + _BODY.size
     if len(data) < start:
