@@ -3,9 +3,10 @@
     violations = check(read_history(path), entries_of_all_partitions)
 
 Rules (`Rule`): what was acknowledged is there, what was refused is not, nothing is there twice,
-nothing is there that nobody asked for, and each partition's log is one order of things that the
-clients' clock and a small model of a process instance agree with. An operation whose outcome nobody
-knows may be there, but once. Pure functions: no cluster, no files.
+nothing is there that nobody asked for, each partition's log is one order of things that the
+clients' clock and a small model of a process instance agree with, and for each process instance
+there is an order of its operations that explains all answers (`order_history`). An operation whose
+outcome nobody knows may be there, but once. Pure functions: no cluster, no files.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TypeAlias
 from tests.chaos.effects import Effect, Effects, effects_of
 from tests.chaos.history import Kind, Operation, Outcome
 from tests.chaos.instance_model import missteps
+from tests.chaos.order_history import unexplained
 
 from grevy.protocol.record import Entry, RequestId
 
@@ -39,6 +41,7 @@ class Rule(Enum):
     ANSWERED_TWICE = "a request has two answers"
     LOG_GAP = "positions are missing, or overlap"
     IMPOSSIBLE = "no process instance does that"
+    UNEXPLAINED = "no order of what was asked explains what was told"
     UNFINISHED = "a process instance has not ended"
 
 
@@ -70,6 +73,7 @@ def check(history: Sequence[Operation], entries: Iterable[Entry]) -> list[Violat
         *_correlations(effects),
         *_out_of_order(history, effects),
         *(Violation(Rule.IMPOSSIBLE, str(misstep)) for misstep in missteps(log)),
+        *(Violation(Rule.UNEXPLAINED, told) for told in unexplained(history, log)),
     ]
 
 

@@ -18,7 +18,7 @@ from grevy.journal import (
     SlotOwner,
 )
 from grevy.journal.frame import Stamp, find_flushed
-from grevy.protocol.errors import LimitExceeded
+from grevy.protocol.errors import LimitExceeded, NewerVersion
 from grevy.protocol.limits import ENTRY_BYTES_MAX
 
 SEGMENT = "journal/segment-0000000001.log"
@@ -48,10 +48,10 @@ class Frame:
 
 
 def frames_of(content: bytes) -> list[Frame]:
-    """The frames of a file, one after the other."""
+    """The frames of a file, one after the other, up to its unused room."""
     frames: list[Frame] = []
     offset = 0
-    while offset < len(content):
+    while any(content[offset:]):
         frame = Frame(*FIELDS.unpack_from(content, offset))
         end = offset + HEADER_BYTES + frame.length
         frame.payload = content[offset + HEADER_BYTES : end]
@@ -67,6 +67,7 @@ def written(entries: list[JournalEntry]) -> bytes:
     journal = Journal.open(disk, PARTITION, OPTIONS)
     journal.append(entries)
     journal.flush()
+    journal.close()
     return bytes(disk.contents(SEGMENT))
 
 
@@ -121,8 +122,16 @@ def test_the_bytes_of_a_slot() -> None:
     assert SlotFile.open(disk, "raft/vote", SlotOwner(0xC1, PARTITION, 2)).value == b"value"
 
 
-@pytest.mark.parametrize("version", [0, 1, 255])
-def test_another_version_is_refused(version: int) -> None:
+@pytest.mark.parametrize(
+    ("version", "error", "why"),
+    [
+        (0, JournalCorrupted, "index 1"),
+        (1, JournalCorrupted, "index 1"),
+        (3, NewerVersion, "entry 1 of the journal was written by a later version"),
+        (255, NewerVersion, "in form 255, and this one knows 2"),
+    ],
+)
+def test_another_version_is_refused(version: int, error: type[Exception], why: str) -> None:
     disk = SimDisk()
     journal = Journal.open(disk, PARTITION, OPTIONS)
     journal.append([JournalEntry(1, 1, b"x")])
@@ -132,7 +141,7 @@ def test_another_version_is_refused(version: int) -> None:
     content[HEADER_BYTES : HEADER_BYTES + 4] = crc32c(bytes(content[HEADER_BYTES + 4 :])).to_bytes(
         4, "little"
     )
-    with pytest.raises(JournalCorrupted, match="index 1"):
+    with pytest.raises(error, match=why):
         Journal.open(disk, PARTITION, OPTIONS)
 
 
@@ -168,6 +177,7 @@ def test_a_frame_is_found_behind_anything() -> None:
     journal.append([JournalEntry(1, 1, b"GJ\x02\x01")])
     journal.flush()
     journal.append([JournalEntry(2, 1, b"vouches for the first")])
+    journal.close()
     content = bytes(disk.contents(SEGMENT))
     stamp = Stamp(0xC1, PARTITION, 1)
     begin = 2 * HEADER_BYTES + len(b"GJ\x02\x01")

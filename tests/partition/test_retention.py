@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
@@ -93,6 +94,22 @@ def test_what_exporters_acknowledged_is_kept_and_never_goes_back(tmp_path: Path)
     assert found.metadata == b"meta"
     exporters.register(EXPORTER)
     assert exporters.positions() == {EXPORTER: 9}
+
+
+def test_a_crash_between_a_checkpoint_and_the_positions(tmp_path: Path) -> None:
+    """The log that named the exporter is before the checkpoint, where a start does not read it."""
+    life = Life(tmp_path / "live")
+    life.period()
+    life.acknowledge(40)
+    life.partition.run(*publish_many(30, 5))
+    life.partition.checkpoint()
+    crashed = life.disk.crash(Random(1))
+    again = BarePartition(crashed, tmp_path / "again")
+    assert again.storage.exporters.positions() == {EXPORTER: 40}
+    again.storage.exporters.acknowledge(EXPORTER, 50, b"newer")
+    again.storage.exporters.save()
+    third = BarePartition(crashed.crash(Random(1)), tmp_path / "third")
+    assert third.storage.exporters.positions() == {EXPORTER: 50}
 
 
 def test_positions_are_whole_or_refused() -> None:

@@ -10,9 +10,11 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from tests.chaos.checker import check
 from tests.sim.cluster_broker import BROKERS, BrokerClock, Client, Connection, SimBroker
 from tests.sim.cluster_checker import ClusterChecker, Violation
 from tests.sim.cluster_clients import Orderer, Reader, SimClient, Worker
+from tests.sim.cluster_exporter import SimExporter
 from tests.sim.cluster_knobs import ClusterKnobs, draw_cluster_knobs
 from tests.sim.cluster_marks import ClusterMark
 from tests.sim.cluster_nemesis import ClusterNemesis
@@ -79,6 +81,7 @@ class SimCluster:
         """Brokers that clients do not reach."""
         self._connections = 0
         self._options = StorageOptions(
+            audit_records=40,
             checkpoint_period_s=self.knobs.checkpoint_period_s,
             segment_bytes=self.knobs.segment_bytes,
         )
@@ -98,9 +101,7 @@ class SimCluster:
             )
             for _ in range(2)
         ]
-        self.exporter = Reader(
-            *(self, self._some_rng()), exporter_id="sink", diligence=self.knobs.diligence
-        )
+        self.exporter = SimExporter(self, self._some_rng())
         self.reader = Reader(self, self._some_rng(), pause_us=self.knobs.reader_pause_us)
         self.nemesis = ClusterNemesis(self)
 
@@ -121,7 +122,8 @@ class SimCluster:
         for node_id in BROKERS:
             self.start(node_id)
         for client in self.clients:
-            client.begin()
+            after_us = self.knobs.exporter_after_us if client is self.exporter else 0
+            world.after(after_us, client.begin)
         world.run(CALM_US)
         self.nemesis.begin()
         world.run(CALM_US + self.knobs.fault_us)
@@ -252,8 +254,9 @@ class SimCluster:
             and self._is_equal()
             and self._is_clean()
             and all(
-                reader.seen[each].position == audit.positions[each]
-                for reader in (self.exporter, self.reader)
+                self.exporter.exported[each]
+                == self.reader.seen[each].position
+                == audit.positions[each]
                 for each in self.partition_ids
             )
         )
@@ -289,6 +292,9 @@ class SimCluster:
                     raise Violation(f"the instance {instance} of {key} is lost")
             if not orderer.published <= self.checker.audit.messages.keys():
                 raise Violation("a message is lost")
+        history = [each for client in self.clients for each in client.history.values()]
+        for violation in check(history, self.checker.entries):
+            raise Violation(f"C3: {violation}")
         if len(self.checker.audit.instances) != sum(len(each.created) for each in self.orderers):
             raise Violation("there are instances that nobody has asked for")
 
@@ -334,8 +340,8 @@ class SimCluster:
             asked = [(each.number, each.tries) for each in orderer.asked.values()]
             created, published = len(orderer.created), len(orderer.published)
             lines.append(f"created {created}, published {published}, asked {asked}")
-        for name, reader in (("exporter", self.exporter), ("reader", self.reader)):
-            lines.append(f"{name} at {[seen.position for seen in reader.seen.values()]}")
+        lines.append(f"exporter at {list(self.exporter.exported.values())}")
+        lines.append(f"reader at {[seen.position for seen in self.reader.seen.values()]}")
         for node_id, broker in sorted(self.brokers.items()):
             for partition_id, partition in broker.partitions().items():
                 lines.append(

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, Protocol
 
-from tests.sim.cluster_checker import ClusterChecker, Violation
+from tests.sim.cluster_checker import EXPORTER_ID, ClusterChecker, Violation
 from tests.sim.cluster_links import CLUSTER_ID, PORT, SimLinks, host_of
 from tests.sim.cluster_loop import SimLoop
 from tests.sim.cluster_marks import ClusterMark
@@ -66,6 +66,10 @@ class BrokerClock:
     def freeze(self) -> None:
         """The wall stands from now on."""
         self._frozen_ms = self.now_ms()
+
+    def thaw(self) -> None:
+        """The wall goes on, from where it would be."""
+        self._frozen_ms = None
 
     def monotonic_ns(self) -> int:
         """What its stopwatch says."""
@@ -288,7 +292,6 @@ class WatchedPartition(Partition):
 
     def install_snapshot(self, chunk: SnapshotChunk) -> None:
         """As a partition does, under watch."""
-        self.checker.snapshots += 1
         self._is_installing = True
         mark(ClusterMark.INSTALLED)
         super().install_snapshot(chunk)
@@ -300,6 +303,20 @@ class WatchedPartition(Partition):
         super().on_committed(payloads, last_index, is_settled=is_settled)
         state = self.storage.state
         self.checker.applied(self.partition_id, self.node_id, state.applied_index, state.hash)
+        self._check_exports()
+
+    def _check_exports(self) -> None:
+        storage = self.storage
+        known = storage.exporters.get(EXPORTER_ID)
+        self.checker.exports(
+            *(self.partition_id, self.node_id),
+            applied_index=storage.state.applied_index,
+            exporter_at=None if known is None else known.position,
+        )
+        index = storage.log.first_index
+        position = storage.log.first_position_from(index)
+        if position is not None:
+            self.checker.log_begins(self.partition_id, self.node_id, index=index, position=position)
 
 
 class SimBroker:

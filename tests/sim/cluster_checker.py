@@ -14,7 +14,7 @@ from tests.sim.record_audit import Audit
 from grevy.engine import PARTITION_COMMANDS, Engine, partition_tables, tables
 from grevy.engine.step import NoTopics
 from grevy.journal import JournalError
-from grevy.partition.exporter_positions import is_of_exporters
+from grevy.partition.exporter_positions import is_of_exporters, positions_told
 from grevy.protocol.codec import decode_entry
 from grevy.protocol.intents import Intent, JobIntent, MessageIntent, RecordType
 from grevy.protocol.record import Answer, Entry, RequestId
@@ -23,9 +23,7 @@ from grevy.state import MemoryBackend, State
 from grevy.stream import StreamProcessor
 from grevy.testing.entropy import SeededEntropy
 
-EARLIER_MAX: Final = 100_000
-"""Entries of a partition in one run; more is a loop."""
-
+EXPORTER_ID: Final = "sink"
 
 LASTING: Final = {
     spec.number
@@ -62,8 +60,8 @@ class ClusterChecker:
         self.logs: dict[int, list[bytes]] = {each: [] for each in partitions}
         """The committed log of each partition, from index 1."""
         self.audit = Audit()
-        self.snapshots = 0
-        """How many a replica was sent: its log then begins after what exporters may still need."""
+        self.entries: list[Entry] = []
+        """The engine's, of all partitions, each partition's in its order."""
         self.disks_fail = False
         """Whether a disk may be the reason of a failure."""
         self.failures: list[tuple[int, BaseException]] = []
@@ -72,17 +70,25 @@ class ClusterChecker:
         """The newest position in each partition when the log named its exporter: from there on all
         replicas hold the log for it.
         """
+        self._acknowledged = dict.fromkeys(partitions, 0)
+        """The newest position in each partition that its exporter ever acknowledged."""
+        self._told: dict[int, list[tuple[int, int]]] = {each: [] for each in partitions}
+        """Indexes of the entries that tell how far the exporter is, and what they tell."""
+        self._exporter_at: dict[tuple[int, int], int] = {}
+        self._log_begins: dict[tuple[int, int], int] = {}
         self._hashes: dict[tuple[int, int], tuple[int, int]] = {}
         self._applied: dict[tuple[int, int], int] = {}
 
     def restarted(self, node_id: int) -> None:
         """A broker begins anew, from what its disks have."""
-        for key in [key for key in self._applied if key[1] == node_id]:
-            del self._applied[key]
+        for of_replicas in (self._applied, self._exporter_at, self._log_begins):
+            for key in [key for key in of_replicas if key[1] == node_id]:
+                del of_replicas[key]
 
     def dropped(self, node_id: int, partition_id: int) -> None:
         """A broker has deleted a replica, and may be given another one."""
-        self._applied.pop((partition_id, node_id), None)
+        for of_replicas in (self._applied, self._exporter_at, self._log_begins):
+            of_replicas.pop((partition_id, node_id), None)
 
     def failed(self, node_id: int, error: BaseException) -> None:
         """A partition says that it has failed: only a disk is a reason."""
@@ -111,8 +117,7 @@ class ClusterChecker:
             elif index == len(log) + 1:
                 log.append(payload)
                 if is_of_exporters(payload):
-                    newest = self.audit.positions.get(partition_id, 0)
-                    self.exporter_known.setdefault(partition_id, newest)
+                    self._take_positions(partition_id, index, payload)
                 if is_of_engine(payload):
                     self._take(partition_id, decode_entry(payload))
             else:
@@ -125,6 +130,56 @@ class ClusterChecker:
             raise Violation(
                 f"partition {partition_id} has another state at index {index} on broker {node_id} "
                 f"than on {first}"
+            )
+
+    def acknowledged(self, partition_id: int, position: int) -> None:
+        """The exporter is about to acknowledge."""
+        self._acknowledged[partition_id] = max(self._acknowledged[partition_id], position)
+
+    def _take_positions(self, partition_id: int, index: int, payload: bytes) -> None:
+        told = positions_told(payload)[EXPORTER_ID].position
+        newest = self.audit.positions.get(partition_id, 0)
+        self.exporter_known.setdefault(partition_id, newest)
+        before = self._told[partition_id][-1][1] if self._told[partition_id] else 0
+        if not before <= told <= self._acknowledged[partition_id]:
+            raise Violation(
+                f"X2: entry {index} of partition {partition_id} says that the exporter is at "
+                f"{told}; before it was at {before}, acknowledged is "
+                f"{self._acknowledged[partition_id]}"
+            )
+        self._told[partition_id].append((index, told))
+
+    def exports(
+        self, partition_id: int, node_id: int, *, applied_index: int, exporter_at: int | None
+    ) -> None:
+        """How far the exporter is, as a replica knows, if it does (X2)."""
+        where = f"partition {partition_id} of broker {node_id}"
+        told = [told for index, told in self._told[partition_id] if index <= applied_index]
+        before = max([*told[-1:], self._exporter_at.get((partition_id, node_id), 0)])
+        if exporter_at is None:
+            if told:
+                raise Violation(f"X2: {where} does not know of the exporter")
+            return
+        if not before <= exporter_at <= self._acknowledged[partition_id]:
+            raise Violation(
+                f"X2: {where} knows that the exporter is at {exporter_at}; before it was at "
+                f"{before}, acknowledged is {self._acknowledged[partition_id]}"
+            )
+        self._exporter_at[partition_id, node_id] = exporter_at
+
+    def log_begins(self, partition_id: int, node_id: int, *, index: int, position: int) -> None:
+        """Where a replica's log begins. What was there before all knew of the exporter may be gone
+        (X3).
+        """
+        if self._log_begins.get((partition_id, node_id)) == index:
+            return
+        self._log_begins[partition_id, node_id] = index
+        needed = self._acknowledged[partition_id] + 1
+        known = self.exporter_known.get(partition_id, position)
+        if position > max(needed, known + 1):
+            raise Violation(
+                f"X3: the log of partition {partition_id} of broker {node_id} begins at position "
+                f"{position}, and an exporter needs {needed}"
             )
 
     def replay(self) -> None:
@@ -155,6 +210,7 @@ class ClusterChecker:
 
     def _take(self, partition_id: int, entry: Entry) -> None:
         self._mark(entry)
+        self.entries.append(entry)
         for reply in entry.replies:
             if reply.request in self.answers:
                 raise Violation(f"{reply.request} is answered twice")

@@ -10,9 +10,12 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+from tests.chaos.history import MARK, Operation
 from tests.chaos.model import ORDER
 from tests.sim.cluster_broker import BROKERS, Connection
 from tests.sim.cluster_checker import Violation
+from tests.sim.cluster_history import begun, ended
 from tests.sim.cluster_links import node_of
 from tests.sim.cluster_marks import ClusterMark
 from tests.sim.marks import mark
@@ -29,7 +32,6 @@ from grevy.protocol.intents import (
 )
 from grevy.protocol.keys import partition_of, partition_of_correlation_key
 from grevy.protocol.messages import (
-    AcknowledgeRecords,
     ActivatedJob,
     AddCredit,
     CommandReply,
@@ -101,6 +103,8 @@ class SimClient:
         self.client_id = rng.randbytes(16)
         self.answered: dict[int, Answer] = {}
         self.asked: dict[int, Asked] = {}
+        self.history: dict[int, Operation] = {}
+        """What it asked, by number, and what it was told."""
         self.leaders: dict[int, int] = {}
         self._terms: dict[int, int] = {}
         self._number = 0
@@ -118,6 +122,9 @@ class SimClient:
         self._number += 1
         asked = Asked(self._number, partition_id, intent, key, value, done)
         self.asked[asked.number] = asked
+        operation = begun(asked.number, intent, key, value, self.world.clock.elapsed_us)
+        if operation is not None:
+            self.history[asked.number] = operation
         self._ask(asked)
 
     def send(self, node_id: int, request: Request) -> Connection | None:
@@ -189,6 +196,9 @@ class SimClient:
             raise Violation(f"request {reply.number} is answered before its entry is committed")
         asked = self.asked.pop(reply.number, None)
         if asked is not None:
+            if reply.number in self.history:
+                now_us = self.world.clock.elapsed_us
+                self.history[reply.number] = ended(self.history[reply.number], reply.answer, now_us)
             if asked.asked != {node_id}:
                 mark(ClusterMark.ANSWERED_ELSEWHERE)
             asked.done(reply.answer)
@@ -268,7 +278,8 @@ class Orderer(SimClient):
 
     def _create(self, key: str, partition_id: int) -> None:
         value = ProcessInstanceCreationValue(
-            bpmn_process_id="order", variables=b'{"key":"%s"}' % key.encode()
+            bpmn_process_id="order",
+            variables=msgspec.json.encode({"key": key, MARK: key}),
         )
 
         def done(answer: Answer) -> None:
@@ -413,40 +424,22 @@ class Seen:
     """How far a reader of records is in a partition."""
 
     position: int = 0
-    acknowledged: int = 0
     entries: dict[int, bytes] = field(default_factory=dict)
 
 
 class Reader(Subscriber):
-    """Reads all records; an exporter, which acknowledges, if it has an id."""
+    """Reads all records."""
 
-    def __init__(
-        self,
-        cluster: SimCluster,
-        rng: Random,
-        *,
-        exporter_id: str = "",
-        diligence: float = 0.0,
-        pause_us: int = 0,
-    ) -> None:
+    def __init__(self, cluster: SimCluster, rng: Random, *, pause_us: int = 0) -> None:
         super().__init__(cluster, rng)
         self.pause_us = pause_us
         """How long it takes until it wants more."""
-        self.diligence = diligence
-        """How often an exporter acknowledges what it is sent."""
         self.seen = {each: Seen() for each in cluster.partition_ids}
-        self.gaps = 0
-        self._exporter_id = exporter_id
-        self._is_opened: set[int] = set()
-        self._broker: dict[int, int] = {}
 
     def opening(self, number: int, partition_id: int) -> Request:
-        """From where it is; an exporter from where the broker says that it is."""
-        self._is_opened.discard(partition_id)
-        start = -1 if self._exporter_id else self.seen[partition_id].position + 1
-        return OpenRecordSubscription(
-            number, partition_id, start, (), RECORD_CREDIT, self._exporter_id
-        )
+        """From where it is."""
+        start = self.seen[partition_id].position + 1
+        return OpenRecordSubscription(number, partition_id, start, (), RECORD_CREDIT, "")
 
     def hear(self, connection: Connection, item: ServerItem) -> None:
         """Records, or where they begin, or the end."""
@@ -470,33 +463,10 @@ class Reader(Subscriber):
                 pass
 
     def _opened(self, partition_id: int, item: SubscriptionOpened) -> None:
-        self._is_opened.add(partition_id)
         seen = self.seen[partition_id]
-        opened_at = self._open[partition_id][0].broker.node_id
-        if self._exporter_id and self._broker.setdefault(partition_id, opened_at) != opened_at:
-            mark(ClusterMark.EXPORTER_MOVES)
-        is_first = seen.position == 0
-        if self._exporter_id:
-            if item.position > seen.acknowledged:
-                # What was before the others knew of it may be gone; a replica that came by a
-                # snapshot, and leads now, has no record of before.
-                checker = self.cluster.checker
-                known = checker.exporter_known.get(partition_id, item.position)
-                if not is_first and item.position > known and not checker.snapshots:
-                    raise Violation(
-                        f"an exporter is done with {seen.acknowledged} of partition "
-                        f"{partition_id}, and goes on after {item.position}"
-                    )
-                self._told_of_gap()
-                seen.acknowledged = item.position
+        if item.position > seen.position:
+            mark(ClusterMark.GAP_TOLD)
             seen.position = item.position
-        elif item.position > seen.position:
-            self._told_of_gap()
-            seen.position = item.position
-
-    def _told_of_gap(self) -> None:
-        self.gaps += 1
-        mark(ClusterMark.GAP_TOLD)
 
     def _read(self, partition_id: int, entries: Sequence[bytes]) -> None:
         seen = self.seen[partition_id]
@@ -523,8 +493,3 @@ class Reader(Subscriber):
             mark(ClusterMark.READER_SLOW)
         if item.entries:
             connection.send(AddCredit(item.subscription, len(item.entries)))
-        if self._exporter_id and self.rng.random() < self.diligence:
-            position = self.seen[partition_id].position
-            seen = self.seen[partition_id]
-            seen.acknowledged = max(seen.acknowledged, position)
-            connection.send(AcknowledgeRecords(item.subscription, position))

@@ -34,7 +34,7 @@ STORM_US: Final = 600_000
 """A storm's next crash comes within this time."""
 
 FREEZE: Final = 0.1
-"""How often a clock that is touched stands from then on."""
+"""How often a clock that is touched stands until all is healed."""
 
 RESTART_US: Final = 300_000
 """How soon a process that ended by itself is begun again."""
@@ -50,7 +50,7 @@ class ClusterNemesis:
         self._world = cluster.world
         self._rng = cluster.rng
         self._knobs = cluster.knobs
-        self._is_over = False
+        self.is_over = False
         self._down: set[int] = set()
 
     def begin(self) -> None:
@@ -68,6 +68,7 @@ class ClusterNemesis:
             (knobs.transfer_every_us, self._transfer),
             (knobs.disconnect_every_us, self._disconnect),
             (knobs.disk_error_every_us, self._fail_disk),
+            (knobs.exporter_ends_every_us, self._cluster.exporter.restart),
         ):
             if every_us:
                 self._repeat(every_us, action)
@@ -75,7 +76,7 @@ class ClusterNemesis:
 
     def end(self) -> None:
         """Nothing more goes wrong, and all is whole."""
-        self._is_over = True
+        self.is_over = True
         cluster = self._cluster
         cluster.network.weather = Weather(is_ordered=True)
         cluster.network.heal()
@@ -83,13 +84,14 @@ class ClusterNemesis:
         for disks in cluster.disks.values():
             for disk in disks.values():
                 disk.mend()
+        for clock in cluster.clocks.values():
+            clock.thaw()
         for worker in cluster.workers:
             worker.carelessness = 0.0
-        cluster.exporter.diligence = 1.0
 
     def _repeat(self, every_us: int, action: Callable[[], None]) -> None:
         def happen() -> None:
-            if not self._is_over:
+            if not self.is_over:
                 action()
                 self._repeat(every_us, action)
 
@@ -158,7 +160,7 @@ class ClusterNemesis:
                 self._world.after(self._rng.randrange(1, STORM_US), self._crash_in_storm)
 
     def _crash_in_storm(self) -> None:
-        if not self._is_over:
+        if not self.is_over:
             self._crash()
 
     def _crash_all(self) -> None:
@@ -178,7 +180,7 @@ class ClusterNemesis:
             mark(ClusterMark.CLOCK_STEPPED)
 
     def _may_wipe(self, victim: int) -> bool:
-        """Whether all others have all that is committed, durably."""
+        """Whether all others have all that is committed, durably, and have a vote."""
         cluster = self._cluster
         for node_id in BROKERS:
             if node_id == victim:
@@ -188,7 +190,7 @@ class ClusterNemesis:
                 return False
             for partition_id, partition in broker.partitions().items():
                 flushed = partition.storage.journal.last_flushed_index
-                if flushed < len(cluster.checker.logs[partition_id]):
+                if not partition.is_healthy or flushed < len(cluster.checker.logs[partition_id]):
                     return False
         return True
 

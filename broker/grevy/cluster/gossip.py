@@ -183,8 +183,15 @@ class Gossiper:
         return tuple(error for error, at_ms in self._problems.values() if at_ms >= oldest_ms)
 
     def unanswered(self, now_ms: int) -> tuple[str, ...]:
-        """Contact points of which it is not known who is there."""
-        return self._unanswered_of(self._settings.contacts, now_ms)
+        """Contact points of which it is not known who is there, without those of brokers that were
+        removed.
+        """
+        unanswered = self._unanswered_of(self._settings.contacts, now_ms)
+        if self._plan is None:
+            return unanswered
+        members = self._plan.current.brokers
+        removed = {c for c, by in self._answered_by.items() if node_of(by) not in members}
+        return tuple(contact for contact in unanswered if contact not in removed)
 
     def _unanswered_of(self, contacts: Sequence[str], now_ms: int) -> tuple[str, ...]:
         alive = {each.node_id: each.cluster_endpoint for each in self._table.alive(now_ms)}

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final, Protocol
 
-from grevy.journal import FlushHandle
+from grevy.journal import FlushHandle, JournalError
 from grevy.partition.flushing import Flusher
 from grevy.ports import Clock, Entropy
 from grevy.protocol.journal_entry import JournalEntry
@@ -264,10 +264,14 @@ class CommitPipeline:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        if not self._has_failed:
-            self._node.tick()
-            self.advance()
+        if self._has_failed:
+            return
+        self._node.tick()
+        self.advance()
+        try:
             self._flusher.tick()
+        except JournalError as error:  # the log may have failed elsewhere: when it was compacted
+            self._fail(error)
 
     def _handle(self, ready: Ready) -> None:
         self._storage.write(ready)

@@ -47,6 +47,7 @@ class ExporterPositions:
         self._told = b"{}"
         self._told_at_ns = 0
         self._told_ids: frozenset[str] = frozenset()
+        self._named: set[str] = set()
 
     @classmethod
     def open(cls, disk: Disk, directory: str, *, is_new: bool) -> ExporterPositions:
@@ -68,7 +69,7 @@ class ExporterPositions:
             file.close()
         if checksum != xxh3_128_hexdigest(content).encode() + b"\n":
             raise StorageFailed(f"{path} is damaged")
-        return cls(disk, directory, msgspec.json.decode(content, type=dict[str, ExporterPosition]))
+        return cls(disk, directory, _described(content))
 
     def get(self, exporter_id: str) -> ExporterPosition | None:
         """How far an exporter is."""
@@ -85,6 +86,16 @@ class ExporterPositions:
         """An exporter that has acknowledged nothing holds the log from its beginning."""
         if exporter_id not in self._known:
             self.acknowledge(exporter_id, 0, b"")
+
+    def is_named(self, exporter_id: str) -> bool:
+        """Whether a committed entry names an exporter, as far as was seen since the start: from
+        there on all replicas hold the log for it, whoever leads.
+        """
+        return exporter_id in self._named
+
+    def committed(self, payload: bytes) -> None:
+        """An entry of this replica itself, or another one's, is committed."""
+        self._named.update(positions_told(payload))
 
     def positions(self) -> dict[str, int]:
         """Every exporter's position."""
@@ -112,9 +123,18 @@ class ExporterPositions:
 
     def learn(self, described: str) -> None:
         """What such a checkpoint tells; it is durable when this returns."""
-        known = msgspec.json.decode(described, type=dict[str, ExporterPosition])
-        for name, told in known.items():
+        for name, told in _described(described).items():
             self.acknowledge(name, told.position, told.metadata)
+        self.save()
+
+    def recover(self, described: str) -> None:
+        """What an own checkpoint tells, where that is newer: a crash can come between it and the
+        file of the positions, and the log that named an exporter is not read again.
+        """
+        for name, told in _described(described).items():
+            known = self._known.get(name)
+            if known is None or told.position > known.position:
+                self.acknowledge(name, told.position, told.metadata)
         self.save()
 
     def payload(self) -> bytes | None:
@@ -127,12 +147,11 @@ class ExporterPositions:
 
     def take(self, payload: bytes) -> None:
         """A committed entry of another replica, which leads, tells of positions."""
-        assert is_of_exporters(payload)
-        content = payload[len(_MAGIC) :]
-        told = msgspec.json.decode(content, type=dict[str, ExporterPosition])
+        told = positions_told(payload)
+        self._named.update(told)
         for name, place in told.items():
             self.acknowledge(name, place.position, place.metadata)
-        self._told, self._told_ids = content, frozenset(told)
+        self._told, self._told_ids = payload[len(_MAGIC) :], frozenset(told)
 
     def save(self) -> None:
         """Makes what is acknowledged durable, by renaming a whole file."""
@@ -158,3 +177,13 @@ class ExporterPositions:
 def is_of_exporters(payload: bytes) -> bool:
     """Whether an entry's payload tells how far exporters are."""
     return payload.startswith(_MAGIC)
+
+
+def positions_told(payload: bytes) -> dict[str, ExporterPosition]:
+    """What such an entry tells, by the exporters' ids."""
+    assert is_of_exporters(payload)
+    return _described(payload[len(_MAGIC) :])
+
+
+def _described(content: bytes | str) -> dict[str, ExporterPosition]:
+    return msgspec.json.decode(content, type=dict[str, ExporterPosition])

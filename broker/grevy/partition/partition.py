@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from grevy.engine import CLIENT_COMMANDS, PARTITION_COMMANDS, Command, Engine, SentCommand
+from grevy.partition.audit import StateAudit, is_of_audit
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
 from grevy.partition.exporter_positions import is_of_exporters
@@ -140,6 +141,7 @@ class Partition:
             loop, storage, make_thread("grevy-checkpoint"), on_failed=self._fail
         )
         self._snapshots = Snapshots(loop, storage, make_thread("grevy-snapshot"))
+        self._audit = StateAudit(partition_id, storage.options.audit_records)
         self._room = DiskRoom(storage.disk, storage.options.disk_free_min_bytes, partition_id)
 
     @property
@@ -307,6 +309,7 @@ class Partition:
             "jobs_leased": self._leases.count,
             "checkpoints_taken": self._checkpoints.taken,
             "disk_free_bytes": self._room.free_bytes,
+            "compared_index": self._audit.compared_index,
             **{f"credit of {topic}": n for topic, n in self._topics.statistics().items()},
             **self._pipeline.statistics(),
             **self._storage.statistics(),
@@ -415,7 +418,7 @@ class Partition:
             return
         if self._is_sent_on(peer, request.subscription):
             return
-        self._records.open(peer, request)
+        self._records.open(peer, request, is_alone=self._pipeline.is_alone)
         self._tell_of_exporters(self._clock.monotonic_ns())
         self._records.push(self._pipeline.commit_index)
 
@@ -454,14 +457,26 @@ class Partition:
         """See `Replicated`."""
         if self._failure is not None:
             return
-        payloads = [self._engines_own(payload) for payload in payloads]
-        self._give_out(self._stream.release(payloads, last_index))
-        self._stream.store()  # while clients read, and make their next requests
+        begin, first_index = 0, last_index - len(payloads) + 1
+        for place, payload in enumerate(payloads):
+            if is_of_audit(payload):
+                index = first_index + place
+                self._release(payloads[begin : place + 1], index)
+                self._audit.take(payload, index, self._storage.state, is_leading=self._is_serving)
+                begin = place + 1
+        if begin < len(payloads):
+            self._release(payloads[begin:], last_index)
         if self._is_serving:
             self._propose()
         elif is_settled:
             self._serve()
+        self._records.open_named(is_alone=self._pipeline.is_alone)
         self._records.push(self._pipeline.commit_index)
+
+    def _release(self, payloads: Sequence[bytes], last_index: int) -> None:
+        payloads = [self._engines_own(payload) for payload in payloads]
+        self._give_out(self._stream.release(payloads, last_index))
+        self._stream.store()  # while clients read, and make their next requests
 
     def on_role(self, role: Role) -> None:
         """See `Replicated`. What was in flight in another term is not ours to commit: who asked for
@@ -517,6 +532,7 @@ class Partition:
             state.close()  # meanwhile the log has led further than that
             return True
         self._storage.replace_state(state)
+        self._audit.forget()
         self._engine = self._make_engine()
         self._stream = StreamProcessor(self._engine, state)
         return True
@@ -535,8 +551,10 @@ class Partition:
         """What the engine sees of an entry: nothing of those that are raft's or the exporters'."""
         if is_of_engine(payload):
             return payload
-        if is_of_exporters(payload) and not self._is_serving:
-            self._storage.exporters.take(payload)
+        if is_of_exporters(payload):
+            exporters = self._storage.exporters
+            note = exporters.committed if self._is_serving else exporters.take
+            note(payload)
         return b""
 
     def _make_engine(self) -> Engine:
@@ -593,6 +611,7 @@ class Partition:
                     self._stream.run_schedule(self._time.now_ms())
                 self._send_to_others(self._stream.resend(self._time.now_ms()))
                 self._tell_of_exporters(now_ns)
+                self._tell_of_state(now_ns)
             self._checkpoints.run_if_due(now_ns)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
@@ -607,6 +626,15 @@ class Partition:
         if not self._is_serving or self._pipeline.is_transferring:
             return
         payload = self._storage.exporters.payload_if_due(now_ns)
+        if payload is not None:
+            self._propose()
+            self._pipeline.propose(payload)
+
+    def _tell_of_state(self, now_ns: int) -> None:
+        """Replicas compare their states now and then."""
+        if self._pipeline.is_alone or self._room.is_out:
+            return
+        payload = self._audit.payload_if_due(now_ns, self.last_position)
         if payload is not None:
             self._propose()
             self._pipeline.propose(payload)

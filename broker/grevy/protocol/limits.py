@@ -277,6 +277,11 @@ STATE_SKIPPED_ROWS_MAX: Final = 512
 way.
 """
 
+STATE_AUDIT_RECORDS: Final = 100_000
+"""After so many the replicas of a partition compare the hashes of their states. Reading one stores
+what is unstored, some milliseconds: a small part of the seconds that so many records take.
+"""
+
 STATE_CACHE_KEYS_MAX: Final = 4_096
 """Keys of a table that are kept decoded beside those not stored yet: what some hundred process
 instances touch.

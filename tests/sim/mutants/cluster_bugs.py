@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
+from unittest.mock import patch
 
 from tests.sim.mutants.bug import Bug, fault_of_calm_cluster, fault_of_cluster
 
 from grevy.engine import Command, SentCommand
+from grevy.engine.processors import PROCESSORS
+from grevy.engine.processors.creation import cancel_instance
+from grevy.engine.processors.jobs import complete_job
+from grevy.engine.step import Step
 from grevy.engine.stores.requests import RequestStore
 from grevy.engine.tables import RememberedAnswer
-from grevy.partition import Partition
+from grevy.exporting import Acknowledgement, ExporterDriver
+from grevy.partition import Partition, PartitionStorage, checkpoints
 from grevy.partition.checkpoints import Checkpoints
-from grevy.partition.exporter_positions import ExporterPositions
-from grevy.protocol.messages import CommandReply, CommandRequest
+from grevy.partition.exporter_positions import ExporterPosition, ExporterPositions
+from grevy.partition.log_time import LogTime
+from grevy.partition.record_subscriptions import RecordSubscriptions
+from grevy.protocol.intents import Intent, JobIntent, ProcessInstanceIntent, RejectionType
+from grevy.protocol.messages import (
+    CommandReply,
+    CommandRequest,
+    OpenRecordSubscription,
+)
 from grevy.protocol.raft_messages import SnapshotChunk
 from grevy.protocol.record import Answer, RequestId
 from grevy.raft import Role
@@ -49,6 +62,38 @@ fault_of_exporters: Final = partial(
 )
 """Where logs are short, and exporters are slow and move."""
 
+fault_of_bad_exporters: Final = partial(
+    fault_of_exporters,
+    diligence=0.3,
+    acknowledge_after_ms=500,
+    export_fails=0.3,
+    exporter_ends_every_us=500_000,
+    crash_every_us=2_000_000,
+)
+"""Where they fail, acknowledge late, and begin again."""
+
+fault_of_newcomers: Final = partial(
+    fault_of_exporters,
+    diligence=0.0,
+    exporter_after_us=6_000_000,
+    crash_every_us=1_000_000,
+    cut_every_us=500_000,
+    cut_us=2_000_000,
+    disconnect_every_us=0,
+    transfer_every_us=0,
+)
+"""Where an exporter comes while leaders are cut off."""
+
+fault_of_killed_copies: Final = partial(
+    fault_of_calm_cluster,
+    orders=40,
+    checkpoint_period_s=0.2,
+    checkpoint_us=200_000,
+    crash_every_us=700_000,
+    down_us=10_000,
+)
+"""Where brokers are killed while they copy their state."""
+
 fault_of_wipes: Final = partial(
     fault_of_calm_cluster,
     orders=40,
@@ -67,6 +112,9 @@ fault_of_clocks: Final = partial(
     transfer_every_us=500_000,
 )
 """Where clocks are set, and leaders change."""
+
+fault_of_cancels: Final = partial(fault_of_calm_cluster, cancels=0.5, work_us=100_000)
+"""Where orders are cancelled while they are worked on."""
 
 _on_command = Partition._on_command
 _on_role = Partition.on_role
@@ -147,8 +195,54 @@ def _serve_on(self: Partition, role: Role) -> None:
     self._is_serving = was_serving
 
 
-def _wall_time(self: Partition) -> int:
+def _wall_time(self: LogTime) -> int:
     return self._clock.now_ms()
+
+
+def _go_back(self: ExporterPositions, exporter_id: str, position: int, metadata: bytes) -> None:
+    self._known[exporter_id] = ExporterPosition(position, metadata)
+    self._is_changed = True
+
+
+def _confirm_what_was_seen(self: ExporterDriver) -> Acknowledgement | None:
+    self._confirmed = self._handed = self._seen
+    return _take_acknowledgement(self)
+
+
+def _drop_a_failed_batch(self: ExporterDriver) -> None:
+    delivered, self._delivered = self._delivered, ()
+    self._handed = delivered[-1].position
+    self._exporter.export(delivered)
+
+
+def _nothing_is_held(storage: PartitionStorage) -> int | None:
+    return None
+
+
+def _begin_at_once(
+    self: RecordSubscriptions, peer: Peer, request: OpenRecordSubscription, *, is_alone: bool
+) -> None:
+    if request.exporter_id:
+        self._storage.exporters.register(request.exporter_id)
+    self._begin(peer, request)
+
+
+def _begin_at_the_newest(
+    self: RecordSubscriptions, peer: Peer, request: OpenRecordSubscription, *, is_alone: bool
+) -> None:
+    known = self._storage.exporters.get(request.exporter_id)
+    if known is not None and known.position == 0:
+        newest = self._storage.state.applied_position
+        self._storage.exporters.acknowledge(request.exporter_id, newest, b"")
+    _open_records(self, peer, request, is_alone=is_alone)
+
+
+def _recover_nothing(self: ExporterPositions, described: str) -> None:
+    pass
+
+
+_take_acknowledgement = ExporterDriver._take_acknowledgement
+_open_records = RecordSubscriptions.open
 
 
 def _tell_no_workers(self: Topics) -> list[JobSubscription]:
@@ -169,14 +263,45 @@ def _remember_in_memory(
     pass
 
 
+def _answer_a_cancel(step: Step, command: Command) -> None:
+    if step.views.elements.get(command.key) is None:
+        cancel_instance(step, command)
+    else:
+        step.answer(ProcessInstanceIntent.ELEMENT_TERMINATING, command.key)
+
+
+def _refuse_a_cancel(step: Step, command: Command) -> None:
+    step.reject(command, RejectionType.NOT_FOUND, "somebody looked in the wrong table")
+
+
+def _complete_and_refuse(step: Step, command: Command) -> None:
+    request, step.request = step.request, None
+    complete_job(step, command)
+    if request is not None:
+        intent, reason = int(command.intent), "the job is gone, since this has completed it"
+        answer = Answer(intent, command.key, None, RejectionType.NOT_FOUND, reason)
+        step.reply(request, answer)
+
+
+def _processed(
+    name: str, intent: Intent, new: Callable[[Step, Command], None], hunt: Callable[[int], str]
+) -> Bug:
+    return Bug(
+        name,
+        hunt=hunt,
+        plant=lambda stack: stack.enter_context(patch.dict(PROCESSORS, {intent: new})),
+    )
+
+
 def _bug(
     name: str,
-    owner: type,
+    owner: object,
     attribute: str,
     replacement: object,
     hunt: Callable[[int], str] = fault_of_cluster,
+    seeds: tuple[int, ...] = (),
 ) -> Bug:
-    return Bug(name, {(owner, attribute): replacement}, hunt=hunt)
+    return Bug(name, {(owner, attribute): replacement}, seeds, hunt)
 
 
 CLUSTER_BUGS: Final = (
@@ -218,7 +343,7 @@ CLUSTER_BUGS: Final = (
     _bug("one that leads no longer goes on serving", Partition, "on_role", _serve_on),
     _bug(
         "the log has the time of the leader's wall",
-        *(Partition, "_now", _wall_time, fault_of_clocks),
+        *(LogTime, "now_ms", _wall_time, fault_of_clocks),
     ),
     _bug(
         "workers are not told that their leader has gone",
@@ -228,5 +353,45 @@ CLUSTER_BUGS: Final = (
     _bug(
         "a command does not say which partition it is from",
         *(Partition, "on_remote_command", _from_nowhere),
+    ),
+    _bug(
+        "an exporter's position goes back",
+        *(ExporterPositions, "acknowledge", _go_back, fault_of_bad_exporters),
+    ),
+    _bug(
+        "what an exporter has not taken is acknowledged",
+        *(ExporterDriver, "_take_acknowledgement", _confirm_what_was_seen, fault_of_bad_exporters),
+    ),
+    _bug(
+        "what an exporter failed to take is not given to it again",
+        *(ExporterDriver, "_export_delivered", _drop_a_failed_batch, fault_of_bad_exporters),
+    ),
+    _bug(
+        "an exporter that has acknowledged nothing begins at the end",
+        *(RecordSubscriptions, "open", _begin_at_the_newest, fault_of_exporters),
+    ),
+    _bug(
+        "an exporter begins before the log names it",
+        *(RecordSubscriptions, "open", _begin_at_once, fault_of_newcomers, (11,)),
+    ),
+    _bug(
+        "the log is compacted whatever exporters need",
+        *(checkpoints, "held_index", _nothing_is_held, fault_of_exporters),
+    ),
+    _bug(
+        "a start does not know of exporters what its checkpoint knows",
+        *(ExporterPositions, "recover", _recover_nothing, fault_of_killed_copies, (3,)),
+    ),
+    _processed(
+        "a cancel is answered, and nothing is cancelled",
+        *(ProcessInstanceIntent.CANCEL, _answer_a_cancel, fault_of_cancels),
+    ),
+    _processed(
+        "an instance that runs is not found by a cancel",
+        *(ProcessInstanceIntent.CANCEL, _refuse_a_cancel, fault_of_cancels),
+    ),
+    _processed(
+        "a job is completed, and its worker is told that it is gone",
+        *(JobIntent.COMPLETE, _complete_and_refuse, fault_of_cancels),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,13 +14,13 @@ import typer
 
 from grevy.broker.cli.base import Json
 from grevy.broker.cli.output import DEFAULT_ADDRESS, Output, with_client
-from grevy.protocol.member_ids import DOWN
+from grevy.protocol.member_ids import DOWN, NEW
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from grevy.client import Client, JsonValue, Topology
-    from grevy.protocol.messages import ReplicaInfo
+    from grevy.protocol.messages import BrokerInfo, ReplicaInfo
 
 app = typer.Typer(
     no_args_is_help=True, help="Look at a cluster, change it, or run one on this machine."
@@ -81,7 +82,10 @@ def local(
     *,
     as_json: Json = False,
 ) -> None:
-    """Run a cluster on this machine, each broker a process, until Ctrl-C."""
+    """Run a cluster on this machine, each broker a process, until Ctrl-C.
+
+    A broker that is killed, or removed from the cluster, leaves the others at work.
+    """
     output = Output(as_json=as_json)
     from grevy.broker.config import ConfigError
 
@@ -141,7 +145,9 @@ def faults_of(topology: Topology) -> list[str]:
 
 
 def _fault_of(replica: ReplicaInfo) -> str:
-    return "has no host for" if replica.role == DOWN else "lacks data of"
+    if replica.role == DOWN:
+        return "has no host for"
+    return "has nothing yet of" if replica.role == NEW else "lacks data of"
 
 
 def draw_cluster(
@@ -154,22 +160,32 @@ def draw_cluster(
 
     brokers = Table("broker", "clients connect at", "release", "is", box=None, pad_edge=False)
     replicas: dict[int, list[str]] = {}
+    terms = {partition.id: partition.term for partition in topology.partitions}
     for broker in topology.brokers:
         state = "alive" if broker.is_alive else "not heard of"
         endpoint = broker.endpoint.removeprefix("tcp://")
         brokers.add_row(str(broker.node_id), endpoint, broker.version, state)
         for replica in broker.replicas:
-            text = f"{broker.node_id} {replica.role}" + (
-                "" if replica.is_healthy or replica.role == DOWN else " (repaired)"
-            )
+            text = f"{broker.node_id} {_state_of(broker, replica, terms)}"
             replicas.setdefault(replica.partition_id, []).append(text)
     partitions = Table("partition", "term", "replicas", box=None, pad_edge=False)
     for partition in topology.partitions:
         held = ", ".join(sorted(replicas.get(partition.id, [])))
-        partitions.add_row(str(partition.id), str(partition.term), held)
+        term = str(partition.term) if partition.term > 0 else ""
+        partitions.add_row(str(partition.id), term, held)
     faults = faults_of(topology)
     verdict = [Text(fault, "red") for fault in faults] or [Text("all is well", "green")]
     return Group(brokers, "", partitions, "", *_draw_change(change), *verdict)
+
+
+def _state_of(broker: BrokerInfo, replica: ReplicaInfo, terms: Mapping[int, int]) -> str:
+    """What a replica is, without what it said before it was lost, or before another one led."""
+    if not broker.is_alive:
+        return "not heard of"
+    if replica.role == "leader" and replica.term < terms.get(replica.partition_id, 0):
+        return "led before"
+    is_told = replica.is_healthy or replica.role in (DOWN, NEW)
+    return replica.role + ("" if is_told else " (lacks data)")
 
 
 def _draw_change(change: Mapping[str, JsonValue] | None) -> list[RenderableType]:
@@ -188,7 +204,9 @@ def _draw_change(change: Mapping[str, JsonValue] | None) -> list[RenderableType]
 
 
 async def _run_all(commands: Sequence[Sequence[str]], output: Output) -> int:
-    """Starts all, says where they are, and stops all when told to, or when one has ended."""
+    """Starts all, says where they are, and stops all when told to. A broker that ends by itself
+    leaves the others at work, as it should in a cluster.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -202,15 +220,40 @@ async def _run_all(commands: Sequence[Sequence[str]], output: Output) -> int:
     endpoints = [await _endpoint(process) for process in processes]
     if all(endpoints):
         output.result({"endpoints": endpoints}, f"grevy is ready at {', '.join(endpoints)}")
-        ends = [asyncio.ensure_future(process.wait()) for process in processes]
         stopped = asyncio.ensure_future(stop.wait())
-        await asyncio.wait([stopped, *ends], return_when=asyncio.FIRST_COMPLETED)
+        ended = asyncio.ensure_future(_tell_ends(processes, commands, output))
+        await asyncio.wait([stopped, ended], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
-    for process in processes:
-        if process.returncode is None:
-            process.terminate()
-    codes = [await process.wait() for process in processes]
+        ended.cancel()
+    running = [process for process in processes if process.returncode is None]
+    for process in running:
+        process.terminate()
+    codes = [await process.wait() for process in running or processes]
     return next((code for code in codes if code), 0)
+
+
+async def _tell_ends(
+    processes: Sequence[asyncio.subprocess.Process],
+    commands: Sequence[Sequence[str]],
+    output: Output,
+) -> bool:
+    """Waits until all brokers have ended, of which each is told."""
+    each = enumerate(zip(processes, commands, strict=True), 1)
+    await asyncio.gather(*[_tell_end(number, *started, output) for number, started in each])
+    return True
+
+
+async def _tell_end(
+    node_id: int, process: asyncio.subprocess.Process, command: Sequence[str], output: Output
+) -> None:
+    """Waits until a broker ends, and says how it is started again."""
+    code = await process.wait()
+    how = f"was killed by signal {-code}" if code < 0 else f"has ended with {code}"
+    again = shlex.join([each for each in command if each != "--json"])
+    output.result(
+        {"node_id": node_id, "exit_code": code, "command": command},
+        f"broker {node_id} {how}; this starts it again: {again}",
+    )
 
 
 async def _endpoint(process: asyncio.subprocess.Process) -> str:
