@@ -3,7 +3,7 @@
 # make test   all tests
 # make check  format, lint, types, floors, house rules
 # make sim    simulated worlds: the runs that belong to every change, then `make fuzz`; SEED=n repeats one of each kind, KIND=cluster of one
-# make nightly       the runs of a night, for at most SECONDS, then the planted bugs and the long tests (tests/sim/README.md)
+# make nightly       the runs of a night, then the planted bugs, then the long tests, each for at most SECONDS (tests/sim/README.md)
 # make chaos  real brokers: killed, stopped, wiped, cut off, with full disks; FAULTS of each kind, by SEED
 # make mutants       the planted bugs, each looked for until it is found
 # make fuzz   the long tests: crash states, damage of every bit, random processes and expressions, from SEED on
@@ -40,12 +40,19 @@ sim: $(VENV)/ready
 	$(BIN)/python -m tests.sim.runner $(KIND) $(if $(SEED),--seed $(SEED))
 	$(if $(SEED)$(KIND),,$(MAKE) fuzz)
 
+# Each part goes to its end, whatever the one before has found.
 nightly: $(VENV)/ready
-	$(BIN)/python -m tests.sim.runner $(KIND) --nightly --seconds $(SECONDS)
-	$(MAKE) mutants fuzz
+	well=true; \
+	$(BIN)/python -m tests.sim.runner $(KIND) --nightly --seconds $(SECONDS) || well=false; \
+	$(BIN)/python -m tests.sim.mutants.board --seconds $(SECONDS) || well=false; \
+	$(MAKE) fuzz || well=false; \
+	$$well
 
+# In less than an hour, every bit is more than there is time for.
 fuzz: $(VENV)/ready
-	GREVY_FLIPS=all GREVY_EXPRESSIONS=200000 GREVY_SEED=$(or $(SEED),1) $(BIN)/python -m pytest \
+	GREVY_FLIPS=$$([ $(SECONDS) -lt 3600 ] || echo all) GREVY_SECONDS=$(SECONDS) \
+	GREVY_EXPRESSIONS=$$(($(SECONDS) < 2000 ? $(SECONDS) * 100 : 200000)) \
+	GREVY_SEED=$(or $(SEED),1) $(BIN)/python -m pytest \
 		tests/crash tests/journal tests/state tests/sim tests/engine tests/feel/test_feel_fuzz.py -q -n 2
 
 chaos: $(VENV)/ready

@@ -7,13 +7,12 @@ import json
 import os
 import resource
 import signal
-import socket
-import sys
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from grevy.broker.cli.launching import broker_command, free_ports
+from grevy.broker.config import BrokerConfig
 from grevy.client import Client
 
 _CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -52,7 +51,7 @@ class Brokers:
 
     async def start(self) -> None:
         """All of them at once; ready when this returns."""
-        ports = _free_ports(self._shape.brokers, self._shape.hosts)
+        ports = free_ports(self._shape.brokers, self._shape.hosts)
         await asyncio.gather(*(self._start(node, ports) for node in range(self._shape.brokers)))
 
     async def usage(self) -> Usage:
@@ -85,38 +84,27 @@ class Brokers:
 
     async def _start(self, node: int, ports: list[int]) -> None:
         shape = self._shape
-        data = self._data / str(node + 1) if shape.brokers > 1 else self._data
-        command = [sys.executable, "-m", "grevy.broker", "broker", "--json", "--port", "0"]
-        command += ["--data", str(data), "--partitions", str(shape.partitions)]
-        command += ["--hosts", str(shape.hosts)] if shape.hosts > 1 else []
+        config = BrokerConfig(
+            data=self._data / str(node + 1) if shape.brokers > 1 else self._data,
+            port=0,
+            partitions=shape.partitions,
+            hosts=shape.hosts,
+        )
         if shape.brokers > 1:
-            points = ",".join(f"127.0.0.1:{port}" for port in ports)
-            command += ["--node-id", str(node + 1), "--cluster-size", str(shape.brokers)]
-            command += ["--cluster-port", str(ports[node]), "--contact-points", points]
-            command += ["--replication-factor", str(shape.replication_factor)]
+            config = replace(
+                config,
+                node_id=node + 1,
+                cluster_size=shape.brokers,
+                cluster_port=ports[node],
+                contact_points=",".join(f"127.0.0.1:{port}" for port in ports),
+                replication_factor=shape.replication_factor,
+            )
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*command, stdout=pipe)
+        process = await asyncio.create_subprocess_exec(*broker_command(config), stdout=pipe)
         self._processes.append(process)
         assert process.stdout is not None
         line = await process.stdout.readline()
         self.addresses.append(json.loads(line)["endpoint"])
-
-
-def _free_ports(count: int, in_a_row: int) -> list[int]:
-    """Ports that nobody has at the moment, nor so many with theirs."""
-    sockets = []
-    ports: list[int] = []
-    while len(ports) < count:
-        first = socket.create_server(("127.0.0.1", 0))
-        port = int(first.getsockname()[1])
-        sockets.append(first)
-        with suppress(OSError):
-            others = range(port + 1, port + in_a_row)
-            sockets += [socket.create_server(("127.0.0.1", each)) for each in others]
-            ports.append(port)
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def _rss_mb(pid: int) -> float:

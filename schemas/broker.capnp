@@ -166,4 +166,5 @@ struct ClusterPlan {
   author @2 :Int64;
   current @3 :ClusterConfiguration;
   target @4 :ClusterConfiguration;
+  wish @5 :Int64;
 }

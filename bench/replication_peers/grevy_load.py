@@ -5,65 +5,54 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-import zmq
-from bench.replication_peers.load import NotReady, run_load
-from bench.replication_peers.zmq_wire import Socket, ZmqWire
+from bench.replication_peers.load import PAYLOAD, NotReady, run_load
+from bench.replication_peers.wire import Wire, split_address
 
 ID_BYTES: Final = 8
+QUESTION: Final = bytes(ID_BYTES)
 ANSWER_TIMEOUT_S: Final = 0.5
 
 
-class GrevyConnection:
-    """A way to one replica. What is appended in one turn of the loop goes out together."""
+class GrevyConnection(Wire):
+    """A way to one replica."""
 
-    def __init__(self, address: str) -> None:
-        dealer: Socket = zmq.Context.instance().socket(zmq.DEALER)
-        dealer.setsockopt(zmq.LINGER, 0)
-        dealer.connect(f"tcp://{address}")
-        self._wire = ZmqWire(dealer, self._on_answer, lambda: None)
+    def __init__(self) -> None:
+        super().__init__()
         self._loop = asyncio.get_running_loop()
-        self._is_leader: asyncio.Future[None] = self._loop.create_future()
         self._count = 0
-        self._outgoing: list[bytes] = []
+        self._rest = b""
         self._waiters: dict[bytes, asyncio.Future[None]] = {}
 
     async def find_leader(self) -> None:
         """Returns if this is the leader. Raises `TimeoutError` if it is not, after a while."""
-        self._wire.send([b""])
-        await asyncio.wait_for(self._is_leader, ANSWER_TIMEOUT_S)
+        await asyncio.wait_for(self._say(QUESTION, bytes(len(PAYLOAD))), ANSWER_TIMEOUT_S)
 
     def append(self, payload: bytes) -> asyncio.Future[None]:
         """Done when the payload is committed."""
         self._count += 1
-        append_id = self._count.to_bytes(ID_BYTES, "little")
-        if not self._outgoing:
-            self._loop.call_soon(self._flush)
-        self._outgoing += (append_id, payload)
-        waiter = self._waiters[append_id] = self._loop.create_future()
-        return waiter
+        return self._say(self._count.to_bytes(ID_BYTES, "little"), payload)
 
-    def close(self) -> None:
-        """Closes the connection."""
-        self._wire.close()
-
-    def _flush(self) -> None:
-        self._wire.send([b"".join(self._outgoing)])
-        self._outgoing.clear()
-
-    def _on_answer(self, parts: list[bytes]) -> None:
-        (answer,) = parts
-        if not answer and not self._is_leader.done():
-            self._is_leader.set_result(None)
-        for begin in range(0, len(answer), ID_BYTES):
-            waiter = self._waiters.pop(answer[begin : begin + ID_BYTES])
+    def data_received(self, data: bytes) -> None:
+        """Ids, the last of them perhaps in part."""
+        data = self._rest + data
+        whole = len(data) - len(data) % ID_BYTES
+        self._rest = data[whole:]
+        for begin in range(0, whole, ID_BYTES):
+            waiter = self._waiters.pop(data[begin : begin + ID_BYTES])
             if not waiter.done():  # its client has given up
                 waiter.set_result(None)
+
+    def _say(self, append_id: bytes, payload: bytes) -> asyncio.Future[None]:
+        waiter = self._waiters[append_id] = self._loop.create_future()
+        self.write(append_id + payload)
+        return waiter
 
 
 async def connect(addresses: tuple[str, ...]) -> GrevyConnection:
     """A connection to the leader."""
+    loop = asyncio.get_running_loop()
     for address in addresses:
-        connection = GrevyConnection(address)
+        _, connection = await loop.create_connection(GrevyConnection, *split_address(address))
         try:
             await connection.find_leader()
         except TimeoutError:

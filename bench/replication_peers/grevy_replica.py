@@ -5,9 +5,10 @@ brokers, and a port for clients who append raw payloads.
 
 It does what a broker's partition does: what one turn of the loop brings is proposed together,
 leaves for the followers before it is flushed, and is flushed by what flushes a partition.
-Clients send messages of one or more appends, each an id of eight bytes and a payload of 256; they
-get the ids of those that are committed. An empty message asks whether this replica leads, which
-only the leader answers, with an empty one.
+Clients send appends, each an id of eight bytes and a payload of 256; they get the ids of those that
+are committed. An id of zeros asks whether this replica leads, which only the leader answers, with
+the same. It is the log that is measured: what clients of a broker say travels by ZeroMQ, but this
+port is as plain as those of its peers (`wire.py`).
 """
 
 from __future__ import annotations
@@ -22,9 +23,8 @@ from pathlib import Path
 from typing import Final
 
 import uvloop
-import zmq
 from bench.replication_peers.load import PAYLOAD
-from bench.replication_peers.zmq_wire import Socket, ZmqWire
+from bench.replication_peers.wire import Wire
 
 from grevy.broker.server import GC_THRESHOLD
 from grevy.broker.system import OsDisk, OsEntropy, SystemClock
@@ -38,6 +38,7 @@ from grevy.transport import ClusterLinks
 PARTITION: Final = 1
 TICK_S: Final = 0.1
 ID_BYTES: Final = 8
+QUESTION: Final = bytes(ID_BYTES)
 APPEND_BYTES: Final = ID_BYTES + len(PAYLOAD)
 
 
@@ -59,7 +60,7 @@ class Replica:
             clock=SystemClock(),
         )
         self.ended = asyncio.Event()
-        self._waiting: deque[tuple[int, bytes, bytes]] = deque()
+        self._waiting: deque[tuple[int, ClientPort, bytes]] = deque()
         self._links = ClusterLinks(
             self._loop,
             f"tcp://127.0.0.1:{ports[number - 1][1]}",
@@ -72,9 +73,6 @@ class Replica:
             if other != number:
                 self._links.connect(other, f"tcp://127.0.0.1:{port}")
         self._links.start()
-        router: Socket = zmq.Context.instance().socket(zmq.ROUTER)
-        router.bind(f"tcp://127.0.0.1:{ports[number - 1][0]}")
-        self._clients = ZmqWire(router, self._on_appends, self.advance)
         self._tick()
 
     def _tick(self) -> None:
@@ -83,19 +81,19 @@ class Replica:
         self.advance()
         self._flusher.tick()
 
-    def _on_appends(self, parts: list[bytes]) -> None:
-        """A client's message: an appends' id goes with the index of its entry."""
-        client, message = parts
+    def on_appends(self, client: ClientPort, appends: bytes) -> None:
+        """What a client has said at once: an append's id goes with the index of its entry."""
         node = self._node
-        if not message:
-            if node.is_settled:
-                self._clients.send([client, b""])
-            return
-        assert node.role is Role.LEADER, "the lead was lost: this run measures nothing"
-        for begin in range(0, len(message), APPEND_BYTES):
+        for begin in range(0, len(appends), APPEND_BYTES):
             split = begin + ID_BYTES
-            index = node.propose(message[split : begin + APPEND_BYTES])
-            self._waiting.append((index, client, message[begin:split]))
+            append_id = appends[begin:split]
+            if append_id != QUESTION:
+                assert node.role is Role.LEADER, "the lead was lost: this run measures nothing"
+                index = node.propose(appends[split : begin + APPEND_BYTES])
+                self._waiting.append((index, client, append_id))
+            elif node.is_settled:
+                client.write(append_id)
+        self.advance()
 
     def on_items(
         self, sender: int, items: tuple[BrokerItem, ...], sent_at_ms: int, late_ms: int
@@ -136,12 +134,28 @@ class Replica:
     def _answer(self, committed_index: int) -> None:
         """Tells clients what is committed, each in one message."""
         waiting = self._waiting
-        done: dict[bytes, list[bytes]] = {}
         while waiting and waiting[0][0] <= committed_index:
             _, client, append_id = waiting.popleft()
-            done.setdefault(client, []).append(append_id)
-        for client, ids in done.items():
-            self._clients.send([client, b"".join(ids)])
+            client.write(append_id)
+
+
+class ClientPort(Wire):
+    """A connection of a client."""
+
+    def __init__(self, replica: Replica) -> None:
+        super().__init__()
+        self._replica = replica
+        self._rest = b""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+
+    def data_received(self, data: bytes) -> None:
+        """Appends, the last of them perhaps in part."""
+        data = self._rest + data
+        whole = len(data) - len(data) % APPEND_BYTES
+        self._rest = data[whole:]
+        self._replica.on_appends(self, data[:whole])
 
 
 async def main() -> None:
@@ -155,6 +169,7 @@ async def main() -> None:
     loop.set_exception_handler(_end)
     pairs = [tuple(map(int, text.split(":"))) for text in given.ports]
     replica = Replica(given.folder, given.number, [(client, peer) for client, peer in pairs])
+    await loop.create_server(lambda: ClientPort(replica), "127.0.0.1", pairs[given.number - 1][0])
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 10, 10)  # as the broker does
     await replica.ended.wait()

@@ -27,6 +27,15 @@ def test_who_listens_everywhere_has_to_say_where_to_connect() -> None:
     ).validate()
 
 
+@pytest.mark.parametrize(
+    "point", ["nonsense", "grevy-1:", ":26700", "grevy-1:no", "grevy-1:0", "grevy-1:65536"]
+)
+def test_a_contact_point_is_a_host_and_a_port(point: str) -> None:
+    with pytest.raises(ConfigError, match=f"^contact_points: expected host:port, got '{point}'$"):
+        BrokerConfig(cluster_size=2, contact_points=f"grevy-1:26700,{point}").validate()
+    BrokerConfig(cluster_size=2, contact_points="grevy-1:26700, [fd00::1]:26700").validate()
+
+
 def test_addresses_that_are_told() -> None:
     config = BrokerConfig(host="10.0.0.1", cluster_host="10.0.0.2")
     assert config.client_address(1234) == "10.0.0.1:1234"

@@ -7,8 +7,11 @@ import io
 import pytest
 from rich.console import Console
 
+from grevy.broker.cli.cluster import draw_cluster
 from grevy.broker.cli.figures import amount, draw_status, duration
 from grevy.broker.cli.top import Watch, curve, rates
+from grevy.client.results import Partition, Topology
+from grevy.protocol.messages import BrokerInfo, ReplicaInfo
 
 
 @pytest.mark.parametrize(
@@ -45,12 +48,31 @@ def drawn(what: object) -> str:
     return page.getvalue()
 
 
+def test_who_leads_no_more_is_not_drawn_as_a_leader() -> None:
+    def broker(node_id: int, role: str, term: int, *, is_alive: bool = True) -> BrokerInfo:
+        replica = ReplicaInfo(1, role, term)
+        return BrokerInfo(node_id, f"host:{node_id}", "1.0", is_alive, (replica,))
+
+    brokers = (
+        *(broker(1, "leader", 4), broker(2, "leader", 5)),
+        broker(3, "follower", 5, is_alive=False),
+    )
+    page = drawn(draw_cluster(Topology("grevy", "1.0", (Partition(1, "host:2", 5),), brokers)))
+    assert "5     1 led before, 2 leader, 3 not heard of" in page
+    waiting = BrokerInfo(1, "host:1", "1.0", True, (ReplicaInfo(1, "new", 0, is_healthy=False),))
+    page = drawn(draw_cluster(Topology("grevy", "1.0", (), (waiting,))))
+    assert "broker 1 has nothing yet of partition 1" in page
+    assert "-1" not in drawn(draw_cluster(Topology("grevy", "1.0", (Partition(1, "", -1),), ())))
+
+
 FIGURES: dict[str, object] = {
     "version": "1.0", "endpoint": "host:1", "pid": 7, "uptime_s": 61,
     "data": "/data", "records": 1_000, "cpu_s": 2.0, "credit of pay": 32,
     "partitions": [
-        {"id": 1, "role": "leader", "term": 3, "records": 600, "in_flight": 2, "log_bytes": 70},
-        {"id": 2, "role": "follower", "term": 4, "records": 400, "in_flight": 0, "log_bytes": 30},
+        {"id": 1, "role": "leader", "leader": 1, "term": 3, "records": 600, "in_flight": 2,
+         "log_bytes": 70},
+        {"id": 2, "role": "follower", "leader": 2, "term": 4, "records": 400, "in_flight": 0,
+         "log_bytes": 30},
     ],
     "exporters": [
         {"id": "es", "partition": 1, "process": "running", "pid": 9, "starts": 1,
@@ -68,7 +90,7 @@ def test_status_shows_workers_and_exporters() -> None:
     assert "grevy 1.0 at host:1, process 7, up 1 min 1 s\n" in text
     rows = [line.split() for line in text.splitlines()]
     assert ["pay", "32"] in rows
-    assert ["2", "follower", "4", "400", "0", "30"] in rows
+    assert ["2", "follower", "broker", "2", "4", "400", "0", "30"] in rows
     assert "503 [busy] (3 times)" in text, "brackets are no markup"
     assert "not configured" in text
 

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 from tests.broker.processes import DEADLINE_S, GREVY
-from tests.chaos.test_kill_host import free_blocks
 
+from grevy.broker.cli.launching import free_ports
 from grevy.client import SyncClient
 
 WAIT_S = 120
@@ -42,7 +42,7 @@ def replicas_of(address: str, node_id: int) -> list[int]:
 
 
 def test_a_broker_with_hosts_comes_and_goes(tmp_path: Path) -> None:
-    ports = free_blocks(4, 2)
+    ports = free_ports(4, 2)
     contact = f"--contact-points=127.0.0.1:{ports[1]}"
     first = start(tmp_path / "1", ports[0], ports[1], "--partitions=4", contact)
     second = start(tmp_path / "2", ports[2], ports[3], "--join", "--node-id=2", contact)

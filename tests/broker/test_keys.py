@@ -54,6 +54,8 @@ def test_other_machines_need_keys() -> None:
         BrokerConfig(cluster_host="10.0.0.1").validate()
     with pytest.raises(ConfigError, match="keys: expected this broker's key pair"):
         BrokerConfig(client_keys=Path("clients")).validate()
+    with pytest.raises(ConfigError, match="broker_keys, client_keys: expected a list"):
+        BrokerConfig(keys=Path("own")).validate()  # it would go on unencrypted
     BrokerConfig(
         host="10.0.0.1", cluster_host="10.0.0.1",
         keys=Path("own"), broker_keys=Path("brokers"), client_keys=Path("clients"),

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from pathlib import Path
 from typing import Final
 
 import pytest
 from tests.broker.conftest import straight_model
 
+from grevy.broker.cli.launching import free_ports
 from grevy.broker.config import BrokerConfig
 from grevy.broker.server import Broker
 from grevy.client import Client, Refused, run
 
 PARTITIONS: Final = 2
 PATIENCE_S: Final = 120
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 class Cluster:

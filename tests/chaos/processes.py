@@ -14,12 +14,13 @@ import json
 import os
 import shutil
 import signal
-import socket
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self, TypeAlias
+
+from grevy.broker.cli.launching import broker_command, free_ports
+from grevy.broker.config import BrokerConfig
 
 START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 30.0
@@ -69,26 +70,25 @@ Command: TypeAlias = Callable[[Node, Layout, Sequence[str]], list[str]]
 """How a broker is started, with the contact points that it is given."""
 
 
-def broker_command(node: Node, layout: Layout, contact_points: Sequence[str]) -> list[str]:
-    """A real broker. The only place that knows its options."""
-    return [sys.executable, "-m", "grevy.broker", *broker_options(node, layout, contact_points)]
+def config_of(node: Node, layout: Layout, contact_points: Sequence[str]) -> BrokerConfig:
+    """The settings of a broker."""
+    return BrokerConfig(
+        data=node.data,
+        host=node.host,
+        port=node.port,
+        node_id=node.node_id,
+        cluster_size=layout.brokers,
+        cluster_host=node.host,
+        cluster_port=node.cluster_port,
+        contact_points=",".join(contact_points),
+        partitions=layout.partitions,
+        replication_factor=layout.replication_factor,
+    )
 
 
-def broker_options(node: Node, layout: Layout, contact_points: Sequence[str]) -> list[str]:
-    """What follows the program's name."""
-    options = {
-        "node-id": node.node_id,
-        "cluster-size": layout.brokers,
-        "contact-points": ",".join(contact_points),
-        "host": node.host,
-        "port": node.port,
-        "cluster-host": node.host,
-        "cluster-port": node.cluster_port,
-        "partitions": layout.partitions,
-        "replication-factor": layout.replication_factor,
-        "data": node.data,
-    }
-    return ["broker", "--json", *(f"--{name}={value}" for name, value in options.items())]
+def command_of(node: Node, layout: Layout, contact_points: Sequence[str]) -> list[str]:
+    """A real broker."""
+    return broker_command(config_of(node, layout, contact_points))
 
 
 class BrokerEnded(Exception):
@@ -106,7 +106,7 @@ class ClusterProcesses:
         self,
         layout: Layout,
         *,
-        command: Command = broker_command,
+        command: Command = command_of,
         contact_points: Callable[[Node], Sequence[str]] | None = None,
         prefix: Callable[[Node], Sequence[str]] = lambda _node: (),
     ) -> None:
@@ -228,12 +228,3 @@ class ClusterProcesses:
 
     def _log_path(self, node_id: int) -> Path:
         return self.layout.folder / f"broker-{node_id}.log"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody has at the moment."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

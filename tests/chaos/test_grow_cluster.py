@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -18,9 +19,11 @@ from typing import Final
 import pytest
 from tests.chaos.checker import check
 from tests.chaos.history import Recorder, read_history
-from tests.chaos.processes import ClusterProcesses, Layout, Node, broker_options
+from tests.chaos.processes import ClusterProcesses, Layout, Node, config_of
 from tests.chaos.workload import Workload
 
+from grevy.broker.cli.launching import broker_command
+from grevy.broker.config import BrokerConfig
 from grevy.client import Client, ClientOptions, run
 
 SEED: Final = int(os.environ.get("GREVY_SEED", "1"))
@@ -36,11 +39,16 @@ SETTINGS: Final = {"GREVY_CHECKPOINT_PERIOD_S": "0.5", "GREVY_LEAD_BACK_S": "1"}
 def command(node: Node, layout: Layout, contact_points: Sequence[str]) -> list[str]:
     """The first brokers are told how many they are; the new one nothing but that it joins."""
     first = Layout(layout.folder, len(FIRST), layout.partitions, layout.replication_factor)
-    options = broker_options(node, first, contact_points)
+    config = config_of(node, first, contact_points)
     if node.node_id == NEW:
-        unknown = ("--cluster-size", "--contact-points", "--partitions", "--replication-factor")
-        options = [each for each in options if not each.startswith(unknown)] + ["--join"]
-    return [sys.executable, "-m", "grevy.broker", *options]
+        config = replace(
+            BrokerConfig(join=True),
+            data=config.data,
+            port=config.port,
+            node_id=NEW,
+            cluster_port=config.cluster_port,
+        )
+    return broker_command(config)
 
 
 async def grevy(*arguments: str) -> list[dict[str, object]]:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -21,15 +19,10 @@ from typing import Final
 import pytest
 from tests.chaos.checker import check
 from tests.chaos.history import Recorder, read_history
-from tests.chaos.processes import (
-    ClusterProcesses,
-    Layout,
-    Node,
-    broker_command,
-    free_ports,
-)
+from tests.chaos.processes import ClusterProcesses, Layout, Node, config_of
 from tests.chaos.workload import Workload
 
+from grevy.broker.cli.launching import broker_command, free_ports
 from grevy.client import Client, ClientOptions, run
 from grevy.client.options import JsonValue
 
@@ -50,25 +43,12 @@ class HostedLayout(Layout):
 
     def nodes(self) -> tuple[Node, ...]:
         """The brokers; the ports that follow theirs are free too."""
-        blocks = iter(free_blocks(2 * self.brokers, max(self.counts)))
+        blocks = iter(free_ports(2 * self.brokers, max(self.counts)))
         numbers = range(1, self.brokers + 1)
         return tuple(
             Node(each, self.folder / f"broker-{each}", "127.0.0.1", next(blocks), next(blocks))
             for each in numbers
         )
-
-
-def free_blocks(count: int, size: int) -> list[int]:
-    """The first ports of blocks of loopback that nobody has at the moment."""
-    blocks: list[int] = []
-    with ExitStack() as taken:
-        while len(blocks) < count:
-            first = free_ports(1)[0]
-            with suppress(OSError, OverflowError):
-                for port in range(first, first + size):
-                    taken.enter_context(socket.create_server(("127.0.0.1", port)))
-                blocks.append(first)
-    return blocks
 
 
 class HostedCluster(ClusterProcesses):
@@ -87,8 +67,8 @@ class HostedCluster(ClusterProcesses):
 
         def command(node: Node, layout: Layout, contact_points: Sequence[str]) -> list[str]:
             points = contact_points if brokers > 1 else ()
-            options = broker_command(node, layout, points)
-            return [*options, f"--hosts={hosts[node.node_id - 1]}"]
+            config = config_of(node, layout, points)
+            return broker_command(replace(config, hosts=hosts[node.node_id - 1]))
 
         super().__init__(layout, command=command)
 

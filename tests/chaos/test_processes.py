@@ -14,9 +14,11 @@ from tests.chaos.processes import (
     ClusterProcesses,
     Layout,
     Node,
-    broker_command,
-    broker_options,
+    command_of,
+    config_of,
 )
+
+from grevy.broker.cli.launching import broker_options
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals as Linux has them")
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals as Linu
 def echo_command(node: Node, layout: Layout, contact_points: Sequence[str]) -> list[str]:
     """An echo server in the place of a broker."""
     program = str(ROOT / "tests/chaos/echo.py")
-    return [sys.executable, program, *broker_options(node, layout, contact_points)]
+    return [sys.executable, program, *broker_options(config_of(node, layout, contact_points))]
 
 
 def echoes(tmp_path: Path, brokers: int = 1) -> ClusterProcesses:
@@ -160,19 +162,16 @@ def test_a_broker_is_given_the_whole_cluster(tmp_path: Path) -> None:
     layout = Layout(tmp_path, brokers=2, partitions=5, replication_factor=2)
     node, other = ClusterProcesses(layout).nodes.values()
 
-    command = broker_command(node, layout, ["127.0.0.1:1", "127.0.0.1:2"])
+    command = command_of(node, layout, ["127.0.0.1:1", "127.0.0.1:2"])
 
     assert command[1:5] == ["-m", "grevy.broker", "broker", "--json"]
-    assert command[5:] == [
-        "--node-id=1",
+    assert set(command[5:]) == {
         "--cluster-size=2",
         "--contact-points=127.0.0.1:1,127.0.0.1:2",
-        "--host=127.0.0.1",
         f"--port={node.port}",
-        "--cluster-host=127.0.0.1",
         f"--cluster-port={node.cluster_port}",
         "--partitions=5",
         "--replication-factor=2",
         f"--data={tmp_path / 'broker-1'}",
-    ]
+    }
     assert len({node.port, node.cluster_port, other.port, other.cluster_port}) == 4

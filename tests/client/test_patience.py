@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from grevy.client import Client, ClientOptions, Overloaded, RequestTimeout, Unavailable
 from grevy.protocol.intents import ProcessInstanceCreationIntent
-from grevy.protocol.messages import CommandReply, CommandRequest, ErrorCode, ErrorReply, ServerItem
+from grevy.protocol.messages import (
+    ClusterRequest,
+    CommandReply,
+    CommandRequest,
+    ErrorCode,
+    ErrorReply,
+    ServerItem,
+)
 from grevy.protocol.record import Answer
 
 CREATE = ProcessInstanceCreationIntent.CREATE
@@ -58,6 +66,22 @@ async def test_silence_is_a_timeout_that_names_the_command(connected: Any) -> No
     async with connected(BRIEF) as (_, client):
         with pytest.raises(RequestTimeout, match="PROCESS_INSTANCE_CREATION CREATE on partition 1"):
             await client.create_instance("order")
+
+
+async def test_new_work_goes_where_a_leader_can_be_reached(scripted: Any, created: Any) -> None:
+    async with scripted(partitions=3) as broker, scripted(partitions=3) as gone:
+        for each in (broker, gone):
+            each.leaders |= {1: (broker.endpoint, 1), 2: (gone.endpoint, 1), 3: (gone.endpoint, 1)}
+            each.answer(CREATE, created)
+        async with await Client.connect(gone.endpoint, broker.endpoint) as client:
+            notices = asyncio.ensure_future(client.cluster.status())
+            await gone.wait_for(ClusterRequest)
+            gone.close()
+            with pytest.raises(Unavailable, match="lost"):
+                await notices
+            for _ in range(4):
+                await client.create_instance("order")
+            assert [command.partition_id for command in broker.commands] == [1, 1, 1, 1]
 
 
 async def test_nobody_there_is_unavailable() -> None:

@@ -23,7 +23,7 @@ from grevy.cluster import (
     first_plan,
     redistribute,
 )
-from grevy.protocol.gossip_messages import Gossip, ReplicaState
+from grevy.protocol.gossip_messages import ClusterPlan, Gossip, ReplicaState
 
 SEED = int(os.environ.get("GREVY_SEED", "1"))
 SEEDS = range(SEED, SEED + (100 if os.environ.get("GREVY_FLIPS") == "all" else 3))
@@ -193,6 +193,22 @@ def test_who_leaves_is_gone_at_once_and_forgotten_later() -> None:
     assert sim.processes[1].liveness(2) is None
     sim.start(2, contacts=[1])
     sim.rounds_until_all_know(6)
+
+
+def test_the_contact_point_of_a_broker_that_was_removed_is_not_missed() -> None:
+    sim = GossipSim(SEED)
+    for machine in (1, 2, 3):
+        sim.plans[machine] = first_plan(distribute([1, 2, 3], 1, 2))
+    sim.start_all(3, contacts=[1, 2, 3])
+    sim.rounds_until_all_know(4)
+    sim.run(4 * ROUND_MS)
+    sim.processes[2].leave()
+    sim.run(2)
+    one = sim.processes[1].gossiper
+    assert one.unanswered(sim.now_ms) == ("machine-2:26601",)
+    without = distribute([1, 3], 1, 2)
+    sim.processes[1].adopt(ClusterPlan(2, 1, 1, without, without))
+    assert one.unanswered(sim.now_ms) == ()
 
 
 def test_what_comes_again_proves_nothing() -> None:

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 from itertools import product
 
+import pytest
+
 from grevy.cluster import (
     Broker,
+    ChangeMembers,
+    ChangeRefused,
+    Gossiper,
+    GossipSettings,
+    KeepPlan,
+    LedGroup,
     Liveness,
+    View,
+    Wait,
     Whereabouts,
+    begin,
     brokers_of,
     distribute,
     first_plan,
+    fixed,
+    hosts_up,
     living_leaders,
+    next_action,
     status_of,
     topology_of,
+    transfers_due,
 )
-from grevy.protocol.gossip_messages import MemberState, ReplicaState
+from grevy.cluster.members import MemberTable, Patience
+from grevy.cluster.plan import alive_in
+from grevy.protocol.gossip_messages import Gossip, MemberState, ReplicaState
 from grevy.protocol.member_ids import NODE_ID_MAX, host_of, member_id, name_of, node_of
 from grevy.protocol.messages import BrokerInfo, PartitionInfo, ReplicaInfo
+from grevy.protocol.raft_messages import GroupMembers
 from grevy.raft import Role
+from grevy.testing.entropy import SeededEntropy
 
 PLAN = first_plan(distribute([1, 2], 2, 2))
 
@@ -65,6 +84,107 @@ def test_member_ids() -> None:
         member = member_id(node_id, host)
         assert (node_of(member), host_of(member)) == (node_id, host)
     assert (name_of(member_id(3, 0)), name_of(member_id(3, 2))) == ("broker 3", "broker 3 (host 2)")
+
+
+DEAD, ALIVE = Liveness.DEAD, Liveness.ALIVE
+
+
+def hosts_of_three(*dead: tuple[int, int]) -> list[Broker]:
+    """Three brokers of two hosts each, with a partition for each host; all but these are alive."""
+    return [
+        member(*place, follows(place[1] + 1, 1), liveness=DEAD if place in dead else ALIVE)
+        for place in product((1, 2, 3), (0, 1))
+    ]
+
+
+def test_the_first_host_stands_for_its_broker() -> None:
+    settings = GossipSettings(
+        cluster_id="g",
+        node_id=member_id(2, 1),
+        cluster_endpoint="a",
+        client_endpoint="b",
+        software="0.1.0",
+    )
+    gossiper = Gossiper(settings, SeededEntropy(1), 1, PLAN)
+    assert gossiper.alive(0) == frozenset()
+    for sender, version in product((1, 2), (1, 2)):  # who is heard of once may be gone
+        state = MemberState(sender, 1, version, "c", "d", "0.1.0")
+        gossiper.receive("g", Gossip(sender, (state,)), 0)
+    assert gossiper.alive(0) == {1, 2}
+
+
+def test_hosts_are_remembered_as_long_as_their_broker_is_placed() -> None:
+    table = MemberTable(Patience(suspect_ms=2, dead_ms=5, forget_ms=60))
+    gone = member(2, 1).state
+    table.hear(gone, 0)
+    table.forget(100, {1, 2})
+    assert [each.state for each in table] == [gone]
+    table.forget(100, {1})
+    assert list(table) == []
+
+
+def test_a_broker_is_there_for_a_partition_with_the_host_that_has_it() -> None:
+    up = hosts_up(hosts_of_three((2, 1), (3, 0)))
+    alive = {1, 2}  # by their first hosts
+    assert alive_in(1, alive, up) == {1, 2}
+    assert alive_in(2, alive, up) == {1, 3}
+    assert alive_in(3, alive, up) == {1, 2}, "nobody has it yet"
+    assert alive_in(1, {1, 2, 3}) == {1, 2, 3}, "nobody has said anything"
+
+
+def test_a_group_is_not_changed_while_hosts_of_it_are_down() -> None:
+    """First hosts alone would make a majority."""
+    before = fixed([1, 2, 3], {1: [1, 2], 2: [1, 2]}, 2)
+    target = fixed([1, 2, 3], {1: [1, 2], 2: [1, 3]}, 2)
+    with pytest.raises(ChangeRefused, match="partition 2 would be without a majority"):
+        begin(
+            first_plan(before),
+            target,
+            author=1,
+            alive={1, 2, 3},
+            hosts=hosts_up(hosts_of_three((2, 1))[:4]),
+        )
+
+    plan = begin(first_plan(before), target, author=1, alive={1, 2, 3})
+    group = LedGroup(2, GroupMembers((1, 2)))
+    view = View(1, frozenset({1, 2, 3}), frozenset({1, 2, 3}), (group,))
+    assert isinstance(next_action(plan, view), ChangeMembers)
+    down = view._replace(hosts=hosts_up(hosts_of_three((2, 1))[:4]))
+    waits = next_action(plan, down)
+    assert isinstance(waits, Wait)
+    assert "there is 1" in waits.why
+
+
+def test_a_group_is_changed_while_only_first_hosts_are_down() -> None:
+    """Broker 2's first host is away; the one that has the partition is there."""
+    before = fixed([1, 2, 3], {1: [1, 2], 2: [1, 2]}, 2)
+    plan = begin(
+        first_plan(before),
+        fixed([1, 2, 3], {1: [1, 2], 2: [1, 3]}, 2),
+        author=1,
+        alive={1, 3},
+        hosts=hosts_up(hosts_of_three((2, 0))[:4]),
+    )
+    group = LedGroup(2, GroupMembers((1, 2)))
+    hosts = hosts_up(hosts_of_three((2, 0))[:4])
+    view = View(1, frozenset({1, 3}), frozenset({1, 3}), (group,), hosts)
+    assert next_action(plan, view) == ChangeMembers(2, GroupMembers((1, 2), learners=(3,)))
+
+
+def test_only_first_hosts_do_what_is_of_the_plan_alone() -> None:
+    before = fixed([1], {1: [1]}, 1)
+    plan = begin(first_plan(before), fixed([1, 2], {1: [1]}, 1), author=1, alive={1, 2})
+    view = View(1, frozenset({1, 2}), frozenset({1}))
+    assert isinstance(next_action(plan, view), KeepPlan)
+    assert next_action(plan, view._replace(keeps=False)) is None
+
+
+def test_leads_go_to_whom_the_host_of_the_partition_is_there() -> None:
+    configuration = fixed([1, 2, 3], {1: [1, 2, 3], 2: [1, 2, 3]}, 3)
+    leaders = {1: 3, 2: 3}
+    up = hosts_up(hosts_of_three((1, 1)))
+    due = transfers_due(configuration, leaders, {1, 2, 3}, up)
+    assert [(step.partition_id, step.to) for step in due] == [(1, 1), (2, 2)]
 
 
 def test_clients_are_told_where_the_host_of_a_leader_is() -> None:

@@ -65,6 +65,17 @@ def test_topology() -> None:
     )
 
 
+def test_who_was_removed_is_not_of_the_topology_and_who_waits_to_join_is() -> None:
+    states = {1: Liveness.ALIVE, 3: Liveness.DEAD, 4: Liveness.LEFT, 5: Liveness.ALIVE}
+    brokers = [broker(node_id, liveness=liveness) for node_id, liveness in states.items()]
+    reply = topology_of(PLAN, brokers, number=1, cluster_id="grevy", version="0.1.0")
+    assert [(each.node_id, each.is_alive) for each in reply.brokers] == [
+        (1, True),
+        (3, False),
+        (5, True),
+    ]
+
+
 def test_the_leader_is_the_one_of_the_highest_term() -> None:
     old = broker(1, replica(1, 4, 1, Role.LEADER))
     new = broker(2, replica(1, 5, 2, Role.LEADER))

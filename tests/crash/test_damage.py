@@ -48,6 +48,7 @@ def fill(partition_id: int, options: JournalOptions = OPTIONS, *, settles: bool 
         handle.sync()
         journal.flushed(handle)
     assert journal.statistics().segments == 2
+    journal.close()
     return disk
 
 
@@ -118,7 +119,11 @@ def test_each_bit_under_a_promise_that_is_only_noted(path: str) -> None:
 
 
 def test_each_bit_that_a_later_flush_vouches_for_when_no_promise_was_settled() -> None:
-    after_power_cut = fill(1, settles=False).crash(Random(0), 0.0)
+    disk = fill(1, settles=False)
+    after_power_cut = disk.crash(Random(0), 0.0)
+    second = after_power_cut.open(SECOND)
+    second.truncate(len(disk.contents(SECOND)))  # there was unused room
+    second.fdatasync()
     victim = Victim(after_power_cut)
     expected = entries_of(1)
     last_flush = sum(52 + len(entry.payload) for entry in expected[-FLUSHED_ENTRIES:])
@@ -207,6 +212,17 @@ def test_each_file_of_another_log(victim: Victim, path: str, stranger: str) -> N
     victim.judge(damaged)
     if (path, stranger) != (VOTE, "cluster"):
         assert victim.refused == 1
+
+
+@pytest.mark.parametrize("place", [0, 4096])
+@pytest.mark.parametrize(("path", "stranger"), [(PROMISE, VOTE), (VOTE, PROMISE)])
+def test_one_slot_of_another_file(victim: Victim, path: str, stranger: str, place: int) -> None:
+    """A block that went to the wrong place: the other slot is whole."""
+    damaged = victim.copy()
+    slot = slice(place, place + 512)
+    damaged.contents(path)[slot] = damaged.contents(stranger)[slot]
+    victim.judge(damaged)
+    assert victim.harmless == 1
 
 
 @pytest.mark.parametrize("path", [FIRST, PROMISE])

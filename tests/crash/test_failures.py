@@ -8,7 +8,7 @@ import errno
 from random import Random
 
 import pytest
-from tests.sim.disk import SimDisk
+from tests.sim.disk import SHORT, SimDisk
 
 from grevy.journal import Journal, JournalBusy, JournalEntry, JournalFailed, JournalOptions
 
@@ -176,3 +176,35 @@ def test_entries_appended_during_a_flush_are_not_promised_by_it() -> None:
     assert (handle.index, handle.term) == (5, 1)
     assert journal.last_flushed_index == 5
     assert journal.last_index == 7
+
+
+@pytest.mark.parametrize("is_power_cut", [False, True])
+def test_a_read_that_gives_too_little_is_neither_a_tear_nor_damage(is_power_cut: bool) -> None:
+    disk = SimDisk()
+    journal = with_entries(disk, 30)
+    handle_upto = journal.last_index + 1
+    journal.append(entries(handle_upto, 1))
+    handle = journal.flush_handle()
+    handle.sync()
+    journal.flushed(handle)  # its promise is noted only, and no frame vouches for it
+    refused = 0
+    for skip in range(40):
+        after = disk.crash(Random(0), 0.0 if is_power_cut else 1.0)
+        after.fail("pread", SHORT, skip)
+        try:
+            journal = Journal.open(after, 1, OPTIONS)
+        except OSError:
+            refused += 1
+            after.mend()
+            journal = Journal.open(after, 1, OPTIONS)
+        assert journal.last_index == handle_upto
+    assert refused > 5
+
+
+def test_a_read_of_a_log_that_is_open_says_when_it_got_too_little() -> None:
+    disk = SimDisk()
+    journal = with_entries(disk, 3)
+    disk.fail("pread", SHORT)
+    with pytest.raises(OSError, match="the file goes on"):
+        journal.read(1, 1 << 20)
+    assert len(journal.read(1, 1 << 20)) == 3

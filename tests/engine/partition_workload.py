@@ -70,6 +70,7 @@ LASTING: Final = {
     for spec in (
         *DEFINITIONS,
         tables.REQUESTS,
+        tables.LARGE_ANSWERS,
         tables.SESSIONS,
         tables.SESSIONS_BY_AGE,
         tables.COUNTERS,

@@ -6,10 +6,12 @@ import pytest
 from tests.engine.models import one_task
 
 from grevy.engine import Command, Engine, Outcome
+from grevy.engine.appliers.requests import recalled
 from grevy.engine.stores import requests
+from grevy.engine.tables import LARGE_ANSWERS
 from grevy.protocol.codec import decode_entry
 from grevy.protocol.intents import ProcessInstanceCreationIntent, RejectionType
-from grevy.protocol.limits import REQUESTS_REMEMBERED
+from grevy.protocol.limits import LARGE_ANSWER_BYTES_MIN, REQUESTS_REMEMBERED
 from grevy.protocol.record import RequestId
 from grevy.protocol.values import ProcessInstanceCreationValue
 from grevy.state import MemoryBackend, State
@@ -142,15 +144,109 @@ def test_late_answers_are_remembered_up_to_a_number(
     for job in engine.activate_jobs("work", max_jobs=10):
         engine.complete(job)
 
+    remembered = Engine(replayed(engine), 1).remembered
+    found = {number: remembered(RequestId(CLIENT, number)) for number in numbers}
+    assert found[1] is None
+    assert [one is not None and not one.is_due for one in found.values()] == [False, True, True]
+
+
+def replayed(engine: InProcessEngine) -> State:
+    """The state of a replica that has the engine's entries."""
     state = State(MemoryBackend())
     replica = Engine(state, 1)
     for index, payload in enumerate(engine.entries, 1):
         entry = decode_entry(payload)
         state.commit([replica.apply(entry)], index, entry.last_position)
-    remembered = replica.views.requests.remembered
-    found = {number: remembered(RequestId(CLIENT, number)) for number in numbers}
-    assert found[1] is None
-    assert [one is not None and not one.is_due for one in found.values()] == [False, True, True]
+    return state
+
+
+LARGE = {"document": "x" * 2 * LARGE_ANSWER_BYTES_MIN}
+"""A result that counts by its bytes."""
+ROOM_BYTES = 7 * LARGE_ANSWER_BYTES_MIN
+"""For three of them."""
+
+
+@pytest.fixture
+def narrow(engine: InProcessEngine, monkeypatch: pytest.MonkeyPatch) -> InProcessEngine:
+    """The engine, with room for three large answers."""
+    monkeypatch.setattr(requests, "LARGE_ANSWERS_BYTES_MAX", ROOM_BYTES)
+    return engine
+
+
+def large_bytes(state: State, asked: list[RequestId]) -> int:
+    """What the large answers to these requests hold, as far as they are remembered."""
+    answers = map(Engine(state, 1).remembered, asked)
+    sizes = [len(one.value) + len(one.rejection_reason) for one in answers if one is not None]
+    return sum(size for size in sizes if size >= LARGE_ANSWER_BYTES_MIN)
+
+
+def test_large_answers_are_remembered_up_to_so_many_bytes(narrow: InProcessEngine) -> None:
+    asked = [RequestId(CLIENT, number) for number in range(1, 6)]
+    answers = []
+    for request in asked:
+        narrow.submit(AWAIT, request)
+        narrow.complete("work", LARGE)
+        answers.append(narrow.answer_to(request))
+    instances = len(narrow.records.instances())
+
+    state = replayed(narrow)
+    engine = Engine(state, 1)
+    assert large_bytes(state, asked) <= ROOM_BYTES
+    found = [engine.remembered(request) for request in asked]
+    again = [recalled(each) for each in found if each is not None]
+    assert again[2:] == answers[2:], "the newest are there"
+    for answer in again[:2]:
+        assert answer.rejection_type is RejectionType.ALREADY_EXISTS
+        assert "was done when it came first" in answer.rejection_reason
+    narrow.submit(AWAIT, asked[0])
+    assert len(narrow.records.instances()) == instances, "it has no second effect"
+    assert state.hash == narrow.state.hash == narrow.state.recompute_hash()
+
+
+def test_of_a_large_refusal_is_kept_that_it_was_one(narrow: InProcessEngine) -> None:
+    unknown = "n" * 2 * LARGE_ANSWER_BYTES_MIN
+    value = ProcessInstanceCreationValue(bpmn_process_id=unknown)
+    command = Command(ProcessInstanceCreationIntent.CREATE, -1, value)
+    asked = [RequestId(CLIENT, number) for number in range(1, 6)]
+    for request in asked:
+        narrow.submit(command, request)
+
+    engine = Engine(replayed(narrow), 1)
+    found = [engine.remembered(request) for request in asked]
+    assert [one is not None and one.rejection_type for one in found] == [
+        RejectionType.NOT_FOUND
+    ] * 5
+    lengths = [len(one.rejection_reason) < LARGE_ANSWER_BYTES_MIN for one in found if one]
+    assert lengths == [True, True, False, False, False]
+
+
+def test_late_answers_count_by_their_bytes_too(narrow: InProcessEngine) -> None:
+    asked = [RequestId(CLIENT, number) for number in range(1, 6)]
+    for request in asked:
+        narrow.submit(AWAIT, request)
+        narrow.submit(CREATE, RequestId(CLIENT, request.number + REQUESTS_REMEMBERED))
+    for job in narrow.activate_jobs("work", max_jobs=10):
+        narrow.complete(job, LARGE)
+
+    state = replayed(narrow)
+    assert large_bytes(state, asked) <= ROOM_BYTES
+    engine = Engine(state, 1)
+    assert all(engine.remembered(request) for request in asked)
+
+
+def test_answers_of_a_client_that_is_forgotten_make_room_in_their_turn(
+    narrow: InProcessEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "CLIENTS_REMEMBERED", 1)
+    asked = [RequestId(bytes([number]) * 16, 1) for number in range(10)]
+    for request in asked:
+        narrow.submit(AWAIT, request)
+        narrow.complete("work", LARGE)
+
+    state = replayed(narrow)
+    assert large_bytes(state, asked) <= ROOM_BYTES
+    assert len(state.table(LARGE_ANSWERS).scan()) == 3
+    assert state.hash == narrow.state.hash == narrow.state.recompute_hash()
 
 
 def test_a_result_has_only_the_variables_that_are_asked_for(engine: InProcessEngine) -> None:

@@ -43,6 +43,7 @@ LASTING: Final = {
         resource_tables.DECISIONS_OF_GRAPH,
         resource_tables.DECISIONS_OF_DEPLOYMENT,
         tables.REQUESTS,
+        tables.LARGE_ANSWERS,
         tables.SESSIONS,
         tables.SESSIONS_BY_AGE,
         tables.COUNTERS,

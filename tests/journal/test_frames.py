@@ -48,10 +48,10 @@ class Frame:
 
 
 def frames_of(content: bytes) -> list[Frame]:
-    """The frames of a file, one after the other."""
+    """The frames of a file, one after the other, up to its unused room."""
     frames: list[Frame] = []
     offset = 0
-    while offset < len(content):
+    while any(content[offset:]):
         frame = Frame(*FIELDS.unpack_from(content, offset))
         end = offset + HEADER_BYTES + frame.length
         frame.payload = content[offset + HEADER_BYTES : end]
@@ -67,6 +67,7 @@ def written(entries: list[JournalEntry]) -> bytes:
     journal = Journal.open(disk, PARTITION, OPTIONS)
     journal.append(entries)
     journal.flush()
+    journal.close()
     return bytes(disk.contents(SEGMENT))
 
 
@@ -176,6 +177,7 @@ def test_a_frame_is_found_behind_anything() -> None:
     journal.append([JournalEntry(1, 1, b"GJ\x02\x01")])
     journal.flush()
     journal.append([JournalEntry(2, 1, b"vouches for the first")])
+    journal.close()
     content = bytes(disk.contents(SEGMENT))
     stamp = Stamp(0xC1, PARTITION, 1)
     begin = 2 * HEADER_BYTES + len(b"GJ\x02\x01")

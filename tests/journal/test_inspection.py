@@ -46,7 +46,8 @@ def test_all_entries_of_an_open_log_are_seen(journal: Journal, tmp_path: Path) -
     assert list(inspection.entries()) == entries(1, 45)
     assert inspection.segments == journal.statistics().segments
     assert inspection.bytes + 52 * inspection.segments == journal.statistics().bytes
-    assert inspection.bytes_total() == journal.statistics().bytes
+    files = (tmp_path / "journal").glob("segment-*")
+    assert inspection.bytes_total() == sum(file.stat().st_size for file in files)
     assert inspection.tail is None
 
 
@@ -65,7 +66,7 @@ def test_what_is_compacted_meanwhile_is_skipped(journal: Journal, tmp_path: Path
 def test_a_bad_frame_above_the_promise_is_the_end(journal: Journal, tmp_path: Path) -> None:
     journal.append(entries(41, 42))
     last = max((tmp_path / "journal").glob("segment-*"))
-    whole = last.read_bytes()
+    whole = last.read_bytes().rstrip(b"\0")  # but for unused room
     last.write_bytes(whole[:-1])
     inspection = look(tmp_path)
     assert [entry.index for entry in inspection.entries()] == list(range(1, 42))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from grevy.broker.system import OsDisk
 from grevy.journal import Journal, JournalEntry, JournalError, JournalOptions
+from grevy.journal.segment import RESERVED_BYTES
 
 
 def fill(folder: Path, count: int) -> list[JournalEntry]:
@@ -82,3 +84,36 @@ def test_what_was_not_flushed_may_be_torn(tmp_path: Path) -> None:
     reopened = Journal.open(OsDisk(tmp_path), 1, JournalOptions())
     assert reopened.read(1, 1 << 20) == entries
     reopened.close()
+
+
+def test_room_is_taken_ahead_and_given_back(tmp_path: Path) -> None:
+    journal = Journal.open(OsDisk(tmp_path), 1, JournalOptions())
+    journal.append([JournalEntry(1, 1, b"first")])
+    size = segment_of(tmp_path).stat().st_size
+    assert size > RESERVED_BYTES
+    journal.append([JournalEntry(2, 1, b"second")])
+    assert segment_of(tmp_path).stat().st_size == size
+    journal.append([JournalEntry(3, 1, bytes(2 * RESERVED_BYTES))])
+    assert segment_of(tmp_path).stat().st_size > 3 * RESERVED_BYTES
+    journal.close()
+    assert segment_of(tmp_path).stat().st_size == journal.statistics().bytes
+
+
+def test_room_that_a_crash_left_is_the_end_of_the_log(tmp_path: Path) -> None:
+    options = JournalOptions(segment_bytes=4096)
+    journal = Journal.open(OsDisk(tmp_path / "log"), 1, options)
+    entries = [JournalEntry(index, 1, b"%04d" % index * 100) for index in range(1, 21)]
+    journal.append(entries)
+    journal.flush()
+    shutil.copytree(tmp_path / "log", tmp_path / "crashed")
+    journal.close()
+    names = sorted((tmp_path / "crashed" / "journal").glob("segment-*"))
+    assert [name.stat().st_size for name in names] == [4096] * 3, "room in each of them"
+    found = Journal.open(OsDisk(tmp_path / "crashed"), 1, options)
+    assert found.read(1, 1 << 20) == entries
+    found.append([JournalEntry(21, 2, b"more")])
+    found.flush()
+    found.close()
+    again = Journal.open(OsDisk(tmp_path / "crashed"), 1, options)
+    assert again.read(21, 1 << 20) == [JournalEntry(21, 2, b"more")]
+    again.close()

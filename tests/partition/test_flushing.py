@@ -11,7 +11,7 @@ import pytest
 from tests.sim.disk import SimDisk
 
 from grevy.journal import FlushHandle, Journal, JournalEntry, JournalOptions
-from grevy.partition.flushing import SETTLED_TICKS_MAX, SLOW_NS, WARY_FLUSHES, Flusher
+from grevy.partition.flushing import SETTLED_TICKS_MAX, SLOW_NS, WARY_FLUSHES_MIN, Flusher
 
 T = TypeVar("T")
 
@@ -83,9 +83,9 @@ class Rig:
         self.thread.work()
         await turn()
 
-    async def trust(self) -> None:
+    async def trust(self, flushes: int = WARY_FLUSHES_MIN) -> None:
         """The disk has been quick for long enough."""
-        for _ in range(WARY_FLUSHES):
+        for _ in range(flushes):
             await self.append()
             assert self.flusher.is_busy, "at first nothing is known of the disk"
             await self.work()
@@ -102,12 +102,12 @@ def test_a_lone_entry_is_synced_by_the_loop_once_the_disk_is_known_to_be_quick()
         rig = Rig()
         await rig.trust()
         await rig.append()
-        assert (rig.thread.jobs, rig.flushed[-1]) == ([], WARY_FLUSHES + 1)
+        assert (rig.thread.jobs, rig.flushed[-1]) == ([], WARY_FLUSHES_MIN + 1)
         await rig.append(2)
         assert rig.flusher.is_busy, "two are the thread's"
         await rig.append()
         await rig.work()
-        assert rig.flushed[-1] == WARY_FLUSHES + 3, "what came meanwhile is not promised"
+        assert rig.flushed[-1] == WARY_FLUSHES_MIN + 3, "what came meanwhile is not promised"
 
     asyncio.run(story())
 
@@ -122,19 +122,23 @@ def test_what_comes_in_the_same_turn_goes_to_the_thread_together() -> None:
         await turn()
         assert len(rig.thread.jobs) == 1
         await rig.work()
-        assert rig.flushed[-1] == WARY_FLUSHES + 2
+        assert rig.flushed[-1] == WARY_FLUSHES_MIN + 2
 
     asyncio.run(story())
 
 
-def test_after_a_slow_sync_the_thread_has_the_next_ones() -> None:
+@pytest.mark.parametrize("slow_ones", [1, 2, 3])
+def test_after_slow_syncs_the_thread_has_the_next_ones(slow_ones: int) -> None:
     async def story() -> None:
         rig = Rig()
         await rig.trust()
         rig.clock.step_ns = SLOW_NS + 1
         await rig.append()
+        for _ in range(slow_ones - 1):
+            await rig.append()
+            await rig.work()
         rig.clock.step_ns = 1_000
-        await rig.trust()
+        await rig.trust(WARY_FLUSHES_MIN * 2**slow_ones)
         await rig.append()
         assert not rig.flusher.is_busy, "trusted again"
 

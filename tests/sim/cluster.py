@@ -81,6 +81,7 @@ class SimCluster:
         """Brokers that clients do not reach."""
         self._connections = 0
         self._options = StorageOptions(
+            audit_records=40,
             checkpoint_period_s=self.knobs.checkpoint_period_s,
             segment_bytes=self.knobs.segment_bytes,
         )

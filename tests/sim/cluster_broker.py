@@ -380,6 +380,7 @@ class SimBroker:
             on_lead=lambda _partition_id, _is_leading: self.cluster.tell_replicas(),
             on_failed=self._on_failed,
             partition_class=type("Watched", (WatchedPartition,), {"checker": checker}),
+            make_thread=self.loop.thread,
         )
         self._router = Router(
             lambda: len(disks),

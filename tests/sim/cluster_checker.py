@@ -36,6 +36,7 @@ LASTING: Final = {
         tables.MESSAGE_IDS,
         tables.MESSAGES_CORRELATED,
         tables.REQUESTS,
+        tables.LARGE_ANSWERS,
         tables.SESSIONS,
         tables.SESSIONS_BY_AGE,
         tables.COUNTERS,

@@ -3,15 +3,19 @@
 `crash` draws one of the disks that a power cut may legally leave: of what was not synced, each
 512-byte sector is on the device, or not, or damaged; each new, changed or removed name is there or
 not. `fail` makes a call fail, once, as real disks do: after a failed sync the system forgets what
-was dirty, so the next sync succeeds and proves nothing.
+was dirty, so the next sync succeeds and proves nothing; `SHORT` lets a read give less than there
+is. `damage` is what a device does to what was durable long ago, `lose` what a file system does to a
+name.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -21,6 +25,24 @@ CHANCES: Final = (0.0, 0.1, 0.5, 0.9, 1.0)
 """How much of what was not synced survives; one is drawn for each crash, since extremes find other
 bugs than means.
 """
+BLOCK_BYTES: Final = 4096
+"""What a file system writes at once, and a device forgets at once."""
+
+VERSIONS_MAX: Final = 4
+"""Older contents of a file that its device may bring back."""
+
+REMEMBERED_BYTES_MAX: Final = 1 << 17
+"""Of longer files they are not kept."""
+
+SHORT: Final = 0
+"""In place of an error's number: a read gives the first half of what it was asked for."""
+
+GARBAGE: Final = ("bit", "cut", "misdirected", "zeros")
+"""The ways in which a device spoils a part of a file; see `SimDisk.damage`."""
+
+DAMAGES: Final = (*GARBAGE, "lost write", "stale")
+"""These, and those after which a part is what it was once, with all its checksums."""
+
 DAMAGE_CHANCE: Final = 0.1
 """How often a crash damages sectors that were being written, rather than only losing them."""
 
@@ -69,6 +91,8 @@ class Inode:
     changes: list[Write | Resize] = field(default_factory=list)
     stable_from: int = 0
     """The device's bytes have changed from here on since somebody who looks at them set this."""
+    older: deque[bytes] = field(default_factory=partial(deque, maxlen=VERSIONS_MAX))
+    """What was on the device before the last syncs, as far as it is remembered."""
 
     def change(self, change: Write | Resize) -> None:
         """Change what programs see."""
@@ -77,6 +101,8 @@ class Inode:
 
     def sync(self) -> None:
         """Bring all changes to the device."""
+        if self.changes and len(self.stable) <= REMEMBERED_BYTES_MAX:
+            self.older.append(bytes(self.stable))
         for change in self.changes:
             change.apply(self.stable)
             start = change.offset if isinstance(change, Write) else change.size
@@ -95,7 +121,13 @@ class Inode:
                 if isinstance(piece, Write) and rng.random() < damage:
                     piece = Write(piece.offset, _flip(rng, piece.data))
                 piece.apply(content)
-        return Inode(bytearray(content), content)
+        return Inode(bytearray(content), content, older=self.older.copy())
+
+    def put(self, offset: int, data: bytes) -> None:
+        """Let the device have other bytes, as if it had always had them; its length stays."""
+        for content in (self.seen, self.stable):
+            Write(offset, data[: max(0, len(content) - offset)]).apply(content)
+        self.stable_from = min(self.stable_from, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +156,19 @@ class SimFile:
 
     def pread(self, length: int, offset: int) -> bytes:
         """The bytes at `offset`."""
-        self._check("pread")
-        return bytes(self._inode.seen[offset : offset + length])
+        data = bytes(self._inode.seen[offset : offset + length])
+        if self._check("pread"):
+            return data[: len(data) // 2]
+        return data
 
     def pwrite(self, data: bytes, offset: int) -> None:
-        """Write; when it is to fail, the first half is written."""
+        """Write; when it is to fail, the first half is written. A full disk takes what needs no
+        more room.
+        """
         try:
             self._check("pwrite")
+            if offset + len(data) > len(self._inode.seen):
+                self._disk.check_room()
         except OSError:
             self._inode.change(Write(offset, data[: len(data) // 2]))
             raise
@@ -147,6 +185,7 @@ class SimFile:
             self._inode.changes.clear()
             raise
         self._inode.sync()
+        self._disk.stable_version += 1
         self._disk.changed()
 
     def truncate(self, size: int) -> None:
@@ -154,6 +193,13 @@ class SimFile:
         self._check("truncate")
         self._inode.change(Resize(size))
         self._disk.changed()
+
+    def reserve(self, size: int) -> None:
+        """Lengthen; the room is not at stake here."""
+        self._check("reserve")
+        if size > len(self._inode.seen):
+            self._inode.change(Resize(size))
+            self._disk.changed()
 
     def size(self) -> int:
         """Length in bytes."""
@@ -164,10 +210,10 @@ class SimFile:
         """Close; syncs nothing."""
         self._is_closed = True
 
-    def _check(self, operation: str) -> None:
+    def _check(self, operation: str) -> bool:
         if self._is_closed:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        self._disk.check(operation)
+        return self._disk.check(operation)
 
 
 class SimDisk:
@@ -180,6 +226,13 @@ class SimDisk:
         self._renamings: list[Renaming] = []
         self._directories = {""}
         self._failures: dict[str, tuple[int, int]] = {}
+        self.is_full = False
+        """Whether nothing new has room."""
+        self.refused = 0
+        """What a full disk has refused."""
+        self.short_reads = 0
+        self.stable_version = 0
+        """Grows when what is on the device changes."""
 
     def crash(self, rng: Random, survival: float | None = None) -> SimDisk:
         """A disk that a power cut may leave now; this one goes on. `survival` is the share of
@@ -192,6 +245,9 @@ class SimDisk:
                 renaming.apply(names)
         after = SimDisk()
         after._directories = set(self._directories)
+        after.is_full, after.refused, after.short_reads = (
+            self.is_full, self.refused, self.short_reads,
+        )  # fmt: skip
         after._names = {path: inode.crash(rng, share) for path, inode in names.items()}
         after._stable_names = dict(after._names)
         return after
@@ -203,22 +259,34 @@ class SimDisk:
         self._failures[operation] = (skip, code)
 
     def mend(self) -> None:
-        """No call fails any more."""
+        """No call fails any more, and there is room."""
         self._failures.clear()
+        self.is_full = False
 
     def changed(self) -> None:
         """A step was taken; for the files of this disk."""
         if self.on_change is not None:
             self.on_change()
 
-    def check(self, operation: str) -> None:
-        """Raise if this call is the one to fail."""
+    def check(self, operation: str) -> bool:
+        """Raise if this call is the one to fail; whether it gives less than it should."""
         if operation not in self._failures:
-            return
+            return False
         skip, code = self._failures.pop(operation)
-        if skip == 0:
+        if skip:
+            self._failures[operation] = (skip - 1, code)
+        elif code == SHORT:
+            self.short_reads += 1
+            return True
+        else:
             raise OSError(code, os.strerror(code))
-        self._failures[operation] = (skip - 1, code)
+        return False
+
+    def check_room(self) -> None:
+        """Raise if the disk is full."""
+        if self.is_full:
+            self.refused += 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def contents(self, path: str) -> bytearray:
         """What programs see in a file; a test may change it, as damage on the device would."""
@@ -246,34 +314,97 @@ class SimDisk:
             copy._names[path] = copy._stable_names[path] = Inode(content, bytearray(content))
         return copy
 
-    def damage(self, rng: Random, path: str, *, keeps_size: bool = False) -> str:
-        """Damage a file on the device, as if it had been so for long; says how. The device has a
-        few ways to hurt: a bit, a sector that is gone, one that is written to another's place, an
-        end that is missing (not if it `keeps_size`).
+    def damage(
+        self,
+        rng: Random,
+        path: str,
+        *,
+        keeps_size: bool = False,
+        kinds: Sequence[str] = GARBAGE,
+    ) -> str:
+        """Damage a file on the device, as if it had been so for long; says how, beginning with the
+        kind. One of `kinds` is drawn, `cut` not if the file `keeps_size`:
+
+        bit          one is turned over
+        cut          the end is missing
+        lost write   what was written last went to another place, maybe in another file, and what
+                     was there before is there again
+        misdirected  a sector of another place, maybe of another file, is here
+        stale        a sector or a block has a content that it had before
+        zeros        a sector is empty
         """
+        self.stable_version += 1
+        possible = sorted(kind for kind in kinds if kind != "cut" or not keeps_size)
         inode = self._names[path]
-        size = len(inode.seen)
-        if not size:
+        if not inode.seen or not possible:
             return "nothing"
-        at = rng.randrange(size)
-        sector = at - at % SECTOR_BYTES
-        old = bytes(inode.seen[sector : sector + SECTOR_BYTES])
-        other = rng.randrange(size) // SECTOR_BYTES * SECTOR_BYTES
-        new = {
-            "bit": _flip(rng, old),
-            "zeros": bytes(len(old)),
-            "misdirected": bytes(inode.seen[other : other + len(old)]).ljust(len(old), b"\0"),
-        }
-        kind = rng.choice(sorted(new) if keeps_size else (*sorted(new), "cut"))
+        kind = rng.choice(possible)
+        if kind in ("stale", "lost write"):
+            return self._bring_back(rng, path, kind)
+        sector = _some_used_sector(rng, inode.seen)
         if kind == "cut":
             for content in (inode.seen, inode.stable):
                 del content[sector:]
             inode.stable_from = 0
             return f"cut of {path} at {sector}"
-        for content in (inode.seen, inode.stable):
-            Write(sector, new[kind][: max(0, len(content) - sector)]).apply(content)
-        inode.stable_from = min(inode.stable_from, sector)
+        old = bytes(inode.seen[sector : sector + SECTOR_BYTES])
+        if kind == "bit":
+            new = _flip(rng, old)
+        elif kind == "zeros":
+            new = bytes(len(old))
+        else:
+            new = self._some_sector(rng, path).ljust(len(old), b"\0")[: len(old)]
+        inode.put(sector, new)
         return f"{kind} in {path} at {sector}"
+
+    def _some_sector(self, rng: Random, path: str) -> bytes:
+        """A sector of a file, or of another one."""
+        others = [each for each in self.files() if self._names[each].seen]
+        content = self._names[rng.choice(others) if rng.random() < 0.5 else path].seen
+        start = _some_used_sector(rng, content)
+        return bytes(content[start : start + SECTOR_BYTES])
+
+    def _bring_back(self, rng: Random, path: str, kind: str) -> str:
+        """An older content of a block is here again; of a write that was lost, the newer one is in
+        another place, where it does harm too. That is in a file of the same kind: what vouches for
+        what was lost is not hurt together with it.
+        """
+        inode = self._names[path]
+        size = rng.choice((SECTOR_BYTES, BLOCK_BYTES))
+        older = rng.choice(inode.older) if inode.older else b""
+        places = [
+            at
+            for at in range(0, len(inode.seen), size)
+            if older[at : at + size].ljust(len(inode.seen[at : at + size]), b"\0")
+            != inode.seen[at : at + size]
+        ]
+        if not inode.older or not places:
+            return "nothing"
+        at = rng.choice(places)
+        newer = bytes(inode.seen[at : at + size])
+        inode.put(at, older[at : at + size].ljust(len(newer), b"\0"))
+        where = f"{kind} in {path} at {at}"
+        if kind == "stale":
+            return where
+        others = [each for each in self.files() if each != path and each.endswith(path[-4:])]
+        other = self._names[rng.choice([path, *others])]
+        landed = rng.randrange(max(len(other.seen), 1)) // size * size
+        if other is not inode or landed != at:
+            other.put(landed, newer)
+        return f"{where}, and elsewhere at {landed}"
+
+    def lose(self, path: str) -> None:
+        """A name is gone, though nobody has removed it."""
+        self.stable_version += 1
+        for names in (self._names, self._stable_names):
+            names.pop(path, None)
+        self._renamings = [each for each in self._renamings if path not in each.names]
+
+    def wipe(self) -> None:
+        """All is gone, directories too."""
+        for path in self.files():
+            self.lose(path)
+        self._directories = {""}
 
     def open(self, path: str) -> SimFile:
         """Open a file."""
@@ -283,6 +414,7 @@ class SimDisk:
     def create(self, path: str) -> SimFile:
         """Make an empty file; its name is not durable yet."""
         self.check("create")
+        self.check_room()
         if path in self._names:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         inode = Inode()
@@ -332,6 +464,7 @@ class SimDisk:
             if renaming.directory == path:
                 renaming.apply(self._stable_names)
         self._renamings = [each for each in self._renamings if each.directory != path]
+        self.stable_version += 1
         self.changed()
 
     def free_bytes(self) -> int:
@@ -352,6 +485,13 @@ class SimDisk:
 
 def _parent(path: str) -> str:
     return path.rpartition("/")[0]
+
+
+def _some_used_sector(rng: Random, content: bytearray) -> int:
+    """Where a sector begins that is not all zeros, if there is one: others matter little."""
+    starts = range(0, len(content), SECTOR_BYTES)
+    used = [start for start in starts if any(content[start : start + SECTOR_BYTES])]
+    return rng.choice(used or starts)
 
 
 def _flip(rng: Random, data: bytes) -> bytes:

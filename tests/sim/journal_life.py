@@ -5,6 +5,9 @@ A workload of group commits, rolls, cuts, compactions and resets runs on a disk 
 states after each step, and fails at times. Each state is opened. Its log must be one that the
 history allows: all that was acknowledged, and nothing that was not written.
 
+Now and then the disk refuses a call while a state is opened, or gives less than it should: then
+opening fails, and finds all when it is tried again.
+
 J1  what recovery finds has all that was acknowledged, and is a beginning of what was written
 J2  a read gives the bytes that were written, or an error
 J3  nothing below the flushed index is cut without a word, whatever is damaged
@@ -21,7 +24,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from tests.sim.disk import SimDisk
+from tests.sim.disk import DAMAGES, SHORT, SimDisk
 from tests.sim.marks import Mark, mark
 
 from grevy.journal import Journal, JournalEntry, JournalError, JournalFailed, JournalOptions
@@ -39,7 +42,27 @@ DISK_ERRORS: Final = (
     ("create", errno.ENOSPC),
     ("truncate", errno.EIO),
     ("remove", errno.EIO),
+    ("rename", errno.EIO),
+    ("pread", errno.EIO),
+    ("pread", SHORT),
 )
+OPEN_ERRORS: Final = (
+    *DISK_ERRORS,
+    ("pwrite", errno.EIO),
+    ("fdatasync", errno.ENOSPC),
+    ("open", errno.EIO),
+    ("list", errno.EIO),
+    ("mkdir", errno.EIO),
+    ("size", errno.EIO),
+    ("pread", SHORT),
+    ("pread", SHORT),
+)
+"""What may go wrong while a log is opened; there is much to read then."""
+
+OPEN_ERROR_EVERY: Final = 8
+"""One crash state in so many is opened on such a disk."""
+
+LOST_NAME: Final = "lost name"
 
 
 class JournalMark(Mark):
@@ -57,6 +80,12 @@ class JournalMark(Mark):
     WRITE_FAILED = "a write fails"
     DAMAGE_REFUSED = "damage is refused"
     DAMAGE_HARMLESS = "damage does no harm"
+    STALE_REFUSED = "an older content that has come back is refused"
+    STALE_HARMLESS = "an older content that has come back does no harm"
+    LOST_WRITE_REFUSED = "a write that went to another place is missed"
+    LOST_NAME_REFUSED = "a name that is gone is missed"
+    SHORT_READ = "a read gives too little while a log is opened"
+    OPEN_FAILED = "a log cannot be opened, and can at the next try"
     AGAIN = "a crash comes after a recovery that has just ended"
 
 
@@ -112,6 +141,9 @@ class JournalLife:
         self.allowed = [Allowed()]
         self.states = 0
         self.term = 1
+        self._damages = [each for each in (*DAMAGES, LOST_NAME) if self.rng.random() < 0.7]
+        self._written: set[tuple[int, int, bytes]] = set()
+        """All that was ever given to it: what was cut may come back with an older block."""
         self._samples = samples
         self._doing: JournalMark | None = None
         self._told: list[str] = []
@@ -152,6 +184,8 @@ class JournalLife:
             assert "" in reasons, reasons
             if self.states % 8 == 0:
                 self._check_repair(after, journal)
+            elif self.states % OPEN_ERROR_EVERY == 1:
+                self._open_badly()
 
     def _mark(self, journal: Journal) -> None:
         newest, acknowledged = max(self.now.entries, default=0), self.now.acknowledged
@@ -174,23 +208,64 @@ class JournalLife:
         again.flush()
         assert read_all(again)[-1].payload == b"after the crash"
 
+    def _open_badly(self) -> None:
+        """A call fails while a state is opened: all is found then, or at the next try."""
+        after = self.disk.crash(self.rng)
+        operation, code = self.rng.choice(OPEN_ERRORS)
+        after.fail(operation, code, self.rng.randrange(6))
+        try:
+            journal = Journal.open(after, 1, OPTIONS)
+        except (JournalFailed, OSError):
+            mark(JournalMark.SHORT_READ if code == SHORT else JournalMark.OPEN_FAILED)
+            after.mend()
+            journal = Journal.open(after, 1, OPTIONS)
+        reasons = [each.why_not(journal) for each in self.allowed]
+        assert "" in reasons, (f"{operation} fails", reasons)
+
     def damage(self) -> None:
         """The device forgets something: all that was acknowledged is there, or it is missed (J3).
 
         What was not acknowledged is synced before: a tear and damage at the same time cannot always
         be told from a tear alone.
         """
+        if not self._damages:
+            return
         after = self.disk.crash(self.rng, 1.0)
-        how = after.damage(self.rng, self.rng.choice(after.files()))
+        path, kind = self.rng.choice(after.files()), self.rng.choice(self._damages)
+        if kind == LOST_NAME:
+            after.lose(path)
+            how = f"{kind} of {path}"
+        else:
+            how = after.damage(self.rng, path, kinds=(kind,))
         self._told.append(how)
         try:
             journal = Journal.open(after, 1, OPTIONS)
-            reason = self.now.why_not(journal)
+            reason = self._why_not_after_damage(journal)
         except JournalError:
-            mark(JournalMark.DAMAGE_REFUSED)
+            self._mark_damage(how, JournalMark.DAMAGE_REFUSED)
             return
         assert not reason, f"J3: {reason} after {how}"
-        mark(JournalMark.DAMAGE_HARMLESS)
+        self._mark_damage(how, JournalMark.DAMAGE_HARMLESS)
+
+    def _why_not_after_damage(self, journal: Journal) -> str:
+        """As `Allowed.why_not`; but what nobody was told about may be what was there before."""
+        known = {**self.now.entries}
+        for entry in read_all(journal):
+            key = (entry.index, entry.term, entry.payload)
+            if entry.index > self.now.acknowledged and key in self._written:
+                known[entry.index] = entry
+        return Allowed(known, self.now.first, self.now.acknowledged).why_not(journal)
+
+    @staticmethod
+    def _mark_damage(how: str, what_came: JournalMark) -> None:
+        mark(what_came)
+        is_refused = what_came is JournalMark.DAMAGE_REFUSED
+        if how.startswith("stale"):
+            mark(JournalMark.STALE_REFUSED if is_refused else JournalMark.STALE_HARMLESS)
+        elif is_refused and how.startswith("lost write"):
+            mark(JournalMark.LOST_WRITE_REFUSED)
+        elif is_refused and how.startswith(LOST_NAME):
+            mark(JournalMark.LOST_NAME_REFUSED)
 
     # ── what its owner does ───────────────────────────────────────────────────────────────────────
 
@@ -204,6 +279,7 @@ class JournalLife:
             for number, size in enumerate(sizes)
         ]
         self.now.entries.update({entry.index: entry for entry in entries})
+        self._written.update((entry.index, entry.term, entry.payload) for entry in entries)
         self.journal.append(entries)
 
     def flush(self) -> None:
@@ -283,4 +359,5 @@ class JournalLife:
                 is_sync = "flush" in str(error)
                 mark(JournalMark.SYNC_FAILED if is_sync else JournalMark.WRITE_FAILED)
                 self.begin_anew()
+        self.disk.mend()
         assert "" in [each.why_not(self.journal) for each in self.allowed]

@@ -10,7 +10,14 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Final, TypeVar
 
+from tests.sim.disk import DAMAGES
+
 T = TypeVar("T")
+LOST_NAME: Final = "lost name"
+WIPED: Final = "wiped"
+HURTS: Final = (*DAMAGES, LOST_NAME, WIPED)
+"""What may happen to a replica's disk while the replica is down."""
+
 NEVER: Final = 0
 """For the mean number of ticks between two faults of a kind."""
 
@@ -69,6 +76,13 @@ class Knobs:
     transfer_every: int
     members_every: int
     snapshot_every: int
+    damages: tuple[str, ...]
+    """Of `HURTS`, those that happen."""
+    is_beyond: bool
+    """Whether more replicas may be damaged at one time than the group survives."""
+    short_read_every: int
+    full_disk_every: int
+    full_disk_ticks: int
 
     def lines(self) -> str:
         """All options, one a line."""
@@ -129,4 +143,9 @@ def draw_knobs(rng: Random) -> Knobs:
         transfer_every=sometimes(0.3, 10, 50, otherwise=NEVER),
         members_every=members_every,
         snapshot_every=sometimes(0.5, 5, 30, otherwise=NEVER),
+        damages=tuple(rng.sample(HURTS, rng.randrange(1, len(HURTS) + 1))),
+        is_beyond=rng.random() < 0.2,
+        short_read_every=sometimes(0.2, 20, 100, otherwise=NEVER),
+        full_disk_every=sometimes(0.2, 50, 200, otherwise=NEVER),
+        full_disk_ticks=pick(3, 30),
     )

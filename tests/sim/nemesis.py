@@ -1,7 +1,7 @@
 """Who makes things go wrong in a group of replicas, as the knobs of the run say.
 
-It never does more than a group must survive: damage to what was durable hits a minority only, the
-same one for the whole run. Everything else may happen to all at the same time.
+It never does more than a group must survive, unless the knobs say so: damage to what was durable
+hits a minority at a time (`tests.sim.atlas`). Everything else may happen to all at the same time.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from tests.sim.disk import SHORT
 from tests.sim.network import Weather
 
 if TYPE_CHECKING:
@@ -34,7 +35,17 @@ DISK_ERRORS: Final = (
     ("remove", errno.EIO),
     ("rename", errno.EIO),
     ("pread", errno.EIO),
+    ("create", errno.EIO),
+    ("fsync_dir", errno.ENOSPC),
+    ("open", errno.EIO),
+    ("list", errno.EIO),
+    ("size", errno.EIO),
+    ("mkdir", errno.EIO),
 )
+"""Any call may fail; those that only look do so at a start."""
+
+READS_MAX: Final = 8
+"""A read that gives too little comes after fewer than this many others."""
 
 Way = tuple[int, int]
 
@@ -48,9 +59,6 @@ class Nemesis:
         self._rng = group.world.rng
         self._knobs = group.knobs
         self._is_over = False
-        minority = (self._knobs.replicas - 1) // 2
-        self.frail = self._rng.sample(sorted(group.members), minority)
-        """Whose disks may be damaged."""
 
     def begin(self) -> None:
         """From now on things go wrong."""
@@ -65,6 +73,8 @@ class Nemesis:
             (knobs.pause_every, self._pause),
             (knobs.disk_error_every, self._fail_disk),
             (knobs.damage_every, self._damage),
+            (knobs.short_read_every, self._read_short),
+            (knobs.full_disk_every, self._fill_disk),
             (knobs.transfer_every, self._group.transfer_leadership),
             (knobs.members_every, self._group.change_members),
         ):
@@ -217,13 +227,31 @@ class Nemesis:
             self._world.note(f"{operation} of {victim} will fail")
             self._group.disks[victim].fail(operation, code, self._rng.randrange(3))
 
+    def _read_short(self) -> None:
+        victim = self._victim()
+        if victim is not None:
+            self._world.note(f"a read of {victim} will be short")
+            self._group.disks[victim].fail("pread", SHORT, self._rng.randrange(READS_MAX))
+
+    def _fill_disk(self) -> None:
+        """Nothing new has room for a while."""
+        victim = self._rng.choice(self._group.ids)
+        self._world.note(f"the disk of {victim} is full")
+        self._group.disks[victim].is_full = True
+        self._world.after(
+            self._some_ticks_us(self._knobs.full_disk_ticks), partial(self._make_room, victim)
+        )
+
+    def _make_room(self, victim: int) -> None:
+        self._group.disks[victim].is_full = False  # maybe another one, after a power cut
+
     def _damage(self) -> None:
-        """A frail replica dies, is damaged while it is down, and comes again.
+        """A replica dies, is damaged while it is down, and comes again.
 
         Its process is killed, the power stays: a tear and damage at the same time cannot always be
         told from a tear alone (`grevy.journal.promise`).
         """
-        victim = self._rng.choice(self.frail)
-        if victim in self._group.up():
+        victim = self._rng.choice(self._group.members)
+        if victim in self._group.up() and self._group.atlas.allows(victim):
             self._group.crash(victim, is_kill=True, down_us=self._some_ticks_us(10))
             self._group.damage(victim)

@@ -207,6 +207,19 @@ class RaftChecker:
         memory = self._memory(node)
         memory.acknowledged_index = memory.acknowledged_term = 0
 
+    def is_decided(self, node: int) -> bool:
+        """Whether the election of a replica's last vote has a winner. A vote file that is lost
+        before may be a second vote (`grevy.raft.storage`).
+        """
+        votes = self._memory(node).votes
+        return not votes or max(votes) in self.leaders
+
+    def forgets_vote(self, node: int) -> None:
+        """A replica has lost its vote file too, or all that it had. It has no vote before a leader
+        has repaired it, and that one has an entry which others of its term have not.
+        """
+        self._memories[node] = Memory()
+
     def finds(self, node: int, previous_term: int, entries: Sequence[JournalEntry]) -> None:
         """All entries of a log, as read from the disk."""
         self._check_written(node, previous_term, entries)

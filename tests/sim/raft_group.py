@@ -14,8 +14,10 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from tests.sim import raft_marks
+from tests.sim.atlas import Atlas
 from tests.sim.disk import SimDisk
-from tests.sim.knobs import Knobs, draw_knobs
+from tests.sim.knobs import LOST_NAME, WIPED, Knobs, draw_knobs
 from tests.sim.marks import mark
 from tests.sim.nemesis import Nemesis
 from tests.sim.network import SimNetwork, Weather
@@ -39,14 +41,18 @@ from grevy.protocol.raft_messages import GroupMembers
 SPARE_REPLICAS: Final = 2
 """Replicas that are in no group at first, and may be added."""
 
+VOTE: Final = "raft/vote"
 LOST: Final = "lost"
 """A file that says that what was here is gone."""
 
 WARM_UP_TICKS: Final = 60
 LEADER_TIMEOUTS_MAX: Final = 20
-"""A healed majority has a leader, and commits, after at most so many of its slowest election
-time-outs (L1).
+"""A healed majority has a leader after at most so many of its slowest election time-outs, and
+commits after as many more, and when its logs are as long as the leader's (L1).
 """
+
+TICKS_PER_ENTRY: Final = 4
+"""An entry that is sent alone, by somebody who waits for the answer, is there after so many."""
 
 DETHRONE_TIMEOUTS: Final = 3
 """A leader that no majority hears has given up after so many election time-outs."""
@@ -57,8 +63,11 @@ CALM_FLUSH_US: Final = 2_000
 EVENTS_MAX: Final = 150_000
 """A run with more of them is a storm of messages (L3)."""
 
+BEYOND_TICKS: Final = 300
+"""How long a group is watched that has lost too much."""
+
 AGREE_TICKS: Final = 3_000
-"""All logs are equal at most so many ticks after all is healed (L2)."""
+"""All logs are equal at most so many ticks after all is healed, and what is to be sent is (L2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +109,9 @@ class Group:
         self.members = tuple(range(1, self.knobs.replicas + 1))
         self.ids = list(range(1, self.knobs.replicas + spare + 1))
         self.disks = {node: SimDisk() for node in self.ids}
-        self.damaged: set[int] = set()
-        """Whose disks were damaged at any time."""
+        self.atlas = Atlas((self.knobs.replicas - 1) // 2, is_beyond=self.knobs.is_beyond)
+        self._damage: dict[int, str] = {}
+        """What has hurt a replica last."""
         self.stable = {node: self._stable_log(node) for node in self.ids}
         self.replicas: dict[int, Replica] = {}
         self.is_calm = True
@@ -143,10 +153,10 @@ class Group:
         )
 
     def _has(self, node: int, index: int, term: int) -> bool:
-        """Whether a device has an entry, or a snapshot of it. A device that was damaged had it, if
+        """Whether a device has an entry, or a snapshot of it. A device that is damaged had it, if
         its replica said so.
         """
-        if node in self.damaged:
+        if node in self.atlas.hurt:
             return True
         stable = self.stable[node]
         return stable.term_at(index) == term or stable.first_index() > index
@@ -176,16 +186,20 @@ class Group:
         if node in self.replicas:
             return
         disk = self.disks[node]
-        if not self.is_calm and node not in self.damaged:
+        if not self.is_calm and node not in self.atlas.hurt:
             self._cut_start(disk)
         try:
             self.replicas[node] = self._open(node)
         except (OSError, JournalFailed):
+            mark(RaftMark.START_FAILED)
             self.counts.disk_failures += 1
             self._again(node)
         except PowerCut:
             self._lose_power(node)
             self._again(node)
+        else:
+            if not self.replicas[node].node.is_recovering:
+                self.atlas.heals(node)
         finally:
             disk.on_change = None
 
@@ -212,12 +226,13 @@ class Group:
         try:
             return self._opened(node, has_lost_data=disk.exists(LOST))
         except (JournalCorrupted, SlotsCorrupted, SnapshotDamaged) as error:
-            if node not in self.damaged:
-                raise InvariantBroken("J1", f"the disk of {node} was never damaged") from error
+            if node not in self.atlas.hurt:
+                raise InvariantBroken("J1", f"the disk of {node} was not damaged") from error
             self.world.note(f"{node} has lost its log: {error}")
             self.counts.recoveries += 1
             mark(RaftMark.LOST_LOG)
-            self.checker.forgets(node)
+            raft_marks.finds_damage(self._damage[node])
+            self._forget(node)
         if not disk.exists(LOST):
             disk.create(LOST)
             disk.fsync_dir("")
@@ -227,6 +242,12 @@ class Group:
         for directory in ("journal", "snapshots"):
             disk.fsync_dir(directory)
         return self._opened(node, has_lost_data=True)
+
+    def _forget(self, node: int) -> None:
+        if self.disks[node].exists(VOTE):
+            self.checker.forgets(node)
+        else:
+            self.checker.forgets_vote(node)
 
     def _opened(self, node: int, *, has_lost_data: bool) -> Replica:
         replica = Replica(self, node, has_lost_data=has_lost_data)
@@ -275,15 +296,41 @@ class Group:
         self.world.after(pause_us, replica.resume)
 
     def damage(self, node: int) -> None:
-        """A file of a replica that is down is damaged."""
-        disk = self.disks[node]
-        paths = [path for path in disk.files() if not path.endswith(".new")]
-        path = self.world.rng.choice(paths)
-        # Both copies of a vote at once is more than a replica promises to survive with its vote.
-        how = disk.damage(self.world.rng, path, keeps_size=path.startswith("raft/"))
+        """The disk of a replica that is down is hurt."""
+        disk, rng = self.disks[node], self.world.rng
+        paths = [path for path in disk.files() if path != LOST and not path.endswith(".new")]
+        path, kind = rng.choice(paths), rng.choice(self.knobs.damages)
+        loses_vote = kind == WIPED or (kind == LOST_NAME and path == VOTE)
+        if loses_vote and not self._may_lose_vote(node):
+            return
+        if kind == WIPED:
+            # Others know that it was there.
+            disk.wipe()
+            disk.create(LOST)
+            disk.fsync_dir("")
+            how = kind
+            mark(RaftMark.WIPED)
+            self.checker.forgets_vote(node)
+        elif kind == LOST_NAME:
+            disk.lose(path)
+            how = f"{kind} of {path}"
+        else:
+            # Both copies of a vote at once is more than a replica promises to survive with it.
+            how = disk.damage(rng, path, keeps_size=path == VOTE, kinds=(kind,))
         self.world.note(f"damage of {node}: {how}")
+        if how == "nothing":
+            return
         self.counts.damages += 1
-        self.damaged.add(node)
+        if self.atlas.was_healed:
+            mark(RaftMark.HURT_IN_TURN)
+        self.atlas.hurts(node)
+        self._damage[node] = how
+
+    def _may_lose_vote(self, node: int) -> bool:
+        """Whether a replica that forgets its vote breaks no promise that it is held to: a log shows
+        it that there was one, and the election is decided.
+        """
+        return self.stable[node].last_index() > 0 and self.checker.is_decided(node)
 
     def _stable_log(self, node: int) -> StableLog:
         return StableLog(self.disks[node], PARTITION_ID, journal_options(self.knobs))
@@ -375,20 +422,16 @@ class Group:
         for _ in range(self.knobs.fault_ticks // 10):
             self._tick(10)
         self._heal_processes(nemesis)
-        self._heal_majority()
-        self.network.heal()
-        self._tick(10)
-        self.end_clients()
-        self._wait_until_equal()
-        self._audit()
-        network = self.network
-        for is_reached, point in (
-            (network.to_old_lives, RaftMark.OLD_LIFE),
-            (network.released, RaftMark.STALE),
-            (network.refused, RaftMark.FULL),
-        ):
-            if is_reached:
-                mark(point)
+        if self.atlas.was_beyond:
+            self._go_on_without()
+        else:
+            self._heal_majority()
+            self.network.heal()
+            self._tick(10)
+            self.end_clients()
+            self._wait_until_equal()
+            self._audit()
+        self._mark_faults()
         return Report(
             self.seed,
             self.world.trace_hash,
@@ -396,6 +439,32 @@ class Group:
             self.checker.commit_index,
             len(self.checker.leaders),
         )
+
+    def _mark_faults(self) -> None:
+        network, disks = self.network, self.disks.values()
+        for is_reached, point in (
+            (network.to_old_lives, RaftMark.OLD_LIFE),
+            (network.released, RaftMark.STALE),
+            (network.refused, RaftMark.FULL),
+            (any(disk.refused for disk in disks), RaftMark.NO_ROOM),
+            (any(disk.short_reads for disk in disks), RaftMark.SHORT_READ),
+        ):
+            if is_reached:
+                mark(point)
+
+    def _go_on_without(self) -> None:
+        """More is lost than a group survives. It may stand still; whoever goes on has all that was
+        committed, which is checked all the time (R3, R4, C1).
+        """
+        mark(RaftMark.BEYOND)
+        before = self.checker.commit_index
+        self.network.heal()
+        self._tick(BEYOND_TICKS)
+        mark(RaftMark.GOES_ON if self.checker.commit_index > before else RaftMark.STANDS_STILL)
+        self.end_clients()
+        for replica in self.replicas.values():
+            if replica.state.index:
+                self.checker.has_state(replica.node_id, replica.state.index, replica.state.value)
 
     def _tick(self, ticks: int) -> None:
         self.world.run(self.world.clock.elapsed_us + ticks * self.knobs.tick_us)
@@ -429,24 +498,36 @@ class Group:
         self.world.note(f"only {sorted(chosen)} can talk")
         before = self.checker.commit_index
         slowest = self.knobs.election_ticks * (1 + self.knobs.drift)
-        for _ in range(FLUSH_US_MAX // self.knobs.tick_us + int(LEADER_TIMEOUTS_MAX * slowest)):
-            self._tick(1)
-            if self.leader_id() in chosen and self.checker.commit_index > before:
-                break
-        else:
-            raise InvariantBroken(
-                "L1", f"nobody leads of {sorted(chosen)}, or nothing is committed"
-            )
+        calm = FLUSH_US_MAX // self.knobs.tick_us + int(LEADER_TIMEOUTS_MAX * slowest)
+        if not self._tick_until(lambda: self.leader_id() in chosen, calm):
+            raise InvariantBroken("L1", f"nobody leads of {sorted(chosen)}")
+        if not self._tick_until(
+            lambda: self.checker.commit_index > before, calm + self._backlog_ticks()
+        ):
+            raise InvariantBroken("L1", f"{sorted(chosen)} commit nothing")
         self._tick(int(DETHRONE_TIMEOUTS * slowest) + 1)
         if any(self.replicas[node].is_leader for node in others):
             raise InvariantBroken("L1", f"one of {others} leads, and is heard by no majority")
 
-    def _wait_until_equal(self) -> None:
-        for _ in range(AGREE_TICKS):
+    def _tick_until(self, is_done: Callable[[], bool], ticks: int) -> bool:
+        """Let time pass until something holds, so many ticks at most; whether it does."""
+        for _ in range(ticks):
             self._tick(1)
-            if not (why := self._why_different()):
-                return
-        raise InvariantBroken("L2", why)
+            if is_done():
+                return True
+        return False
+
+    def _backlog_ticks(self) -> int:
+        """How long it may take to bring the longest log to somebody who has none of it, one entry
+        at a time.
+        """
+        longest = max(replica.node.last_index for replica in self.replicas.values())
+        return TICKS_PER_ENTRY * longest
+
+    def _wait_until_equal(self) -> None:
+        ticks = AGREE_TICKS + self._backlog_ticks()
+        if not self._tick_until(lambda: not self._why_different(), ticks):
+            raise InvariantBroken("L2", self._why_different())
 
     def _why_different(self) -> str:
         """What distinguishes the members from each other; empty when nothing does."""
@@ -462,6 +543,8 @@ class Group:
                 return f"{node} has applied {replica.state.index} of {self.checker.commit_index}"
             if replica.node.last_index != leader.node.last_index:
                 return f"the log of {node} ends at {replica.node.last_index}"
+            if replica.journal.last_flushed_index < replica.journal.last_index:
+                return f"{node} is writing"
             if replica.node.is_recovering:
                 return f"{node} is not repaired"
         return ""

@@ -69,6 +69,18 @@ class RaftMark(Mark):
     DIES_BEFORE_APPEND = "a replica dies when its log is cut, before the leader's entries are there"
     SYNC_FAILED = "a sync fails"
     WRITE_FAILED = "a write fails"
+    START_FAILED = "a replica cannot start, since its disk fails"
+    SHORT_READ = "a read gives too little"
+    NO_ROOM = "a full disk refuses something"
+    STALE_FOUND = "a replica finds an older content that has come back"
+    LOST_WRITE_FOUND = "a replica misses a write that went to another place"
+    MISDIRECTED_FOUND = "a replica finds a sector of another place"
+    LOST_NAME_FOUND = "a replica misses a file"
+    WIPED = "a replica loses all that it has"
+    HURT_IN_TURN = "a replica is damaged when one before it is repaired"
+    BEYOND = "more replicas have lost data than the group survives"
+    STANDS_STILL = "a group that has lost too much stands still"
+    GOES_ON = "a group that had lost too much goes on, and has all"
     OLD_LIFE = "a message comes that was sent to an earlier life of its receiver"
     STALE = "a link holds messages for long, and gives them out"
     FULL = "a link takes no more messages"
@@ -82,6 +94,21 @@ _CHANGES: Final = {
     (Role.PRE_CANDIDATE, SnapshotChunk): RaftMark.CHUNK_IN_ELECTION,
     (Role.CANDIDATE, SnapshotChunk): RaftMark.CHUNK_IN_ELECTION,
 }
+
+
+_DAMAGES: Final = {
+    "stale": RaftMark.STALE_FOUND,
+    "lost write": RaftMark.LOST_WRITE_FOUND,
+    "misdirected": RaftMark.MISDIRECTED_FOUND,
+    "lost name": RaftMark.LOST_NAME_FOUND,
+}
+
+
+def finds_damage(how: str) -> None:
+    """A replica finds that its log is damaged, after damage of some kind."""
+    for kind, point in _DAMAGES.items():
+        if how.startswith(kind):
+            mark(point)
 
 
 def hears(replica: Replica, message: RaftMessage) -> None:

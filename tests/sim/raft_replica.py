@@ -105,6 +105,8 @@ class Replica:
         """The state of the newest snapshot; the log is made to go with it."""
         snapshot = self._snapshots.newest
         if snapshot is None:
+            if self.journal.first_index > 1:
+                raise SnapshotDamaged("it is missing, and the log begins behind it")
             return ChainState()
         if self._term_at(snapshot.index) not in (snapshot.term, COMPACTED):
             start = LogStart(snapshot.index, snapshot.term)
@@ -288,7 +290,10 @@ class Replica:
             is_reset = ready.reset is not None and ready.reset.index == before
             term = ready.reset.term if is_reset and ready.reset else journal.term_at(before)
             checker.appends(self.node_id, term, ready.entries)
+        was_recovering = self.storage.hard_state.is_recovering
         self.storage.write(ready)
+        if was_recovering and not self.storage.hard_state.is_recovering:
+            self._group.atlas.heals(self.node_id)
         if ready.hard_state is not None:
             checker.promises(self.node_id, ready.hard_state.term, ready.hard_state.vote)
 

@@ -21,6 +21,7 @@ from tests.sim.disk import SimDisk, SimFile
 from xxhash import xxh3_64_intdigest
 
 from grevy.journal import JournalEntry
+from grevy.journal.files import read_at
 from grevy.protocol.raft_messages import SnapshotChunk
 from grevy.raft import Membership
 
@@ -123,4 +124,4 @@ class SnapshotStore:
 
     def _read(self, path: str) -> bytes:
         file = self._disk.open(path)
-        return file.pread(file.size(), 0)
+        return read_at(file, file.size(), 0)

@@ -208,7 +208,15 @@ def _tell_failure(kind: str, outcome: Outcome) -> None:
     path.write_text(outcome.story, encoding="utf-8")
     head = outcome.story.split("last events:")[0]
     print(f"\nsim-{kind}, seed {outcome.seed}: {outcome.fault}\n{head}")
-    print(f"last events: {path}\nagain: make sim SEED={outcome.seed} KIND={kind}\n", flush=True)
+    print(f"last events: {path}\nagain: make sim SEED={outcome.seed} KIND={kind}")
+    print(f"of commit {_commit()}\n", flush=True)
+
+
+def _commit() -> str:
+    """The code that a seed belongs to: of another one it is another run."""
+    git = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    told = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "unknown"
 
 
 def _repeat(kind: str, seed: int) -> bool:

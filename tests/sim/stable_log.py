@@ -68,6 +68,7 @@ class StableLog:
         self._partition_id = partition_id
         self._segments: list[_StableSegment] = []
         self._before = NEW_LOG.before
+        self._version = -1
 
     def first_index(self) -> int:
         """The index of the first entry that recovery would find, or of the next one."""
@@ -90,6 +91,12 @@ class StableLog:
 
     def _read(self) -> list[_StableSegment]:
         """The segments that continue each other, from the promised first one on."""
+        if self._version != self._disk.stable_version:
+            self._version = self._disk.stable_version
+            self._segments = self._read_again()
+        return self._segments
+
+    def _read_again(self) -> list[_StableSegment]:
         files = self._disk.stable_files()
         directory = self._options.directory
         promise_path = f"{directory}/{PROMISE_NAME}"
@@ -102,7 +109,7 @@ class StableLog:
             return []
         promise = Promise.decode(value)
         known = {segment.stamp.segment_id: segment for segment in self._segments}
-        self._segments = []
+        segments: list[_StableSegment] = []
         before = self._before = promise.before
         number = promise.first_segment_id
         while (inode := files.get(f"{directory}/segment-{number:010d}.log")) is not None:
@@ -112,6 +119,6 @@ class StableLog:
                 segment = _StableSegment(inode, stamp, before)
             if not segment.read():
                 break
-            self._segments.append(segment)
+            segments.append(segment)
             before, number = segment.end, number + 1
-        return self._segments
+        return segments

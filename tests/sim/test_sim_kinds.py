@@ -67,7 +67,8 @@ def test_a_failing_run_says_how_to_repeat_it(
     monkeypatch.setitem(KINDS, "raft", kind)
     assert runner.main(["raft", "--jobs", "1", "--start", "77"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert "again: make sim SEED=77 KIND=raft" in lines
+    place = lines.index("again: make sim SEED=77 KIND=raft")
+    assert re.fullmatch(r"of commit (unknown|[0-9a-f]+(-dirty)?)", lines[place + 1])
     assert "sim-raft, seed 1: AssertionError: 1 is wrong" in lines
     assert re.fullmatch(r"sim-raft: 3 seeds, 3 failing, \d+ seeds/h", lines[-1])
 

@@ -5,8 +5,8 @@
                    └────────── ClusterAnswer ◀──────┘
 
 Requests that change something are for the broker that decides, so that two which come at the same
-time are one after the other. One that comes again, because its answer was lost, finds its change
-under way, and gets the answer that it would have had.
+time are one after the other. One that comes again, because its answer was lost, finds its change in
+the plan, whoever decides now, and gets the answer that it would have had.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
+from xxhash import xxh3_64_intdigest
 
 from grevy.broker.membership import Membership
 from grevy.cluster import (
@@ -25,11 +26,13 @@ from grevy.cluster import (
     ClusterStatus,
     Gossiper,
     GossipSettings,
+    HostsUp,
     Letter,
     Liveness,
     cancel,
     decide,
     decider_of,
+    hosts_up,
     is_under_way,
     living_leaders,
     rebalance,
@@ -85,7 +88,6 @@ class ClusterRequests:
         self._asked: dict[int, _Waiting] = {}
         self._inviting: list[_Waiting] = []
         self._number = 0
-        self._begun: tuple[ClusterRequest, int] | None = None
 
     def ask(self, request: ClusterRequest, answer: Answer) -> None:
         """A client's request; it is answered at once, or later, or not when this broker ends."""
@@ -153,7 +155,7 @@ class ClusterRequests:
         alive = self._alive()
         moves = [
             {"partition": partition_id, "from": leader, "to": heir}
-            for partition_id, leader, heir in rebalance(plan, self._leaders(), alive)
+            for partition_id, leader, heir in rebalance(plan, self._leaders(), alive, self._hosts())
         ]
         if not request.is_trial:
             self._membership.lead_back_now()
@@ -165,9 +167,12 @@ class ClusterRequests:
         if decider == self._settings.node_id:
             self._decide(request, answer)
             return
+        if decider == 0:
+            answer(b"", "no broker that could decide on changes is there; try again")
+            return
         self._number += 1
         self._asked[self._number] = _Waiting(answer, self._patience_ms(request), request)
-        if decider == 0 or not self._send(decider, ClusterQuestion(self._number, request)):
+        if not self._send(decider, ClusterQuestion(self._number, request)):
             del self._asked[self._number]
             answer(b"", f"broker {decider}, which decides on changes, cannot be reached; try again")
 
@@ -177,11 +182,16 @@ class ClusterRequests:
     # ── the broker that decides ───────────────────────────────────────────────────────────────────
 
     def _decide(self, request: ClusterRequest, answer: Answer) -> None:
-        if self._is_met(request):
+        if self._is_begun(request) or self._is_met(request):
             self._decide_now(request, answer)
         else:
             self._inviting.append(_Waiting(answer, self._now_ms() + JOIN_MS, request, -INVITE_MS))
             self.tick()
+
+    def _is_begun(self, request: ClusterRequest) -> bool:
+        """Whether the last change that there was is the one that is asked for."""
+        plan = self._membership.plan
+        return plan is not None and not request.is_trial and plan.wish == _wish_of(request)
 
     def _is_met(self, request: ClusterRequest) -> bool:
         """Whether all that are to be added are there, as far as somebody has said where."""
@@ -194,27 +204,26 @@ class ClusterRequests:
         try:
             if plan is None or decider_of(plan, self._alive()) != self._settings.node_id:
                 raise ChangeRefused("another broker decides on changes now; try again")
-            self._check_addresses(request)
-            reply = self._change(plan, request)
+            if not self._is_begun(request):
+                plan = self._begin(plan, request)
         except ClusterError as error:
             answer(b"", str(error))
             return
-        answer(reply, "")
+        answer(msgspec.json.encode(reply_to(plan, self._leaders())), "")
 
-    def _change(self, plan: ClusterPlan, request: ClusterRequest) -> bytes:
-        """The answer, when the change is under way. Raises `ClusterError`."""
+    def _begin(self, plan: ClusterPlan, request: ClusterRequest) -> ClusterPlan:
+        """The change, which is under way now, but for a trial. Raises `ClusterError`."""
+        self._check_addresses(request)
         author, alive = self._settings.node_id, self._alive()
         if request.kind is ClusterRequestKind.CANCEL:
             after = cancel(plan, author=author, alive=alive)
-        elif is_under_way(plan) and self._begun == (_wish_of(request), plan.epoch):
-            after = plan
         else:
             change = ChangeRequest(request.add, request.remove, request.replication_factor)
-            after = decide(plan, change, author=author, alive=alive)
-        if after is not plan and not request.is_trial:
-            self._begun = _wish_of(request), after.epoch
+            after = decide(plan, change, author=author, alive=alive, hosts=self._hosts())
+        if not request.is_trial:
+            after = replace(after, wish=_wish_of(request))
             self._membership.keep(after)
-        return msgspec.json.encode(reply_to(after, self._leaders()))
+        return after
 
     def _check_addresses(self, request: ClusterRequest) -> None:
         for node_id, address in zip(request.add, request.addresses, strict=False):
@@ -230,6 +239,9 @@ class ClusterRequests:
     def _alive(self) -> frozenset[int]:
         return self._gossiper.alive(self._now_ms())
 
+    def _hosts(self) -> HostsUp:
+        return hosts_up(self._gossiper.brokers(self._now_ms()))
+
     def _other_members(self) -> list[int]:
         """All hosts of all brokers: any of them may lead something."""
         members = self._gossiper.brokers(self._now_ms())
@@ -244,6 +256,6 @@ def _invited(waiting: _Waiting) -> list[str]:
     return [address for address in waiting.request.addresses if address]
 
 
-def _wish_of(request: ClusterRequest) -> ClusterRequest:
-    """The request without its number, which is another one when it is asked again."""
-    return replace(request, number=0)
+def _wish_of(request: ClusterRequest) -> int:
+    """A number for what is asked for; that of the request is another one when it comes again."""
+    return xxh3_64_intdigest(msgspec.json.encode(replace(request, number=0))) >> 1 | 1

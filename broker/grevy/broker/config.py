@@ -151,6 +151,11 @@ class BrokerConfig:
     def _check_keys(self) -> None:
         if self.keys == NO_FILE and (self.broker_keys != NO_FILE or self.client_keys != NO_FILE):
             raise ConfigError("keys: expected this broker's key pair beside the keys of others")
+        if self.keys != NO_FILE and self.broker_keys == self.client_keys == NO_FILE:
+            raise ConfigError(
+                "broker_keys, client_keys: expected a list of those who may come in, for alone "
+                "this broker's key pair would encrypt nothing"
+            )
         for name, has_keys in (
             ("host", self.has_client_keys),
             ("cluster_host", self.has_cluster_keys),
@@ -195,6 +200,10 @@ class BrokerConfig:
             raise ConfigError(f"replication_factor: expected 1 to {size}, got {factor}")
         if size > 1 and not self.contacts:
             raise ConfigError(f"contact_points: expected some, for there are {size} brokers")
+        for point in self.contacts:
+            host, _, port = point.rpartition(":")
+            if not host or not (port.isdecimal() and 1 <= int(port) <= 65535):
+                raise ConfigError(f"contact_points: expected host:port, got {point!r}")
         if self.is_of_cluster and self.cluster_port == 0:
             raise ConfigError("cluster_port: expected the one that contact points name, got 0")
 

@@ -33,6 +33,7 @@ from grevy.cluster import (
     brokers_of,
     heir_of,
     heir_with_room,
+    hosts_up,
     is_under_way,
     may_leave,
     next_action,
@@ -42,6 +43,7 @@ from grevy.cluster.conductor import Action
 from grevy.partition import Partition
 from grevy.protocol.errors import GrevyError
 from grevy.protocol.gossip_messages import ClusterPlan, PartitionPlacement
+from grevy.protocol.member_ids import host_of
 
 _log = logging.getLogger(__name__)
 
@@ -201,8 +203,15 @@ class Membership:
             for each in self._partitions()
             if each.group.is_confirmed
         )
-        alive = self._gossiper.alive(self._now_ms())
-        return View(self._node_id, alive, self._gossiper.holders(), led)
+        gossiper, now_ms = self._gossiper, self._now_ms()
+        return View(
+            self._node_id,
+            gossiper.alive(now_ms),
+            gossiper.holders(),
+            led,
+            hosts_up(gossiper.brokers(now_ms)),
+            keeps=host_of(gossiper.own.node_id) == 0,
+        )
 
     def _act(self, action: Action | None) -> None:
         self.waiting = action.why if isinstance(action, Wait) else ""

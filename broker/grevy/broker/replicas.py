@@ -25,6 +25,7 @@ from grevy.broker.hosts import WHOLE, Share
 from grevy.cluster import placement_of, replicas_wanted
 from grevy.engine import SentCommand
 from grevy.partition import Outbox, Partition
+from grevy.partition.threads import MakeThread, one_thread
 from grevy.ports import Clock, Entropy
 from grevy.protocol.errors import GrevyError
 from grevy.protocol.gossip_messages import (
@@ -34,12 +35,9 @@ from grevy.protocol.gossip_messages import (
     PartitionPlacement,
     ReplicaState,
 )
-from grevy.protocol.member_ids import node_of
+from grevy.protocol.member_ids import NEW, node_of
 from grevy.protocol.raft_messages import RaftMessage
 from grevy.raft import RaftConfig, Role
-
-NEW: Final = "new"
-"""The role of a replica that waits to hear whether there is a history."""
 
 
 class Replicas:
@@ -62,6 +60,7 @@ class Replicas:
         on_failed: Callable[[BaseException], None],
         partition_class: type[Partition] = Partition,
         share: Share = WHOLE,
+        make_thread: MakeThread = one_thread,
     ) -> None:
         self._config = config
         self._loop = loop
@@ -75,7 +74,9 @@ class Replicas:
         self._folders = folders
         self._entropy = entropy
         self._partition_class = partition_class
-        self._ending: set[int] = set()
+        self._ending: dict[int, asyncio.Future[None]] = {}
+        self._is_stopping = False
+        self._deleting = make_thread("grevy-delete")
         self.partition_count = 0
         """Into how many the cluster is divided; 0 for a broker that has no plan yet."""
         self.partitions: Final[dict[int, Partition]] = {}
@@ -97,7 +98,7 @@ class Replicas:
         """
         self.partition_count = len(plan.current.partitions)
         wanted = self._wanted(plan)
-        for partition_id in sorted(wanted - self._ending):
+        for partition_id in sorted(wanted - self._ending.keys()):
             placement = placement_of(plan.current, partition_id)
             partition = self.partitions.get(partition_id)
             if partition is not None:
@@ -128,22 +129,32 @@ class Replicas:
         return set(filter(self._share.has, replicas_wanted(plan, self._config.node_id)))
 
     async def drop(self, partition_id: int) -> None:
-        """Ends a replica that nobody wants, and deletes what it had. Raises what the disk does. If
-        it is wanted again meanwhile, it is to be said once more: `follow` after this.
+        """Ends a replica that nobody wants, and deletes what it had, in a thread since that may be
+        much. Raises what the disk does. If it is wanted again meanwhile, it is to be said once
+        more: `follow` after this. Nothing is done when all replicas are about to stop.
         """
-        self._ending.add(partition_id)
+        if self._is_stopping:
+            return
+        gone = self._ending[partition_id] = self._loop.create_future()
         try:
             partition = self.partitions.pop(partition_id, None)
             if partition is not None:
                 await partition.stop()
-            self._folders.remove(partition_id)
+            await self._loop.run_in_executor(self._deleting, self._folders.remove, partition_id)
         finally:
-            self._ending.discard(partition_id)
+            del self._ending[partition_id]
+            gone.set_result(None)
 
     async def stop(self) -> None:
-        """Lets what is in flight commit, and closes the logs."""
+        """Lets what is in flight commit, and closes the logs. What is being deleted is gone then,
+        for the folder may be another process's soon.
+        """
+        self._is_stopping = True
         self._waiting.clear()
         await asyncio.gather(*(one.stop() for one in self.partitions.values()))
+        if self._ending:
+            await asyncio.wait(self._ending.values())
+        self._deleting.shutdown(wait=True)
 
     def states(self) -> tuple[ReplicaState, ...]:
         """What this broker says of its replicas."""

@@ -151,6 +151,18 @@ class OsFile:
         """Cut or lengthen to `size` bytes."""
         os.ftruncate(self._fd, size)
 
+    def reserve(self, size: int) -> None:
+        """Lengthen to `size` bytes, and take the room for them; without the room where the system
+        cannot do that.
+        """
+        length = self.size()
+        if size <= length:
+            return
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self._fd, length, size - length)
+        else:
+            os.ftruncate(self._fd, size)
+
     def size(self) -> int:
         """Length in bytes."""
         return os.fstat(self._fd).st_size

@@ -37,10 +37,11 @@ from grevy.cluster.errors import (
     PlanCorrupted,
 )
 from grevy.cluster.gossip import Broker, Gossiper, GossipSettings, Letter, describe
-from grevy.cluster.hosts import Whereabouts, brokers_of
+from grevy.cluster.hosts import Whereabouts, brokers_of, hosts_up
 from grevy.cluster.lead_back import Candidate, LeadBack
 from grevy.cluster.members import Liveness
 from grevy.cluster.plan import (
+    HostsUp,
     Step,
     StepKind,
     apply_step,
@@ -80,6 +81,7 @@ __all__ = [
     "GossipSettings",
     "Gossiper",
     "HandOver",
+    "HostsUp",
     "KeepPlan",
     "LeadBack",
     "LedGroup",
@@ -109,6 +111,7 @@ __all__ = [
     "fixed",
     "heir_of",
     "heir_with_room",
+    "hosts_up",
     "is_under_way",
     "leaders_of",
     "living_leaders",

@@ -16,8 +16,11 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from grevy.cluster.plan import (
+    NO_HOSTS,
+    HostsUp,
     Step,
     StepKind,
+    alive_in,
     apply_step,
     heir_of,
     is_under_way,
@@ -48,13 +51,16 @@ class LedGroup(NamedTuple):
 
 class View(NamedTuple):
     """What this broker knows. `holders` are the brokers that have this very plan on their disk,
-    itself among them; `led` the groups that it leads.
+    itself among them; `led` the groups that it leads. Of a broker with several hosts `alive` is
+    about the first, which alone `keeps` the plan; each host changes the groups that it leads.
     """
 
     node_id: int
     alive: frozenset[int]
     holders: frozenset[int]
     led: tuple[LedGroup, ...] = ()
+    hosts: HostsUp = NO_HOSTS
+    keeps: bool = True
 
 
 class KeepPlan(NamedTuple):
@@ -154,7 +160,10 @@ def may_leave(plan: ClusterPlan, node_id: int, holders: Collection[int]) -> bool
 
 
 def transfers_due(
-    configuration: ClusterConfiguration, leaders: Mapping[int, int], alive: Collection[int]
+    configuration: ClusterConfiguration,
+    leaders: Mapping[int, int],
+    alive: Collection[int],
+    hosts: HostsUp = NO_HOSTS,
 ) -> tuple[Step, ...]:
     """The changes of leaders after which each partition is led by the one of its replicas that
     should, of those whose broker is alive. A partition without a leader elects one by itself.
@@ -162,7 +171,7 @@ def transfers_due(
     due = []
     for placement in configuration.partitions:
         leader = leaders.get(placement.partition_id, 0)
-        heir = heir_of(placement, alive)
+        heir = heir_of(placement, alive_in(placement.partition_id, alive, hosts))
         if leader and heir and leader != heir:
             partition_id = placement.partition_id
             due.append(Step(StepKind.TRANSFER_LEADER, leader, partition_id, to=heir))
@@ -172,14 +181,15 @@ def transfers_due(
 def _doer_of(step: Step, plan: ClusterPlan, view: View, led: Mapping[int, LedGroup]) -> int:
     """Whose step it is, as far as this broker can tell; 0 for another's."""
     if step.kind in OF_THE_PLAN:
-        return min(view.alive & set(plan.current.brokers), default=0)
+        decider = min(view.alive & set(plan.current.brokers), default=0)
+        return decider if view.keeps else 0
     return view.node_id if step.partition_id in led else 0
 
 
 def _do(step: Step, plan: ClusterPlan, view: View, group: LedGroup | None) -> Action:
     if step.kind is StepKind.TRANSFER_LEADER:
         step = step._replace(to=_living_heir(step, plan, view))
-    obstacle = obstacle_to(step, plan.current, view.alive)
+    obstacle = obstacle_to(step, plan.current, view.alive, view.hosts)
     if obstacle is not None:
         return Wait(f"{step}: {obstacle}")
     if step.kind in OF_THE_PLAN:
@@ -198,7 +208,8 @@ def _living_heir(step: Step, plan: ClusterPlan, view: View) -> int:
     """Who leads instead of a broker that leaves: who should of those that are alive and stay."""
     after = placement_of(plan.target, step.partition_id)
     before = placement_of(plan.current, step.partition_id)
-    able = (voters_of(before) & view.alive) - {step.node_id}
+    alive = alive_in(step.partition_id, view.alive, view.hosts)
+    able = (voters_of(before) & alive) - {step.node_id}
     return heir_of(after, able) or heir_of(before, able) or step.to
 
 

@@ -162,11 +162,11 @@ class Gossiper:
         return tuple(sorted([own, *others], key=lambda each: each.state.node_id))
 
     def alive(self, now_ms: int) -> frozenset[int]:
-        """The brokers that are there, by their node ids, this one among them; the suspected count
-        as such. A broker is there when its first host is.
+        """The brokers whose first host is there, by their node ids; the suspected count as such.
+        They keep the plan and decide; which replicas can be reached, `hosts_up` says.
         """
-        others = {each.node_id for each in self._table.alive(now_ms) if not host_of(each.node_id)}
-        return frozenset({node_of(self._own.node_id), *others})
+        members = (self._own, *self._table.alive(now_ms))
+        return frozenset({each.node_id for each in members if not host_of(each.node_id)})
 
     def holders(self) -> frozenset[int]:
         """The brokers that have said that they have this broker's plan, by their node ids, itself
@@ -183,8 +183,15 @@ class Gossiper:
         return tuple(error for error, at_ms in self._problems.values() if at_ms >= oldest_ms)
 
     def unanswered(self, now_ms: int) -> tuple[str, ...]:
-        """Contact points of which it is not known who is there."""
-        return self._unanswered_of(self._settings.contacts, now_ms)
+        """Contact points of which it is not known who is there, without those of brokers that were
+        removed.
+        """
+        unanswered = self._unanswered_of(self._settings.contacts, now_ms)
+        if self._plan is None:
+            return unanswered
+        members = self._plan.current.brokers
+        removed = {c for c, by in self._answered_by.items() if node_of(by) not in members}
+        return tuple(contact for contact in unanswered if contact not in removed)
 
     def _unanswered_of(self, contacts: Sequence[str], now_ms: int) -> tuple[str, ...]:
         alive = {each.node_id: each.cluster_endpoint for each in self._table.alive(now_ms)}

@@ -45,6 +45,10 @@ class Holders:
                 if before is None or _is_better(member, before):
                     self._by_place[place] = member
 
+    def __iter__(self) -> Iterator[tuple[tuple[int, int], Broker]]:
+        """All that is known: (partition, node id) and the member that has it."""
+        return iter(self._by_place.items())
+
     def member(self, partition_id: int, node_id: int) -> Broker | None:
         """The one; a broker's first where none has said so yet, None for an unknown broker."""
         return self._by_place.get((partition_id, node_id)) or self._by_id.get(node_id)
@@ -53,6 +57,13 @@ class Holders:
         """Whether it is this one, of its broker's."""
         node_id = node_of(member.state.node_id)
         return self._by_place.get((partition_id, node_id)) is member
+
+
+def hosts_up(members: Sequence[Broker]) -> dict[tuple[int, int], bool]:
+    """Whether the host of a replica is there, by partition and node id, as far as members have said
+    what they hold.
+    """
+    return {place: is_alive(member) for place, member in Holders(members)}
 
 
 class Whereabouts:

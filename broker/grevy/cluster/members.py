@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from grevy.protocol.gossip_messages import MemberState
+from grevy.protocol.member_ids import node_of
 
 GRAVES_MAX: Final = 1_000
 """Members that are remembered as forgotten, so that what others still say of them is not news."""
@@ -115,12 +116,12 @@ class MemberTable:
             member.heard_ms += slept_ms
 
     def forget(self, now_ms: int, placed: Collection[int]) -> None:
-        """Forget those that left, and the dead that are not `placed`: brokers of the plan."""
+        """Forget those that left, and the dead of brokers that are not `placed`, in the plan."""
         for member in list(self):
             silent_ms = now_ms - member.heard_ms
             node_id = member.state.node_id
             is_gone = self.liveness(member, now_ms) in (Liveness.LEFT, Liveness.DEAD)
-            if is_gone and node_id not in placed and silent_ms >= self._patience.forget_ms:
+            if is_gone and node_of(node_id) not in placed and silent_ms >= self._patience.forget_ms:
                 del self._members[node_id]
                 self._graves[node_id] = member.state
         while len(self._graves) > GRAVES_MAX:

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 from crc32c import crc32c
+from msgspec.structs import replace
 
 from grevy.cluster.errors import ChangeRefused
 from grevy.protocol.gossip_messages import (
@@ -30,6 +31,10 @@ from grevy.protocol.gossip_messages import (
 )
 
 NO_LEADERS: Final[Mapping[int, int]] = {}
+
+HostsUp: TypeAlias = Mapping[tuple[int, int], bool]
+"""Whether the host that has a replica is there, by partition and node id, as far as is known."""
+NO_HOSTS: Final[HostsUp] = {}
 
 
 class StepKind(Enum):
@@ -232,16 +237,29 @@ def placement_with(partition_id: int, replicas: Collection[ReplicaPlacement]) ->
 
 def with_current(plan: ClusterPlan, current: ClusterConfiguration) -> ClusterPlan:
     """The plan, one step on."""
-    return ClusterPlan(plan.epoch, plan.step + 1, plan.author, current, plan.target)
+    return replace(plan, step=plan.step + 1, current=current)
 
 
-def obstacle_to(step: Step, current: ClusterConfiguration, alive: Collection[int]) -> str | None:
+def alive_in(partition_id: int, alive: Collection[int], hosts: HostsUp = NO_HOSTS) -> set[int]:
+    """The brokers that can be reached for a partition: by the host that has their replica, or where
+    none is known to have one, by their first, which is what `alive` says.
+    """
+    places = {node_id: is_up for (of, node_id), is_up in hosts.items() if of == partition_id}
+    there = {node_id for node_id, is_up in places.items() if is_up}
+    return there | (set(alive) - places.keys())
+
+
+def obstacle_to(
+    step: Step, current: ClusterConfiguration, alive: Collection[int], hosts: HostsUp = NO_HOSTS
+) -> str | None:
     """What stands against a step while only these brokers are alive; None when nothing does.
 
     A change of a group needs a majority of its voters, before and after.
     """
     if step.kind in (StepKind.SET_PRIORITY, StepKind.REMOVE_BROKER):
         return None
+    if step.partition_id:
+        alive = alive_in(step.partition_id, alive, hosts)
     if step.kind is not StepKind.LEAVE and (step.to or step.node_id) not in alive:
         return f"broker {step.to or step.node_id} is not there"
     if step.kind is StepKind.ADD_BROKER:
@@ -262,7 +280,12 @@ def obstacle_to(step: Step, current: ClusterConfiguration, alive: Collection[int
 
 
 def begin(
-    plan: ClusterPlan, target: ClusterConfiguration, *, author: int, alive: Collection[int]
+    plan: ClusterPlan,
+    target: ClusterConfiguration,
+    *,
+    author: int,
+    alive: Collection[int],
+    hosts: HostsUp = NO_HOSTS,
 ) -> ClusterPlan:
     """The plan of a new change. Raises `ChangeRefused` when another is under way, or when it could
     not be carried out with the brokers that are alive now.
@@ -276,7 +299,7 @@ def begin(
     begun = ClusterPlan(plan.epoch + 1, 0, author, plan.current, target)
     current = plan.current
     for step in steps_of(begun):
-        obstacle = obstacle_to(step, current, alive)
+        obstacle = obstacle_to(step, current, alive, hosts)
         if obstacle is not None:
             raise ChangeRefused(f"{step}: {obstacle}")
         current = apply_step(current, step)

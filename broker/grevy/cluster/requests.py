@@ -11,7 +11,7 @@ from msgspec import Struct
 from grevy.cluster.conductor import transfers_due
 from grevy.cluster.distribution import redistribute
 from grevy.cluster.errors import ChangeRefused
-from grevy.cluster.plan import NO_LEADERS, begin, steps_of
+from grevy.cluster.plan import NO_HOSTS, NO_LEADERS, HostsUp, begin, steps_of
 from grevy.cluster.topology import partitions_of
 from grevy.protocol.gossip_messages import ClusterPlan
 
@@ -39,7 +39,12 @@ def decider_of(plan: ClusterPlan, alive: Collection[int]) -> int:
 
 
 def decide(
-    plan: ClusterPlan, request: ChangeRequest, *, author: int, alive: Collection[int]
+    plan: ClusterPlan,
+    request: ChangeRequest,
+    *,
+    author: int,
+    alive: Collection[int],
+    hosts: HostsUp = NO_HOSTS,
 ) -> ClusterPlan:
     """The plan for a request, which moves as little as it can.
 
@@ -62,7 +67,7 @@ def decide(
     target = redistribute(plan.current, brokers, factor)
     if target == plan.current:
         raise ChangeRefused("nothing would change")
-    return begin(plan, target, author=author, alive=alive)
+    return begin(plan, target, author=author, alive=alive, hosts=hosts)
 
 
 def reply_to(plan: ClusterPlan, leaders: Mapping[int, int] = NO_LEADERS) -> ChangeReply:
@@ -71,10 +76,13 @@ def reply_to(plan: ClusterPlan, leaders: Mapping[int, int] = NO_LEADERS) -> Chan
 
 
 def rebalance(
-    plan: ClusterPlan, leaders: Mapping[int, int], alive: Collection[int]
+    plan: ClusterPlan,
+    leaders: Mapping[int, int],
+    alive: Collection[int],
+    hosts: HostsUp = NO_HOSTS,
 ) -> Sequence[tuple[int, int, int]]:
     """The leaders to change: partition, who leads it, and who should. Each leader that is named
     hands over (`HandOver`); the best that can be, while brokers are missing.
     """
-    due = transfers_due(plan.current, leaders, alive)
+    due = transfers_due(plan.current, leaders, alive, hosts)
     return [(step.partition_id, step.node_id, step.to) for step in due]

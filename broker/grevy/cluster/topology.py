@@ -79,7 +79,8 @@ def topology_of(
     version: str,
 ) -> TopologyReply:
     """The answer to a client's `TopologyRequest`; `brokers` as `Gossiper.brokers` gives them,
-    `version` of the one that answers. A partition is where the host of its leader listens.
+    `version` of the one that answers. A partition is where the host of its leader listens. Who is
+    no member and not there is nobody's concern: it was removed, or was never added.
     """
     partition_ids, factor = partitions_of(plan)
     holders = Holders(brokers)
@@ -92,7 +93,12 @@ def topology_of(
         if holder is not None and is_alive(holder):
             endpoint = holder.state.client_endpoint
         partitions.append(PartitionInfo(partition_id, endpoint, term))
-    infos = tuple(map(_info, brokers_of(brokers)))
+    members = () if plan is None else plan.current.brokers
+    infos = tuple(
+        _info(each)
+        for each in brokers_of(brokers)
+        if is_alive(each) or plan is None or each.state.node_id in members
+    )
     return TopologyReply(number, cluster_id, version, tuple(partitions), infos, factor)
 
 

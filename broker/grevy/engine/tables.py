@@ -207,6 +207,15 @@ class RememberedAnswer(Struct, frozen=True, array_like=True, gc=False):
     value: bytes = b""
 
 
+class LargeAnswer(Struct, frozen=True, array_like=True, gc=False):
+    """A remembered answer that counts by its size; `place` says how many there were before it."""
+
+    place: int
+    client_id: bytes
+    number: int
+    size: int
+
+
 class ClientSession(Struct, frozen=True, array_like=True, gc=False):
     """A client whose answers are remembered, with the time (to a minute) that it was last heard
     of.
@@ -341,9 +350,12 @@ LATE_ANSWERS: Final = TableSpec(
 )
 """(client, request number): the same, answered when the ring had gone round."""
 
+LARGE_ANSWERS: Final = TableSpec(51, "large_answers", key=U64, value=LargeAnswer, ordered=True)
+"""Place → a large answer, the oldest first; it may have gone by itself meanwhile."""
+
 SESSIONS: Final = TableSpec(31, "sessions", key=BLOB, value=ClientSession)
 SESSIONS_BY_AGE: Final = TableSpec(
     32, "sessions_by_age", key=KeyOf(U64, BLOB), value=ClientSession, ordered=True
 )
 COUNTERS: Final = TableSpec(33, "counters", key=TEXT, value=int)
-"""Named numbers: the key counter, the number of sessions."""
+"""Named numbers: the key counter, the number of sessions, the bytes of large answers."""

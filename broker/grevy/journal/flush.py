@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from grevy.journal.errors import JournalFailed
-from grevy.journal.frame import Link
+from grevy.journal.promise import Promise
 from grevy.journal.slots import SlotFile
 
 Sync = Callable[[], None]
@@ -19,6 +19,11 @@ class Health:
 
     def __init__(self) -> None:
         self._failure = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing has failed."""
+        return not self._failure
 
     def check(self) -> None:
         """Raise `JournalFailed` if something failed before."""
@@ -38,37 +43,35 @@ class FlushHandle:
     journal may append and read. When it has returned, the owner calls `Journal.flushed`.
     """
 
-    __slots__ = ("_health", "_promise", "_settles", "_slots", "_syncs", "is_synced", "upto")
+    __slots__ = ("_health", "_settles", "_slots", "_syncs", "is_synced", "promise")
 
     def __init__(
         self,
         health: Health,
-        upto: Link,
+        promise: Promise,
         syncs: Sequence[Sync],
         slots: SlotFile,
-        promise: bytes,
         *,
         settles: bool,
     ) -> None:
         self._health = health
         self._syncs = syncs
         self._slots = slots
-        self._promise = promise
         self._settles = settles
-        self.upto = upto
-        """The last entry of the flush."""
+        self.promise = promise
+        """What is promised after it."""
         self.is_synced = False
         """Whether `sync` has done its work."""
 
     @property
     def index(self) -> int:
         """Index of the last entry that is durable after this flush."""
-        return self.upto.index
+        return self.promise.flushed.index
 
     @property
     def term(self) -> int:
         """Term of that entry."""
-        return self.upto.term
+        return self.promise.flushed.term
 
     def sync(self) -> None:
         """Wait until the frames are on the device, and note the promise, which is on the device too
@@ -78,7 +81,7 @@ class FlushHandle:
         try:
             for sync in self._syncs:
                 sync()
-            self._slots.note(self._promise)
+            self._slots.note(self.promise.encode())
             if self._settles:
                 self._slots.sync()
         except OSError as error:

@@ -1,4 +1,5 @@
-"""The bytes of one frame. A segment is frames, one after the other, from its first byte on.
+"""The bytes of one frame. A segment is frames, one after the other, from its first byte on; then
+there may be zeros, room for more.
 
     0        4      6     7      8        12        16          20        24
     ┌────────┬──────┬─────┬──────┬────────┬─────────┬───────────┬─────────┐

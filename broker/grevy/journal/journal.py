@@ -102,7 +102,7 @@ class Journal:
     @property
     def last_index(self) -> int:
         """Index of the newest entry; `first_index - 1` when the log is empty."""
-        return self._end.index
+        return self.segments[-1].end.link.index
 
     @property
     def last_term(self) -> int:
@@ -126,16 +126,19 @@ class Journal:
         """
         self._health.check()
         self._check_entries(entries)
-        with self._writing("append"):
-            done = 0
+        flushed, bytes_max = self._promise.flushed.index, self._options.segment_bytes
+        done = 0
+        try:
             while done < len(entries):
-                segment, bytes_max = self.segments[-1], self._options.segment_bytes
-                reached = segment.append(entries, done, bytes_max, self.last_flushed_index)
+                segment = self.segments[-1]
+                reached = segment.append(entries, done, bytes_max, flushed)
                 if reached > done:
-                    self._note_unsynced(self.segments[-1])
+                    self._note_unsynced(segment)
                 if reached < len(entries):
                     self._roll()
                 done = reached
+        except OSError as error:
+            raise self._health.fail("append", error) from error
 
     @property
     def is_settled(self) -> bool:
@@ -153,12 +156,11 @@ class Journal:
         syncs = [segment.file.fdatasync for segment in self._unsynced]
         if self._has_unsynced_names:
             syncs.append(self._sync_names)
-        promise = self._promise._replace(flushed=self._end)
+        first_segment_id, before, _ = self._promise
+        promise = Promise(first_segment_id, before, self._end)
         self._unsynced = []
         self._has_unsynced_names = False
-        self._flight = FlushHandle(
-            *(self._health, self._end, syncs, self._slots, promise.encode()), settles=settles
-        )
+        self._flight = FlushHandle(*(self._health, promise, syncs, self._slots), settles=settles)
         return self._flight
 
     def flushed(self, handle: FlushHandle) -> None:
@@ -169,7 +171,7 @@ class Journal:
         assert handle.index >= self.last_flushed_index
         self._flight = None
         self._flushes += 1
-        self._promise = self._promise._replace(flushed=handle.upto)
+        self._promise = handle.promise
         if self._compact_later:
             up_to, self._compact_later = self._compact_later, 0
             self.compact(up_to)
@@ -277,6 +279,8 @@ class Journal:
 
     def close(self) -> None:
         """Close all files; flushes nothing. The journal cannot be used afterwards."""
+        if self._health.is_good:
+            self.segments[-1].give_room_back()
         for segment in self.segments:
             segment.file.close()
         self._slots.close()
@@ -293,7 +297,8 @@ class Journal:
         )
 
     def _check_entries(self, entries: Sequence[JournalEntry]) -> None:
-        index, term = self._end.index, self._end.term
+        end = self._end
+        index, term = end.index, end.term
         for entry in entries:
             index += 1
             assert entry.index == index, f"entry {entry.index} does not follow {index - 1}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from grevy.journal.errors import JournalCorrupted, SlotsCorrupted
+from grevy.journal.files import read_at
 from grevy.journal.frame import Link, Stamp, find_flushed
 from grevy.journal.promise import NEW_LOG, PROMISE_KIND, PROMISE_NAME, Promise
 from grevy.journal.segment import Segment, segment_path
@@ -80,14 +81,15 @@ def recover(files: LogFiles, slots: SlotFile) -> list[Segment]:
     `JournalCorrupted`, and `NewerVersion` before anything is changed.
     """
     promise = Promise.decode(slots.value)
-    found = _load(files, promise)
+    found = Found()
     try:
+        _load(files, promise, found)
         _check_promise(found, promise)
         _check_behind(files, found, promise)
         promise = promise._replace(flushed=_surely_flushed(found, promise))
         _remove_strangers(files, promise, found)
         _make_durable(files, promise, found)
-    except (JournalCorrupted, OSError):
+    except (JournalCorrupted, NewerVersion, OSError):
         for segment in found.segments:
             segment.file.close()
         raise
@@ -95,9 +97,8 @@ def recover(files: LogFiles, slots: SlotFile) -> list[Segment]:
     return found.segments
 
 
-def _load(files: LogFiles, promise: Promise) -> Found:
+def _load(files: LogFiles, promise: Promise, found: Found) -> None:
     """Walk the segments in order for as long as each continues the one before."""
-    found = Found()
     before, segment_id = promise.before, promise.first_segment_id
     existing = files.segment_ids()
     while True:
@@ -108,9 +109,8 @@ def _load(files: LogFiles, promise: Promise) -> Found:
         file = files.disk.open(path)
         try:
             segment, why = Segment.load(file, path, files.stamp(segment_id), before)
-        except NewerVersion:
-            for opened in (file, *(each.file for each in found.segments)):
-                opened.close()
+        except (NewerVersion, OSError):
+            file.close()
             raise
         if why:
             found.why_ended = f"{path}: {why}"
@@ -123,7 +123,6 @@ def _load(files: LogFiles, promise: Promise) -> Found:
             break
         before = segment.end.link
         segment_id += 1
-    return found
 
 
 def _check_promise(found: Found, promise: Promise) -> None:
@@ -161,8 +160,10 @@ def flushed_behind(files: LogFiles, segment_id: int, offset: int, after: int) ->
     existing = files.segment_ids()
     while segment_id in existing:
         file = files.disk.open(segment_path(files.directory, segment_id))
-        data = file.pread(max(file.size() - offset, 0), offset)
-        file.close()
+        try:
+            data = read_at(file, max(file.size() - offset, 0), offset)
+        finally:
+            file.close()
         flushed = find_flushed(data, files.stamp(segment_id), after)
         if flushed:
             return flushed
@@ -200,6 +201,7 @@ def _make_durable(files: LogFiles, promise: Promise, found: Found) -> None:
     elif found.is_torn:
         found.segments[-1].cut(found.segments[-1].end)
     for segment in found.segments:
+        segment.give_room_back()
         if segment.is_empty or segment.last_index > promise.flushed.index:
             _rewrite(segment, promise.flushed.index)
     files.disk.fsync_dir(files.directory)
@@ -215,7 +217,7 @@ def _rewrite(segment: Segment, flushed_index: int) -> None:
     if flushed_index >= segment.first_index:
         offset = segment.place_after(flushed_index).offset
     while offset < segment.end.offset:
-        data = file.pread(min(_REWRITE_BYTES, segment.end.offset - offset), offset)
+        data = read_at(file, min(_REWRITE_BYTES, segment.end.offset - offset), offset)
         if not data:
             raise JournalCorrupted(segment.last_index, f"{segment.path}: the file became shorter")
         file.pwrite(data, offset)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
 from grevy.journal.errors import JournalCorrupted
+from grevy.journal.files import read_at
 from grevy.journal.frame import (
     FRAME_HEADER_BYTES,
     UNLIMITED,
@@ -27,6 +28,11 @@ from grevy.journal.frame import (
 )
 from grevy.ports import Disk, File
 from grevy.protocol.journal_entry import JournalEntry
+
+RESERVED_BYTES: Final = 1024 * 1024
+"""Room that is taken at once. A write into room that is there already is durable without a word to
+the file system's own journal, which takes two thirds of the time.
+"""
 
 SPARSE_BYTES: Final = 64 * 1024
 """Distance of remembered places; also how much is read at once, so that a look-up costs one read.
@@ -51,6 +57,7 @@ class Segment:
     __slots__ = (
         "_indexes",
         "_places",
+        "_room_end",
         "before",
         "end",
         "file",
@@ -72,6 +79,7 @@ class Segment:
         """Whether the file begins as it should."""
         self.flushed = 0
         """Up to which index the log was durable, as far as frames that were loaded say."""
+        self._room_end = 0
         self._places = [self.end]
         self._indexes = [before.index]
 
@@ -86,13 +94,13 @@ class Segment:
     @classmethod
     def load(cls, file: File, path: str, stamp: Stamp, before: Link) -> tuple[Self, str]:
         """Walk a file found on the disk; returns its good frames and why they end, empty if they
-        end with the file.
+        end with the file, but for room that was not used.
 
         A bad header means no frames at all; the reason is then not empty.
         """
         segment = cls(file, path, stamp, before)
         size = file.size()
-        why = check_segment_header(file.pread(FRAME_HEADER_BYTES, 0), stamp, before)
+        why = check_segment_header(read_at(file, FRAME_HEADER_BYTES, 0), stamp, before)
         segment.has_header = not why
         needed = FRAME_HEADER_BYTES
         while not why and needed <= size - segment.end.offset:
@@ -103,6 +111,10 @@ class Segment:
             needed, why = scan.needed, scan.bad
         if not why and segment.end.offset < size:
             why = "the file ends inside a frame"
+        if segment.has_header:
+            segment._room_end = size
+            if why and segment._has_only_room(size):
+                why = ""
         return segment, why
 
     @property
@@ -138,6 +150,8 @@ class Segment:
             stop += 1
         if stop > start:
             data, link = encode_entries(self.stamp, self.end.link, entries[start:stop], flushed)
+            if self.end.offset + len(data) > self._room_end:
+                self._take_room(len(data), bytes_max)
             self.file.pwrite(data, self.end.offset)
             if self.end.offset - self._places[-1].offset >= SPARSE_BYTES:
                 self._remember(self.end)
@@ -183,16 +197,39 @@ class Segment:
         """Forget what is at `place` and after it, durably."""
         self.file.truncate(place.offset)
         self.file.fdatasync()
+        self._room_end = place.offset
         self.end = place
         keep = bisect_right(self._indexes, place.link.index)
         del self._places[keep:], self._indexes[keep:]
+
+    def give_room_back(self) -> None:
+        """The room that is not used goes back to the disk, if the power stays."""
+        if self._room_end > self.end.offset:
+            self.file.truncate(self.end.offset)
+            self._room_end = self.end.offset
+
+    def _take_room(self, needed: int, bytes_max: int) -> None:
+        """Room for so many bytes at least, and, up to the segment's end, for what comes next."""
+        end = self.end.offset + needed
+        self._room_end = max(end, min(end + RESERVED_BYTES, bytes_max))
+        self.file.reserve(self._room_end)
+
+    def _has_only_room(self, size: int) -> bool:
+        """Whether zeros follow the last frame, to the end of the file."""
+        offset = self.end.offset
+        while offset < size:
+            data = self.file.pread(min(RESERVED_BYTES, size - offset), offset)
+            if not data or data.count(0) < len(data):
+                return False
+            offset += len(data)
+        return True
 
     def _scan(self, place: Place, limit: int, needed: int, limits: ReadLimits) -> Scan:
         """Read once from `place`, not beyond offset `limit`, at least `needed` bytes; decode what
         is there.
         """
         length = min(max(SPARSE_BYTES, needed), limit - place.offset)
-        data = self.file.pread(length, place.offset)
+        data = read_at(self.file, length, place.offset)
         scan = scan_entries(data, self.stamp, place.link, limits)
         if len(data) < length and not scan.bad:
             return scan._replace(bad="the file is shorter than it was")

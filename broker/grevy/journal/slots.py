@@ -29,6 +29,7 @@ from typing import Final, NamedTuple, Self
 from crc32c import crc32c
 
 from grevy.journal.errors import SlotsCorrupted
+from grevy.journal.files import read_at
 from grevy.ports import Disk, File
 from grevy.protocol.errors import NewerVersion
 
@@ -78,13 +79,13 @@ class SlotFile:
         """Read the value, and write it back to both slots.
 
         What was read may be in memory only, if a sync before this start failed: nobody should act
-        on it before it is durable. Raises `SlotsCorrupted` when there is no readable slot, or when
-        it is another owner's.
+        on it before it is durable. Raises `SlotsCorrupted` when there is no readable slot of this
+        owner's, and `OSError` when the disk cannot read.
         """
         file = disk.open(path)
         try:
             newest = _newest(file, path, owner)
-        except SlotsCorrupted:
+        except (SlotsCorrupted, OSError):
             file.close()
             raise
         slots = cls(file, owner, newest)
@@ -143,14 +144,22 @@ class _Slot(NamedTuple):
 
 
 def _newest(file: File, path: str, owner: SlotOwner) -> _Slot:
-    """The newest readable slot."""
+    """The newest readable slot of this owner. One of another's beside it is a block that went to
+    the wrong place. Raises `SlotsCorrupted`, and `NewerVersion`.
+    """
     readable = []
+    why = "neither copy is readable"
     for place, offset in enumerate(SLOT_OFFSETS):
-        found = _decode(file.pread(SLOT_BYTES_MAX, offset), path, owner)
-        if found is not None:
-            readable.append(_Slot(*found, place))
+        found = _decode(read_at(file, SLOT_BYTES_MAX, offset), path)
+        if found is None:
+            continue
+        its_owner, sequence, value = found
+        if its_owner == owner:
+            readable.append(_Slot(sequence, value, place))
+        else:
+            why = f"belongs to cluster {its_owner.cluster_id}, partition {its_owner.partition_id}"
     if not readable:
-        raise SlotsCorrupted(f"{path}: neither copy is readable")
+        raise SlotsCorrupted(f"{path}: {why}")
     return max(readable)
 
 
@@ -162,9 +171,9 @@ def _encode(owner: SlotOwner, sequence: int, value: bytes) -> bytes:
     return slot
 
 
-def _decode(data: bytes, path: str, owner: SlotOwner) -> tuple[int, bytes] | None:
-    """Sequence and value of a slot, None when it isn't readable; raises when it is another's, or of
-    a later form, which has its length and checksum in the same places.
+def _decode(data: bytes, path: str) -> tuple[SlotOwner, int, bytes] | None:
+    """Whose a slot is, its sequence and its value; None when it isn't readable. Raises when it is
+    of a later form, which has its length and checksum in the same places.
     """
     start = _CHECKSUM.size + _BODY.size
     if len(data) < start:
@@ -179,6 +188,4 @@ def _decode(data: bytes, path: str, owner: SlotOwner) -> tuple[int, bytes] | Non
         return None
     if version > VERSION:
         raise NewerVersion(path, version, VERSION)
-    if (cluster_id, partition_id, kind) != owner:
-        raise SlotsCorrupted(f"{path}: belongs to cluster {cluster_id}, partition {partition_id}")
-    return sequence, data[start : start + length]
+    return SlotOwner(cluster_id, partition_id, kind), sequence, data[start : start + length]

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from grevy.partition.errors import StorageFailed
+from grevy.partition.errors import StateDiverged, StorageFailed
 from grevy.partition.partition import Outbox, Partition
 from grevy.partition.storage import PartitionStorage, StorageOptions
 
-__all__ = ["Outbox", "Partition", "PartitionStorage", "StorageFailed", "StorageOptions"]
+__all__ = [
+    "Outbox",
+    "Partition",
+    "PartitionStorage",
+    "StateDiverged",
+    "StorageFailed",
+    "StorageOptions",
+]

@@ -1,4 +1,4 @@
-"""What can go wrong with a partition's folder."""
+"""What can go wrong with a partition: its folder, its state."""
 
 from __future__ import annotations
 
@@ -7,3 +7,7 @@ from grevy.protocol.errors import GrevyError
 
 class StorageFailed(GrevyError):
     """The folder cannot be started from; the text says what is missing or damaged."""
+
+
+class StateDiverged(GrevyError):
+    """Replicas of a partition have applied the same log and have not the same state."""

@@ -25,8 +25,11 @@ SETTLED_TICKS_MAX: Final = 10
 SLOW_NS: Final = 10_000_000
 """A sync that took longer could, the next time, take long enough to be missed by others."""
 
-WARY_FLUSHES: Final = 64
-"""So many are left to the thread after the start, and after a slow one."""
+WARY_FLUSHES_MIN: Final = 4
+WARY_FLUSHES_MAX: Final = 256
+"""So many are left to the thread after the start, and after a slow one: twice as many as after the
+one before, and one fewer for each quick one.
+"""
 
 
 class Flusher:
@@ -52,7 +55,7 @@ class Flusher:
         self._clock = clock
         self._idle = asyncio.Event()
         self._idle.set()
-        self._wary = WARY_FLUSHES
+        self._wary = self._caution = WARY_FLUSHES_MIN
         self._soon: asyncio.Handle | None = None
         self._has_flushed = False
         self._unsettled_ticks = 0
@@ -137,8 +140,12 @@ class Flusher:
     def _sync(self, handle: FlushHandle) -> None:
         begin_ns = self._clock.monotonic_ns()
         handle.sync()
-        is_slow = self._clock.monotonic_ns() - begin_ns > SLOW_NS
-        self._wary = WARY_FLUSHES if is_slow else max(self._wary - 1, 0)
+        if self._clock.monotonic_ns() - begin_ns > SLOW_NS:
+            self._caution = min(2 * self._caution, WARY_FLUSHES_MAX)
+            self._wary = self._caution
+        else:
+            self._caution = max(self._caution - 1, WARY_FLUSHES_MIN)
+            self._wary = max(self._wary - 1, 0)
 
     def _flushed(self, handle: FlushHandle, failure: Exception | None) -> None:
         self.is_busy = False

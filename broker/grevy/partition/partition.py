@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from grevy.engine import CLIENT_COMMANDS, PARTITION_COMMANDS, Command, Engine, SentCommand
+from grevy.partition.audit import StateAudit, is_of_audit
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.commit import CommitPipeline
 from grevy.partition.exporter_positions import is_of_exporters
@@ -140,6 +141,7 @@ class Partition:
             loop, storage, make_thread("grevy-checkpoint"), on_failed=self._fail
         )
         self._snapshots = Snapshots(loop, storage, make_thread("grevy-snapshot"))
+        self._audit = StateAudit(partition_id, storage.options.audit_records)
         self._room = DiskRoom(storage.disk, storage.options.disk_free_min_bytes, partition_id)
 
     @property
@@ -307,6 +309,7 @@ class Partition:
             "jobs_leased": self._leases.count,
             "checkpoints_taken": self._checkpoints.taken,
             "disk_free_bytes": self._room.free_bytes,
+            "compared_index": self._audit.compared_index,
             **{f"credit of {topic}": n for topic, n in self._topics.statistics().items()},
             **self._pipeline.statistics(),
             **self._storage.statistics(),
@@ -326,9 +329,9 @@ class Partition:
             self._send(peer, CommandReply(request.number, recalled))
         if recalled is not None:
             return
-        if self._room.is_low:
-            code, why = ErrorCode.RESOURCE_EXHAUSTED, self._room.refusal
-            self._send(peer, ErrorReply(request.number, code, why, ROOM_AFTER_MS))
+        refusal = self._no_room_for(request)
+        if refusal is not None:
+            self._send(peer, refusal)
             return
         if request.intent in _LEASE_ENDS:
             self._leases.release(request.key)
@@ -346,9 +349,16 @@ class Partition:
         if self._pipeline.is_transferring:
             text = f"the lead of partition {self.partition_id} is handed over"
             return ErrorReply(number, ErrorCode.UNAVAILABLE, text, RETRY_AFTER_MS)
+        return None
+
+    def _no_room_for(self, request: CommandRequest) -> ErrorReply | None:
+        """Why a request is not taken that has not been taken before."""
+        number, code = request.number, ErrorCode.RESOURCE_EXHAUSTED
         if self._stream.in_flight >= IN_FLIGHT_MAX:
             text = f"partition {self.partition_id} has {IN_FLIGHT_MAX} requests in flight: load"
-            return ErrorReply(number, ErrorCode.RESOURCE_EXHAUSTED, text, RETRY_AFTER_MS)
+            return ErrorReply(number, code, text, RETRY_AFTER_MS)
+        if self._room.is_low:
+            return ErrorReply(number, code, self._room.refusal, ROOM_AFTER_MS)
         return None
 
     def _why_not_serving(self) -> tuple[ErrorCode, str]:
@@ -447,9 +457,15 @@ class Partition:
         """See `Replicated`."""
         if self._failure is not None:
             return
-        payloads = [self._engines_own(payload) for payload in payloads]
-        self._give_out(self._stream.release(payloads, last_index))
-        self._stream.store()  # while clients read, and make their next requests
+        begin, first_index = 0, last_index - len(payloads) + 1
+        for place, payload in enumerate(payloads):
+            if is_of_audit(payload):
+                index = first_index + place
+                self._release(payloads[begin : place + 1], index)
+                self._audit.take(payload, index, self._storage.state, is_leading=self._is_serving)
+                begin = place + 1
+        if begin < len(payloads):
+            self._release(payloads[begin:], last_index)
         if self._is_serving:
             self._propose()
         elif is_settled:
@@ -457,12 +473,22 @@ class Partition:
         self._records.open_named(is_alone=self._pipeline.is_alone)
         self._records.push(self._pipeline.commit_index)
 
+    def _release(self, payloads: Sequence[bytes], last_index: int) -> None:
+        payloads = [self._engines_own(payload) for payload in payloads]
+        self._give_out(self._stream.release(payloads, last_index))
+        self._stream.store()  # while clients read, and make their next requests
+
     def on_role(self, role: Role) -> None:
-        """See `Replicated`. What was in flight in another term is not ours to commit."""
+        """See `Replicated`. What was in flight in another term is not ours to commit: who asked for
+        it is sent on, and will be told by the next leader what became of it.
+        """
         self._is_serving = False
-        self._stream.abandon()
         self._leases = Leases()
         code, why = ErrorCode.NOT_LEADER, f"partition {self.partition_id} has another leader"
+        for request in self._stream.abandon():
+            peer = self._peers.get(request.client_id)
+            if peer is not None:
+                self._send(peer, ErrorReply(request.number, code, why, RETRY_AFTER_MS))
         for subscription in self._topics.close_all():
             assert isinstance(subscription.owner, Peer), subscription.owner
             self._send(subscription.owner, SubscriptionClosed(subscription.number, code, why))
@@ -506,6 +532,7 @@ class Partition:
             state.close()  # meanwhile the log has led further than that
             return True
         self._storage.replace_state(state)
+        self._audit.forget()
         self._engine = self._make_engine()
         self._stream = StreamProcessor(self._engine, state)
         return True
@@ -584,6 +611,7 @@ class Partition:
                     self._stream.run_schedule(self._time.now_ms())
                 self._send_to_others(self._stream.resend(self._time.now_ms()))
                 self._tell_of_exporters(now_ns)
+                self._tell_of_state(now_ns)
             self._checkpoints.run_if_due(now_ns)
         except Exception as error:  # noqa: BLE001 - see `_fail`
             self._fail(error)
@@ -598,6 +626,15 @@ class Partition:
         if not self._is_serving or self._pipeline.is_transferring:
             return
         payload = self._storage.exporters.payload_if_due(now_ns)
+        if payload is not None:
+            self._propose()
+            self._pipeline.propose(payload)
+
+    def _tell_of_state(self, now_ns: int) -> None:
+        """Replicas compare their states now and then."""
+        if self._pipeline.is_alone or self._room.is_out:
+            return
+        payload = self._audit.payload_if_due(now_ns, self.last_position)
         if payload is not None:
             self._propose()
             self._pipeline.propose(payload)

@@ -33,6 +33,12 @@ class File(Protocol):
         """Cut or lengthen (with zeros) to `size` bytes."""
         ...
 
+    def reserve(self, size: int) -> None:
+        """Lengthen to `size` bytes, with zeros that have their room on the device: what is written
+        there later needs no more, and is durable sooner. Does nothing to a file that is as long.
+        """
+        ...
+
     def size(self) -> int:
         """Length in bytes."""
         ...

@@ -2,12 +2,16 @@
 
     frame = Cap'n Proto message | u32 CRC-32C of it | u32 mark of this form
 
+Most say one word of Raft and nothing else. There, all that comes before the word, but for length,
+sender and time, is the same for one cluster: it is compared, and not made or read again.
+
 Little-endian. All that reads raises `MalformedFrame` or `LimitExceeded` for bytes that no broker
 would send, and nothing else; all that it gives is valid and copied.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 from typing import Final, TypeAlias
 
@@ -27,7 +31,10 @@ from grevy.protocol.frame import BAD_STRUCT, FrameReader
 from grevy.protocol.frame_writer import ROOT_AT
 from grevy.protocol.gossip_messages import Gossip
 from grevy.protocol.group_codec import (
+    HEAD_OF_ONE,
+    LIST_OF_ONE,
     read_group_messages,
+    scan_group_message,
     scan_group_messages,
     write_group_messages,
 )
@@ -35,7 +42,7 @@ from grevy.protocol.layout import Layout
 from grevy.protocol.limits import BROKER_MESSAGE_BYTES_MAX
 from grevy.protocol.member_ids import node_of
 from grevy.protocol.schemas import SCHEMAS, Field, Reader
-from grevy.protocol.source import Source
+from grevy.protocol.source import UNUSUAL, Source
 from grevy.protocol.tables import TableReader, TableWriter
 from grevy.protocol.values_codec import KIND_OF_INTENT, VALUE_CODEC, UnionCodec
 
@@ -58,6 +65,11 @@ _AT: Final = {name: ROOT_AT + slot.word for name, slot in _LAYOUT.slots.items()}
 _ROOT: Final = ("sender", "sentAtMs", "clusterId", "groupMessages", "items", "values", "documents")
 assert list(_ROOT) == sorted(_ROOT, key=lambda name: _LAYOUT.slots[name].at)
 _PACK: Final = Struct("<IIQ2q5Q").pack
+_HEAD: Final = Struct("<IIQ2q")
+_POINTERS: Final = Struct("<5Q")
+_SAME_AT: Final = _AT["clusterId"] * wire.WORD
+assert [_AT[name] for name in _ROOT[:4]] == [ROOT_AT, ROOT_AT + 1, ROOT_AT + 2, ROOT_AT + 3]
+assert _HEAD.size == _SAME_AT
 _ITEM_CODEC: Final[UnionCodec[Item]] = UnionCodec(
     "BrokerItem",
     {
@@ -73,32 +85,67 @@ def _write(content: BrokerMessage) -> list[bytes]:
     """A message, in parts, without its trailer. There is one way only, and no mold: most messages
     are numbers of Raft, and bytes that have been written before.
     """
-    groups = [item for item in content.items if isinstance(item, GroupMessage)]
-    others: list[Item] = [item for item in content.items if not isinstance(item, GroupMessage)]
+    items = content.items
+    if len(items) == 1 and type(items[0]) is GroupMessage:
+        return _write_one(content, items[0])
+    groups = [item for item in items if isinstance(item, GroupMessage)]
     node_id = node_of(content.sender)
-    assert all(item.message.sender == node_id for item in groups), "another's words"
-    lists = [write_group_messages(groups)]
-    if others:
-        tables = TableWriter()
-        rest = _ITEM_CODEC.writer.write(others, tables)
-        values = VALUE_CODEC.writer.write(tables.values, tables)
-        check_count(tables.documents)
-        documents = wire.documents(tables.documents)
-        lists += [(tag, [block]) for tag, block in (rest, values, documents)]
+    assert {item.message.sender for item in groups} <= {node_id}, "another's words"
+    cluster_tag, cluster = _cluster(content.cluster_id)
+    groups_tag, blocks = write_group_messages(groups)
+    words = [
+        cluster_tag and cluster_tag + wire.offset(_LISTS),
+        groups_tag and groups_tag + wire.offset(_LISTS - 1 + len(cluster) // wire.WORD),
+    ]
+    parts = [cluster, *blocks]
+    size = sum(map(len, parts))
+    if len(groups) == len(items):
+        words += _NO_OTHERS
     else:
-        lists += _NO_OTHERS
-    tag, block = wire.text(content.cluster_id)
-    words, parts, size = [tag and tag + wire.offset(len(lists))], [block], len(block)
-    for place, (tag, blocks) in enumerate(lists, 1):
-        words.append(tag and tag + wire.offset(len(lists) - place + size // wire.WORD))
-        parts += blocks
-        size += sum(map(len, blocks))
+        others = [item for item in items if not isinstance(item, GroupMessage)]
+        for place, (tag, block) in enumerate(_write_others(others), 2):
+            words.append(tag and tag + wire.offset(_LISTS - place + size // wire.WORD))
+            parts.append(block)
+            size += len(block)
     numbers = (content.sender, content.sent_at_ms)
     segment_words = 1 + _LAYOUT.words + size // wire.WORD
     return [_PACK(0, segment_words, _LAYOUT.tag, *numbers, *words), *parts]
 
 
-_NO_OTHERS: Final[list[tuple[int, list[bytes]]]] = [(0, []), (0, []), (0, [])]
+def _write_one(content: BrokerMessage, item: GroupMessage) -> list[bytes]:
+    """The same, for one word of Raft."""
+    sender = content.sender
+    assert item.message.sender == node_of(sender), "another's words"
+    same = _before_one(content.cluster_id)
+    _, blocks = write_group_messages((item,))
+    words = (_HEAD.size + len(same) + sum(map(len, blocks)) >> 3) - 1
+    return [_HEAD.pack(0, words, _LAYOUT.tag, sender, content.sent_at_ms), same, *blocks]
+
+
+@lru_cache(maxsize=16)
+def _before_one(cluster_id: str) -> bytes:
+    """What a message of one word of Raft has between its time and the list with that word."""
+    tag, cluster = wire.text(cluster_id)
+    groups = LIST_OF_ONE + wire.offset(_LISTS - 1 + len(cluster) // wire.WORD)
+    return _POINTERS.pack(tag and tag + wire.offset(_LISTS), groups, *_NO_OTHERS) + cluster
+
+
+_LISTS: Final = 4
+_NO_OTHERS: Final = (0, 0, 0)
+
+
+def _write_others(others: list[Item]) -> tuple[wire.Pointer, wire.Pointer, wire.Pointer]:
+    """What is no word of Raft, and the two tables."""
+    tables = TableWriter()
+    items = _ITEM_CODEC.writer.write(others, tables)
+    values = VALUE_CODEC.writer.write(tables.values, tables)
+    check_count(tables.documents)
+    return items, values, wire.documents(tables.documents)
+
+
+@lru_cache(maxsize=16)
+def _cluster(cluster_id: str) -> wire.Pointer:
+    return wire.text(cluster_id)
 
 
 def _read(reader: Reader, tables: TableReader) -> BrokerMessage:
@@ -183,4 +230,43 @@ def decode_broker_message(frame: bytes) -> BrokerMessage:
         raise MalformedFrame(f"bytes that are not {_NAME}")
     if crc32c(memoryview(frame)[:size]) != checksum:
         raise MalformedFrame(f"{_NAME} whose checksum is wrong")
-    return BROKER_MESSAGES.decode(frame)
+    try:
+        message = _scan_one(frame, size)
+    except UNUSUAL:
+        message = None
+    return message or BROKER_MESSAGES.decode(frame)
+
+
+_SAME_BYTES_MAX: Final = 256
+_OFFSET: Final = 0xFFFF_FFFC
+
+
+def _scan_one(frame: bytes, size: int) -> BrokerMessage | None:
+    """A message of one word of Raft; None for any other. Raises `UNUSUAL`, too."""
+    zero, words, tag, sender, sent_at_ms = _HEAD.unpack_from(frame)
+    (groups,) = _WORD.unpack_from(frame, _SAME_AT + wire.WORD)
+    start = _SAME_AT + 2 * wire.WORD + ((groups & _OFFSET) << 1)
+    if zero or tag != _LAYOUT.tag or words << 3 != size - 8 or start > _SAME_AT + _SAME_BYTES_MAX:
+        return None
+    cluster_id = _cluster_before_one(frame[_SAME_AT : start + wire.WORD])
+    if cluster_id is None:
+        return None
+    node_id = node_of(sender)
+    if sender < 1 or node_id < 1:
+        return None
+    source = Source(frame, size)
+    source.left -= start // wire.WORD + 1
+    item = scan_group_message(source, start + wire.WORD, node_id)
+    return BrokerMessage(cluster_id, sender, sent_at_ms, (item,))
+
+
+_WORD: Final = Struct("<Q")
+
+
+@lru_cache(maxsize=16)
+def _cluster_before_one(same: bytes) -> str | None:
+    """Whose messages of one word have these bytes from their time to the word's own."""
+    text = same[_POINTERS.size : -wire.WORD]
+    cluster_id = text.rstrip(b"\0").decode()
+    is_ours = same == _before_one(cluster_id) + _WORD.pack(HEAD_OF_ONE)
+    return cluster_id if is_ours else None

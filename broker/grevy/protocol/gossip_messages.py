@@ -68,12 +68,13 @@ class ClusterConfiguration(Struct, frozen=True):
     partitions: tuple[PartitionPlacement, ...]
 
 
-class ClusterPlan(Struct, frozen=True):
+class ClusterPlan(Struct, frozen=True, omit_defaults=True):
     """What the cluster is, and what it is to become; no change is under way where both are equal.
 
     `epoch` counts the changes that were decided, from 1, each by its `author` (a node id, 0 for
     what brokers are started with), and `step` what has been done of this one: the greatest
-    (epoch, step) is what holds.
+    (epoch, step) is what holds. `wish` tells the request that began it (0: none is known), so that
+    whoever is asked the same again gives the same answer.
     """
 
     epoch: int
@@ -81,6 +82,7 @@ class ClusterPlan(Struct, frozen=True):
     author: int
     current: ClusterConfiguration
     target: ClusterConfiguration
+    wish: int = 0
 
 
 class Gossip(Struct, frozen=True, tag=True):

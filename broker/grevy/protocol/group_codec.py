@@ -30,7 +30,14 @@ from grevy.protocol.source import Source, Unusual
 from grevy.protocol.struct_codec import StructCodec, field_name
 from grevy.protocol.tables import NOTHING
 
-__all__ = ["read_group_messages", "scan_group_messages", "write_group_messages"]
+__all__ = [
+    "HEAD_OF_ONE",
+    "LIST_OF_ONE",
+    "read_group_messages",
+    "scan_group_message",
+    "scan_group_messages",
+    "write_group_messages",
+]
 
 _SCHEMA: Final[Any] = SCHEMAS["GroupMessage"].schema
 _FIELDS: Final[dict[str, Field]] = _SCHEMA.fields
@@ -42,6 +49,9 @@ _FLAGS_WORD, _KIND_SHIFT = divmod(_NODE.discriminantOffset * 16, wire.WORD_BITS)
 _KIND_MASK: Final = 0xFFFF
 _FORM: Final = f"{_WORDS}Q"
 _BODY: Final = Struct("<" + _FORM)
+LIST_OF_ONE, HEAD_OF_ONE = wire.struct_list(_TAG, 1, _WORDS)
+"""The pointer to a list of one word, and its head."""
+
 _COMMON: Final = ("partition_id", "term", "round")
 """The fields that lie outside of the kinds' groups."""
 
@@ -235,20 +245,24 @@ def scan_group_messages(
     if not pointer:
         return ()
     start, size = source.structs(at, pointer, _TAG, _WORDS)
-    bodies = _BODY.iter_unpack(memoryview(source.frame)[start : start + size])
-    items: list[GroupMessage] = []
-    for row in bodies:
-        flags = row[_FLAGS_WORD]
-        kind = _BY_TAG[flags & _KIND_MASK << _KIND_SHIFT]
-        behind: tuple[object, ...] = ()
-        if kind.type is AppendRequest:
-            behind = (_scan_entries(source, start, row),)
-        elif kind.type is SnapshotChunk:
-            raise Unusual
-        marks = [flags & bit != 0 for bit in kind.bits]
-        items.append(_message(kind, row, (*marks, sender, *behind)))
-        start += _WORDS * wire.WORD
-    return tuple(items)
+    step = _WORDS * wire.WORD
+    return tuple(
+        [scan_group_message(source, at, sender) for at in range(start, start + size, step)]
+    )
+
+
+def scan_group_message(source: Source, at: int, sender: int) -> GroupMessage:
+    """The item whose body is at a byte."""
+    row = _BODY.unpack_from(source.frame, at)
+    flags = row[_FLAGS_WORD]
+    kind = _BY_TAG[flags & _KIND_MASK << _KIND_SHIFT]
+    behind: tuple[object, ...] = ()
+    if kind.type is AppendRequest:
+        behind = (_scan_entries(source, at, row),)
+    elif kind.type is SnapshotChunk:
+        raise Unusual
+    marks = [flags & bit != 0 for bit in kind.bits]
+    return _message(kind, row, (*marks, sender, *behind))
 
 
 def _scan_entries(source: Source, start: int, row: Sequence[int]) -> tuple[JournalEntry, ...]:

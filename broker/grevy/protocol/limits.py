@@ -126,6 +126,17 @@ LATE_ANSWERS_REMEMBERED: Final = 1_024
 while the client made that many others. Beyond that the oldest requests are forgotten.
 """
 
+LARGE_ANSWER_BYTES_MIN: Final = 1024
+"""Answers of at least that are counted by their bytes: results of instances and decisions, reports
+of deployments. All others are bounded by their number, to 9 MiB a client at the very most and one
+usually.
+"""
+
+LARGE_ANSWERS_BYTES_MAX: Final = 256 * 1024 * 1024
+"""Large answers that a partition keeps, of all clients: 8,192 of 32 KiB each. Beyond that the
+oldest are forgotten, but not that there was one: a request that comes again has no second effect.
+"""
+
 CLIENTS_REMEMBERED: Final = 10_000
 """Clients whose answers are kept; beyond that the longest silent one is forgotten."""
 
@@ -264,6 +275,11 @@ take.
 STATE_SKIPPED_ROWS_MAX: Final = 512
 """Deleted rows that scans pass (each 0.1 µs) before storing, which removes them, is the cheaper
 way.
+"""
+
+STATE_AUDIT_RECORDS: Final = 100_000
+"""After so many the replicas of a partition compare the hashes of their states. Reading one stores
+what is unstored, some milliseconds: a small part of the seconds that so many records take.
 """
 
 STATE_CACHE_KEYS_MAX: Final = 4_096

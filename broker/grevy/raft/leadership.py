@@ -70,7 +70,8 @@ class Leadership:
 
     def collect(self) -> None:
         """Counts what the disks of the group have, and sends what there is to send."""
-        self.commit()
+        if self.replication.is_count_due:
+            self.commit()
         if self._reads:
             self._collect_reads()
         if self.replication.followers:
@@ -84,6 +85,7 @@ class Leadership:
         older one (thesis, 3.6.2).
         """
         replica = self._replica
+        self.replication.is_count_due = False
         if replica.commit_index == replica.log.last_index:
             return
         index = agreed_value(replica.members.current, self.replication.match_of)

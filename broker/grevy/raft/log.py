@@ -76,7 +76,7 @@ class RaftLog:
 
     def term_at(self, index: int) -> int:
         """Term of an entry, or of the one before the first."""
-        if index == self.last_index:
+        if self._run_starts[-1] <= index <= self.last_index:
             return self.last_term
         assert self.first_index - 1 <= index < self.last_index, (index, self.last_index)
         while index < self._run_starts[0]:
@@ -86,7 +86,15 @@ class RaftLog:
 
     def has(self, index: int, term: int) -> bool:
         """Whether there is such an entry, or there was one just before the first."""
-        return self.first_index - 1 <= index <= self.last_index and self.term_at(index) == term
+        if index == self.last_index:
+            return self.last_term == term
+        return self.first_index - 1 <= index < self.last_index and self.term_at(index) == term
+
+    def is_at_hand(self, index: int) -> bool:
+        """Whether an entry is in memory, or is the one after the newest, and the term of the one
+        before it is known: it can be sent, wherever the written log begins.
+        """
+        return self.last_index - len(self._tail) < index and self._run_starts[-1] < index
 
     def newest_not_after(self, index: int, term: int) -> int:
         """Index of the newest entry at or before `index` whose term is at most `term`: where two

@@ -100,6 +100,8 @@ class RawNode:
         self._told_commit_index = self._replica.commit_index
         self._reads = 0
         self._given: Ready | None = None
+        self._is_idle = False
+        """Whether nothing has happened since all that there was to do was given out."""
 
     @property
     def role(self) -> Role:
@@ -190,32 +192,43 @@ class RawNode:
 
     def tick(self) -> None:
         """A tick of time has passed."""
+        self._is_idle = False
         if self._leadership is None:
             self._election.tick()
             return
         self._leadership.tick()
         self._end_lead_if_over()
 
+    def doubt_leader(self) -> None:
+        """The connection to the leader has ended, as it does when a process ends. A hint, which may
+        be wrong: it makes nothing unsafe, and is forgotten when the leader is heard.
+        """
+        if self._leadership is None:
+            self._election.doubt()
+
     def campaign(self) -> None:
         """Stands for election now, if it may; first it asks whether it would be elected. For groups
         of one, which need not wait, and for tests.
         """
         assert self._leadership is None, "a leader does not stand for election"
+        self._is_idle = False
         self._election.stand()
 
     def step(self, message: RaftMessage) -> None:
         """Takes a message of another replica."""
         replica = self._replica
         assert message.sender != replica.node_id, "a replica never writes to itself"
+        self._is_idle = False
         if isinstance(message, VoteRequest):
             self._on_vote_request(message)
             return
-        if message.term > replica.term:
+        term = replica.hard_state.term
+        if message.term > term:
             if isinstance(message, VoteResponse) and message.is_granted:
                 assert message.is_pre_vote, "nobody votes in a term that nobody has begun"
             else:
                 self._follow(message.term)
-        elif message.term < replica.term:
+        elif message.term < term:
             if isinstance(message, AppendRequest | Heartbeat | SnapshotChunk):
                 self._tell_term(message.sender)
             return
@@ -226,6 +239,7 @@ class RawNode:
         leadership = self._leadership
         assert leadership is not None, f"a {self.role.value} proposes nothing"
         assert not payload.startswith(MAGIC), "an entry that looks like members"
+        self._is_idle = False
         return leadership.propose(payload)
 
     def propose_members(self, voters: tuple[int, ...], learners: tuple[int, ...] = ()) -> int:
@@ -238,6 +252,7 @@ class RawNode:
         voter or too many.
         """
         assert self._leadership is not None, f"a {self.role.value} proposes nothing"
+        self._is_idle = False
         return self._leadership.propose_members(voters, learners)
 
     def transfer_to(self, node_id: int) -> bool:
@@ -246,6 +261,7 @@ class RawNode:
         `election_ticks`.
         """
         assert self._leadership is not None, f"a {self.role.value} has no lead"
+        self._is_idle = False
         return self._leadership.transfer_to(node_id)
 
     def request_read(self) -> int:
@@ -254,6 +270,7 @@ class RawNode:
         The leader must be settled.
         """
         assert self._leadership is not None, f"a {self.role.value} reads nothing"
+        self._is_idle = False
         self._reads += 1
         self._leadership.request_read(self._reads)
         return self._reads
@@ -261,6 +278,9 @@ class RawNode:
     def ready(self) -> Ready | None:
         """What is to be done, or None. Everything is given out once."""
         assert self._given is None, "what was given out is not done"
+        if self._is_idle:
+            return None
+        self._is_idle = True
         if self._leadership is not None:
             self._leadership.collect()
             self._end_lead_if_over()
@@ -304,33 +324,39 @@ class RawNode:
         self._log.wrote(replica.config.tail_bytes_max if has_followers else 0)
         if ready.hard_state is not None:
             replica.is_hard_state_due = False
+            self._is_idle = False
             self._election.on_hard_state()
             self._lead_if_won()
 
     def persisted(self, index: int, term: int) -> None:
         """The log up to an index, whose entry is of this term, is on the disk."""
+        self._is_idle = False
         self._log.persisted(index, term)
         if self._leadership is not None:
             self._leadership.commit()
 
     def snapshot_read(self, follower: int, part: SnapshotPart) -> None:
         """Answers a `SnapshotRead`. Void when the follower needs it no more."""
+        self._is_idle = False
         if self._leadership is not None:
             self._leadership.replication.on_snapshot_part(follower, part)
 
     def snapshot_stored(self, index: int, offset: int) -> None:
         """Of the snapshot at this index, all bytes before `offset` are durable."""
+        self._is_idle = False
         self._following.stored(index, offset)
 
     def snapshot_installed(self, index: int) -> None:
         """The snapshot at this index, which came from a leader, is this replica's state, durably,
         and all entries up to `index` count as applied.
         """
+        self._is_idle = False
         self._following.installed(index)
         self._told_commit_index = max(self._told_commit_index, index)
 
     def snapshot_refused(self, index: int) -> None:
         """The snapshot at this index is damaged, or cannot be kept: it is to be sent anew."""
+        self._is_idle = False
         self._following.refused(index)
 
     def statistics(self) -> dict[str, object]:

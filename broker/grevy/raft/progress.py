@@ -75,6 +75,15 @@ class Progress:
             )
         return self.state is ProgressState.PROBE and not self.is_waiting
 
+    @property
+    def is_content(self) -> bool:
+        """Whether it wants nothing but entries that it was not sent yet."""
+        return (
+            self.state is ProgressState.REPLICATE
+            and not self.is_question_due
+            and not self.is_repairing
+        )
+
     def is_near(self, index: int) -> bool:
         """Whether it has the log up to an index, counts, and was heard of lately."""
         return (
@@ -95,8 +104,8 @@ class Progress:
         self._inflight.append((last_index, size))
         self._inflight_bytes += size
 
-    def accepted(self, match_index: int, *, first_index: int) -> None:
-        """The follower's log agrees up to here, durably; the leader's begins at `first_index`."""
+    def accepted(self, match_index: int) -> None:
+        """The follower's log agrees up to here, durably."""
         self.match_index = max(self.match_index, match_index)
         while self._inflight and self._inflight[0][0] <= match_index:
             self._inflight_bytes -= self._inflight.popleft()[1]
@@ -105,8 +114,6 @@ class Progress:
             self._become(ProgressState.REPLICATE, self.match_index + 1)
             if probed_index >= self.next_index:
                 self.sent(probed_index, size)
-        elif self.state is ProgressState.SNAPSHOT and self.match_index + 1 >= first_index:
-            self._become(ProgressState.PROBE, self.match_index + 1)
         self.next_index = max(self.next_index, self.match_index + 1)
 
     def rejected(self, agreeing_index: int) -> None:
@@ -121,6 +128,10 @@ class Progress:
         """The follower needs what the log does not have any more."""
         self._become(ProgressState.SNAPSHOT, self.next_index)
         self.snapshot_index = self.snapshot_offset = self.snapshot_bytes = 0
+
+    def end_snapshot(self) -> None:
+        """The log has what the follower needs."""
+        self._become(ProgressState.PROBE, self.match_index + 1)
 
     def begin_repair(self, repair_id: int, *, round_now: int, next_index: int) -> None:
         """The follower has lost what it may have acknowledged: nothing is known of it any more."""

@@ -28,12 +28,15 @@ class Replication:
         """Of the last heartbeats."""
         self.is_settled = False
         """Whether the leader's commit index is the group's."""
+        self.is_count_due = False
+        """Whether somebody may have more of the log than when it was counted last."""
         self.follow_members()
 
     def follow_members(self) -> None:
         """Begins with those who have come, leaves those who have gone."""
         replica = self._replica
         ids = all_replicas(replica.members.current) - {replica.node_id}
+        self.is_count_due = True
         for node_id in [*self.followers]:
             if node_id not in ids:
                 del self.followers[node_id]
@@ -74,8 +77,12 @@ class Replication:
 
     def collect(self) -> None:
         """Sends what there is to send."""
+        log = self._replica.log
         for node_id, progress in self.followers.items():
-            if progress.next_index < self._replica.log.first_index:
+            next_index = progress.next_index
+            if next_index > log.last_index and progress.is_content:
+                continue
+            if not log.is_at_hand(next_index) and next_index < log.first_index:
                 self._collect_snapshot(node_id, progress)
             else:
                 self._collect_entries(node_id, progress)
@@ -90,7 +97,7 @@ class Replication:
             progress.rejected(log.newest_not_after(message.match_index, message.hint_term))
         else:
             assert message.match_index <= log.last_index, "a follower has what it was sent"
-            progress.accepted(message.match_index, first_index=log.first_index)
+            self._accept(progress, message.match_index)
 
     def on_heartbeat_response(self, message: HeartbeatResponse) -> None:
         """A follower is there: what is without an answer may have been lost on the way."""
@@ -108,7 +115,7 @@ class Replication:
         if progress is None or message.round < progress.round_min:
             return
         if message.is_installed:
-            progress.accepted(message.index, first_index=self._replica.log.first_index)
+            self._accept(progress, message.index)
         elif progress.state is ProgressState.SNAPSHOT and message.index == progress.snapshot_index:
             progress.snapshot_offset = message.offset
             progress.quiet_ticks = 0
@@ -148,6 +155,7 @@ class Replication:
         if progress is None:
             return None
         progress.silent_ticks = 0
+        self.is_count_due = True
         if repair_id and repair_id != progress.repair_id:
             self.round += 1
             progress.begin_repair(
@@ -158,6 +166,14 @@ class Replication:
         if not progress.is_repairing:
             progress.confirmed_round = max(progress.confirmed_round, round_)
         return progress
+
+    def _accept(self, progress: Progress, match_index: int) -> None:
+        progress.accepted(match_index)
+        if (
+            progress.state is ProgressState.SNAPSHOT
+            and progress.match_index + 1 >= self._replica.log.first_index
+        ):
+            progress.end_snapshot()
 
     def _collect_entries(self, node_id: int, progress: Progress) -> None:
         replica = self._replica
@@ -170,7 +186,7 @@ class Replication:
             self._send(node_id, progress, max_bytes=0)
         if progress.state is ProgressState.PROBE and progress.can_send:
             self._send(node_id, progress)
-        while progress.can_send and progress.next_index <= replica.log.last_index:
+        while progress.next_index <= replica.log.last_index and progress.can_send:
             self._send(node_id, progress)
 
     def _send(self, node_id: int, progress: Progress, max_bytes: int | None = None) -> None:
@@ -194,7 +210,7 @@ class Replication:
         )
         replica.send(node_id, request)
         if entries:
-            progress.sent(entries[-1].index, sum(len(entry.payload) for entry in entries))
+            progress.sent(entries[-1].index, sum([len(entry.payload) for entry in entries]))
         elif progress.state is ProgressState.PROBE:
             progress.is_waiting = True
 

@@ -40,7 +40,7 @@ _ITEM_BYTES: Final = 256
 class _Link:
     """The way to one broker; `node_id` is 0 while only its endpoint is known."""
 
-    __slots__ = ("bulk", "endpoint", "main", "node_id", "outbox", "outbox_bytes")
+    __slots__ = ("bulk", "bulk_outbox", "endpoint", "main", "node_id", "outbox", "outbox_bytes")
 
     def __init__(self, endpoint: str, node_id: int) -> None:
         self.endpoint: Final = endpoint
@@ -48,7 +48,9 @@ class _Link:
         self.main: Lane | None = None
         self.bulk: Lane | None = None
         self.outbox: list[BrokerItem] = []
+        self.bulk_outbox: list[BrokerItem] = []
         self.outbox_bytes = 0
+        """About, of both."""
 
     @property
     def lanes(self) -> list[Lane]:
@@ -102,6 +104,7 @@ class ClusterLinks:
         self._by_node: Final[dict[int, _Link]] = {}
         self._by_endpoint: Final[dict[str, _Link]] = {}
         self._dirty: list[_Link] = []
+        self._written: tuple[tuple[BrokerItem, ...], bytes] | None = None
         self._flush_handle: asyncio.Handle | None = None
         self._is_closed = False
 
@@ -176,8 +179,8 @@ class ClusterLinks:
             self._flush_handle = None
         dirty, self._dirty = self._dirty, []
         for link in dirty:
-            items, link.outbox, link.outbox_bytes = link.outbox, [], 0
-            self._send_items(link, items)
+            self._send_outbox(link)
+        self._written = None
 
     def statistics(self) -> ClusterStatistics:
         """Figures of now; the object is the links' own and goes on counting."""
@@ -196,46 +199,50 @@ class ClusterLinks:
 
     def _queue(self, link: _Link, item: BrokerItem) -> bool:
         size = _bytes_of(item)
-        lane = self._lane(link, item)
+        is_bulk = _is_bulk(item)
+        lane = self._bulk_lane(link) if is_bulk else link.main
+        assert lane is not None
+        queued = link.outbox_bytes
         # An entry larger than the limit goes alone.
-        is_too_much = link.outbox and link.outbox_bytes + size > self._options.outbox_bytes_max
+        is_too_much = queued and queued + size > self._options.outbox_bytes_max
         if is_too_much or not lane.is_ready:
             self._statistics.dropped += 1
             return False
-        if not link.outbox:
+        if not queued:
             self._dirty.append(link)
             if self._flush_handle is None:
                 self._flush_handle = self._loop.call_soon(self.flush)
-        link.outbox.append(item)
-        link.outbox_bytes += size
+        (link.bulk_outbox if is_bulk else link.outbox).append(item)
+        link.outbox_bytes = queued + size
         return True
 
-    def _lane(self, link: _Link, item: BrokerItem) -> Lane:
-        """The lane for an item; that for snapshots is made when the first one is sent."""
-        assert link.main is not None
-        if not _is_bulk(item):
-            return link.main
+    def _bulk_lane(self, link: _Link) -> Lane:
+        """The lane for snapshots, which is made when the first one is sent."""
         if link.bulk is None:
             link.bulk = self._new_lane(link, self._options.bulk_high_water_mark)
         return link.bulk
 
-    def _send_items(self, link: _Link, items: list[BrokerItem]) -> None:
+    def _send_outbox(self, link: _Link) -> None:
+        items, bulk, size = link.outbox, link.bulk_outbox, link.outbox_bytes
+        link.outbox_bytes = 0
+        if items:
+            link.outbox = []
+        if bulk:
+            link.bulk_outbox = []
         if link.main is None:
             return  # it was ended in this turn
-        bulk = [item for item in items if _is_bulk(item)]
-        if bulk:
-            items = [item for item in items if not _is_bulk(item)]
+        if size <= self._options.message_bytes_aim and not bulk:
+            self._send_message(link.main, tuple(items))
+            return
         for part in _parts(items, self._options.message_bytes_aim):
             self._send_message(link.main, part)
         for item in bulk:
-            self._send_message(self._lane(link, item), (item,))
+            self._send_message(self._bulk_lane(link), (item,))
 
     def _send_message(self, lane: Lane, items: tuple[BrokerItem, ...]) -> None:
         """Send a message; of items that cannot be written, the neighbours do not suffer."""
-        now_ms = self._clock.now_ms()
-        message = BrokerMessage(self._cluster_id, self._node_id, now_ms, items)
         try:
-            frame = encode_broker_message(message)
+            frame = self._frame(items)
         except LimitExceeded as error:
             if len(items) > 1:
                 for item in items:
@@ -250,6 +257,17 @@ class ClusterLinks:
         self._statistics.messages_sent += 1
         self._statistics.items_sent += len(items)
         self._statistics.bytes_sent += len(frame)
+
+    def _frame(self, items: tuple[BrokerItem, ...]) -> bytes:
+        """A message as it goes out. What a leader says to its followers is mostly alike: what two
+        brokers get one after the other is written once.
+        """
+        if self._written is not None and self._written[0] == items:
+            return self._written[1]
+        message = BrokerMessage(self._cluster_id, self._node_id, self._clock.now_ms(), items)
+        frame = encode_broker_message(message)
+        self._written = (items, frame)
+        return frame
 
     # ── links ─────────────────────────────────────────────────────────────────────────────────────
 

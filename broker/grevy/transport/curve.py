@@ -25,7 +25,7 @@ import zmq
 from zmq.utils import z85
 
 from grevy.protocol.curve_keys import KeyFileError, KeyPair, load_allowed_keys
-from grevy.transport.sockets import Context, Socket, Watch
+from grevy.transport.sockets import NOBLOCK, Context, Socket, Watch, is_readable
 
 _log = logging.getLogger(__name__)
 
@@ -170,13 +170,11 @@ class Guard:
             _log.info("%s: the list of allowed keys has changed", self._domain)
             self._on_changed()
 
-    def _drain(self) -> None:
-        while True:
-            try:
-                request = self._socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+    def _drain(self) -> bool:
+        while is_readable(self._socket):
+            request = self._socket.recv_multipart(NOBLOCK)
             self._socket.send_multipart(self._answer(request))
+        return False
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
         """ZAP 1.0: version, request id, domain, address, routing id, mechanism, credentials."""

@@ -22,7 +22,7 @@ from grevy.transport.admission import Visitor
 from grevy.transport.cluster_options import ClusterHandler, ClusterOptions, ClusterStatistics
 from grevy.transport.curve import PortSecurity
 from grevy.transport.port import Port, PortOptions
-from grevy.transport.sockets import Watch
+from grevy.transport.sockets import NOBLOCK, Watch, is_readable
 
 _log = logging.getLogger(__name__)
 
@@ -119,27 +119,31 @@ class Inbox:
         self._watch.stop()
         self._loop.remove_reader(self._admission.fd)
 
-    def _drain(self) -> None:
+    def _drain(self) -> bool:
         messages = size = 0
-        receive = self._socket.recv
-        while messages < self._options.turn_messages_max and size < self._options.turn_bytes_max:
+        options, socket = self._options, self._socket
+        has_more = True
+        while has_more and messages < options.turn_messages_max and size < options.turn_bytes_max:
             try:
-                identity = receive(zmq.NOBLOCK)
+                identity = socket.recv(NOBLOCK)
             except zmq.Again:
+                has_more = False
                 break
-            frame = receive(zmq.NOBLOCK, copy=False)
+            frame = socket.recv(NOBLOCK, copy=False)
             messages += 1
             size += len(frame)
             self._take(identity, frame)
+            has_more = is_readable(socket)
         if messages:
             self._statistics.messages_received += messages
             self._statistics.bytes_received += size
             self._handler.on_drained()
+        return has_more
 
     def _take(self, identity: bytes, frame: zmq.Frame) -> None:
         is_multipart = frame.more
         while frame.more:
-            frame = self._socket.recv(zmq.NOBLOCK, copy=False)
+            frame = self._socket.recv(NOBLOCK, copy=False)
         origin = self._admission.visitors.get(identity) or self._admission.admit(identity, frame)
         if origin is None:
             self._statistics.unheard += 1

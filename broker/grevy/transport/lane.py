@@ -18,7 +18,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from grevy.protocol.curve_keys import KeyPair
-from grevy.transport.sockets import Context, Socket, SocketLimits, limited
+from grevy.transport.sockets import NOBLOCK, Context, Socket, SocketLimits, limited
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Lane:
             return False
         assert self._socket is not None
         try:
-            self._socket.send(frame, zmq.NOBLOCK, copy=len(frame) < _ZERO_COPY_BYTES)
+            self._socket.send(frame, NOBLOCK, copy=len(frame) < _ZERO_COPY_BYTES)
         except zmq.Again:
             self._is_full = True
             return False
@@ -143,7 +143,7 @@ class Lane:
         """Read the monitor's reports."""
         while self._monitor is not None:
             try:
-                report = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
+                report = parse_monitor_message(self._monitor.recv_multipart(NOBLOCK))
             except zmq.Again:
                 return
             if report["event"] == _UP:

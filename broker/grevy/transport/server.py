@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterator
+from typing import Final
 
 import zmq
 
@@ -32,9 +33,11 @@ from grevy.protocol.messages import (
 from grevy.transport.curve import PortSecurity
 from grevy.transport.peer import CLIENT_ID_BYTES, Handler, Peer, ServerOptions, ServerStatistics
 from grevy.transport.port import Port, PortOptions
+from grevy.transport.sockets import NOBLOCK, is_readable
 
 _log = logging.getLogger(__name__)
 
+_MORE: Final = int(zmq.NOBLOCK | zmq.SNDMORE)
 _UNSENT_RETRY_S = 0.01
 _DOMAIN = "grevy.client"
 
@@ -177,24 +180,23 @@ class Server:
 
     def _receive(self, now_s: float) -> bool:
         """Read one message; False if there is none."""
-        try:
-            identity = self._socket.recv(zmq.NOBLOCK)
-        except zmq.Again:
+        if not is_readable(self._socket):
             return False
-        self._take(identity, self._socket.recv(zmq.NOBLOCK, copy=False), now_s)
+        identity = self._socket.recv(NOBLOCK)
+        self._take(identity, self._socket.recv(NOBLOCK, copy=False), now_s)
         return True
 
     def _recheck(self) -> None:
         """Sending and stopping early may have used up the edge that would announce a message."""
         if self._drain_handle is not None or self._is_closed:
             return
-        if self._requests or int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+        if self._requests or is_readable(self._socket):
             self._drain_handle = self._loop.call_soon(self._on_readable)
 
     def _take(self, identity: bytes, frame: zmq.Frame, now_s: float) -> None:
         is_multipart = frame.more
         while frame.more:
-            frame = self._socket.recv(zmq.NOBLOCK, copy=False)
+            frame = self._socket.recv(NOBLOCK, copy=False)
         peer = self._peers.get(identity) or self._admission.admit(identity, frame)
         if peer is None:
             self._statistics.dropped += 1
@@ -264,8 +266,8 @@ class Server:
         report follows.
         """
         try:
-            self._socket.send(peer.identity, zmq.NOBLOCK | zmq.SNDMORE)
-            self._socket.send(data, zmq.NOBLOCK)
+            self._socket.send(peer.identity, _MORE)
+            self._socket.send(data, NOBLOCK)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:

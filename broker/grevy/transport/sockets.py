@@ -1,7 +1,7 @@
 """What the sockets of this room have in common: how they are limited, watched and bound.
 
 The descriptor of a ZeroMQ socket is edge-triggered, and sending consumes edges too: whoever has
-sent, or has stopped to read early, calls `Watch.recheck`.
+sent, or has stopped to read early, has to look whether there is something to read.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ import zmq
 
 Context = zmq.Context[zmq.Socket[bytes]]
 Socket = zmq.Socket[bytes]
+
+NOBLOCK: Final = int(zmq.NOBLOCK)
+_POLLIN: Final = int(zmq.POLLIN)
+"""Plain numbers: those of pyzmq make an enumeration of whatever they are combined with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,11 @@ def bind(socket: Socket, endpoint: str) -> str:
     return str(socket.get_string(zmq.LAST_ENDPOINT))
 
 
+def is_readable(socket: Socket) -> bool:
+    """Whether there is a message. To ask is a third of what `zmq.Again` costs."""
+    return int(socket.getsockopt(zmq.EVENTS)) & _POLLIN != 0
+
+
 def is_loopback(endpoint: str) -> bool:
     """Whether an endpoint can only be reached from this machine."""
     host = urlsplit(endpoint).hostname or ""
@@ -85,11 +94,11 @@ def is_loopback(endpoint: str) -> bool:
 class Watch:
     """Calls `drain` in the loop when a socket may have something to read.
 
-    `drain` takes what it wants and returns; what it leaves is announced again.
+    `drain` takes what it wants and says whether there may be more, which is announced again.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, socket: Socket, drain: Callable[[], None]
+        self, loop: asyncio.AbstractEventLoop, socket: Socket, drain: Callable[[], bool]
     ) -> None:
         self._loop: Final = loop
         self._socket: Final = socket
@@ -101,7 +110,7 @@ class Watch:
         """Begin."""
         self._is_running = True
         self._loop.add_reader(self._socket.FD, self._on_readable)
-        self.recheck()
+        self._again()
 
     def stop(self) -> None:
         """Watch no longer; to be called before the socket is closed."""
@@ -112,18 +121,17 @@ class Watch:
         if self._handle is not None:
             self._handle.cancel()
 
-    def recheck(self) -> None:
-        """Look for what an edge that was used up would have announced."""
-        if not self._is_running or self._handle is not None:
-            return
-        if int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+    def _again(self) -> None:
+        if self._is_running and self._handle is None:
             self._handle = self._loop.call_soon(self._on_readable)
 
     def _on_readable(self) -> None:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+        has_more = True
         try:
-            self._drain()
+            has_more = self._drain()
         finally:
-            self.recheck()
+            if has_more:
+                self._again()

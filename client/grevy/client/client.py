@@ -320,9 +320,7 @@ class Client:
                 max_jobs_to_activate=max_jobs - len(jobs),
                 fetch_variables=tuple(fetch_variables),
             )
-            call = self._link.submit(
-                self._link.leaders.next_partition(), JobBatchIntent.ACTIVATE, value
-            )
+            call = self._link.submit(self._link.next_partition(), JobBatchIntent.ACTIVATE, value)
             await call.future
             jobs.extend(map(Job, call.jobs))
             if len(jobs) >= max_jobs:
@@ -462,7 +460,7 @@ class Client:
         one that definitions are deployed to then has the last word.
         """
         link = self._link
-        partition_id = link.leaders.next_partition()
+        partition_id = link.next_partition()
         try:
             return await link.ask(partition_id, intent, value, size=size, timeout_s=timeout_s)
         except NotFound:

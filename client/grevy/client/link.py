@@ -139,6 +139,19 @@ class Link:
         self._dispatch(call, now_s)
         return call
 
+    def next_partition(self) -> int:
+        """A partition for something new: each in its turn. Those whose leader is lost are left out
+        as long as there are others.
+        """
+        leaders = self.leaders
+        partition_id = leaders.next_partition()
+        for _ in leaders.partitions:
+            connection = self._connections.get(leaders.endpoint(partition_id))
+            if connection is None or not connection.is_lost:
+                break
+            partition_id = leaders.next_partition()
+        return partition_id
+
     async def topology(self) -> TopologyReply:
         """Who leads which partition, asked anew."""
         future: asyncio.Future[TopologyReply] = self._loop.create_future()

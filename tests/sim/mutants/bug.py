@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from unittest import mock
 
+from tests.raft.transcript import play
 from tests.sim.cluster import SimCluster
 from tests.sim.cluster_knobs import ClusterKnobs, draw_cluster_knobs
 from tests.sim.engine_life import EngineLife
 from tests.sim.journal_life import JournalLife
-from tests.sim.knobs import Knobs, draw_knobs
+from tests.sim.knobs import draw_knobs
 from tests.sim.partitions_life import PartitionsLife
 from tests.sim.raft_group import Group
 from tests.sim.simulation import Simulation
+
+TRANSCRIPTS: Final = Path(__file__).resolve().parents[2] / "raft" / "transcripts"
 
 
 def fault_of(begin: Callable[[int], Simulation], seed: int) -> str:
@@ -28,9 +33,10 @@ def fault_of(begin: Callable[[int], Simulation], seed: int) -> str:
     return ""
 
 
-def fault_of_group(seed: int, **fixed: float) -> str:
+def fault_of_group(seed: int, **fixed: object) -> str:
     """Of a group of replicas. Some knobs may be fixed, for a bug that needs them all at once."""
-    knobs = Knobs(**(asdict(draw_knobs(Random(seed))) | fixed))
+    drawn = draw_knobs(Random(seed))
+    knobs = replace(drawn, **fixed)  # type: ignore[arg-type]  # names of knobs, and values
     return fault_of(lambda seed: Group(seed, knobs), seed)
 
 
@@ -60,6 +66,23 @@ def fault_of_engine(seed: int) -> str:
 def fault_of_partitions(seed: int, partition_count: int = 0) -> str:
     """Of engines that send each other commands."""
     return fault_of(lambda seed: PartitionsLife(seed, partition_count), seed)
+
+
+def fault_of_transcript(seed: int, name: str) -> str:
+    """Of a transcript of `tests/raft`, for what chance hardly ever draws: the first line that is
+    another. The seed means nothing.
+    """
+    expected = (TRANSCRIPTS / f"{name}.txt").read_text("utf-8")
+    try:
+        said = play(expected)
+    except Exception as error:  # noqa: BLE001 - as in `fault_of`
+        return f"transcript {name}: {error!r}"
+    for number, (now, before) in enumerate(
+        zip_longest(said.splitlines(), expected.splitlines()), 1
+    ):
+        if now != before:
+            return f"transcript {name}, line {number}: {now!r}, not {before!r}"
+    return ""
 
 
 class Find(NamedTuple):
@@ -93,12 +116,22 @@ class Bug:
                 self.plant(stack)
             yield
 
+    def candidates(self, seeds_max: int, first: int | None = None) -> list[int]:
+        """Seeds to try, so many: the one that is best tried first, then those that found it before,
+        then others.
+        """
+        early = ([] if first is None else [first]) + [n for n in self.seeds if n != first]
+        return [*early, *(n for n in range(1, seeds_max + 1) if n not in early)][:seeds_max]
+
+    def fault(self, seed: int) -> str:
+        """What a run finds with it. Empty if nothing, or if it finds something without it too."""
+        with self.planted():
+            fault = self.hunt(seed)
+        return fault if fault and not self.hunt(seed) else ""
+
     def find(self, seeds_max: int) -> Find | None:
-        """Look for it, in at most so many runs. A seed that finds something without it is none."""
-        candidates = [*self.seeds, *(n for n in range(1, seeds_max + 1) if n not in self.seeds)]
-        for tried, seed in enumerate(candidates[:seeds_max], 1):
-            with self.planted():
-                fault = self.hunt(seed)
-            if fault and not self.hunt(seed):
+        """Look for it, in at most so many runs."""
+        for tried, seed in enumerate(self.candidates(seeds_max), 1):
+            if fault := self.fault(seed):
                 return Find(seed, fault, tried)
         return None

@@ -20,6 +20,7 @@ from grevy.exporting import Acknowledgement, ExporterDriver
 from grevy.partition import Partition, PartitionStorage, checkpoints
 from grevy.partition.checkpoints import Checkpoints
 from grevy.partition.exporter_positions import ExporterPosition, ExporterPositions
+from grevy.partition.log_time import LogTime
 from grevy.partition.record_subscriptions import RecordSubscriptions
 from grevy.protocol.intents import Intent, JobIntent, ProcessInstanceIntent, RejectionType
 from grevy.protocol.messages import (
@@ -194,7 +195,7 @@ def _serve_on(self: Partition, role: Role) -> None:
     self._is_serving = was_serving
 
 
-def _wall_time(self: Partition) -> int:
+def _wall_time(self: LogTime) -> int:
     return self._clock.now_ms()
 
 
@@ -342,7 +343,7 @@ CLUSTER_BUGS: Final = (
     _bug("one that leads no longer goes on serving", Partition, "on_role", _serve_on),
     _bug(
         "the log has the time of the leader's wall",
-        *(Partition, "_now", _wall_time, fault_of_clocks),
+        *(LogTime, "now_ms", _wall_time, fault_of_clocks),
     ),
     _bug(
         "workers are not told that their leader has gone",

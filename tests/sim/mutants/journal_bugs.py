@@ -9,9 +9,26 @@ from typing import Final
 from msgspec.structs import replace
 from tests.sim.mutants.bug import Bug, fault_of_group, fault_of_journal
 
-from grevy.journal import FlushHandle, Journal, JournalCompacted, SlotFile, frame, recovery
+from grevy.journal import (
+    FlushHandle,
+    Journal,
+    JournalCompacted,
+    JournalCorrupted,
+    SlotFile,
+    SlotsCorrupted,
+    frame,
+    journal,
+    recovery,
+    segment,
+    slots,
+)
+from grevy.journal.promise import NEW_LOG, PROMISE_KIND, PROMISE_NAME, Promise
 from grevy.journal.segment import Segment
+from grevy.ports import File
 from grevy.raft import HardState, RaftStorage, Ready
+
+HURT: Final = {"damage_every": 10, "members_every": 0, "is_beyond": False, "crash_every": 20}
+"""Knobs for bugs that damage uncovers."""
 
 
 def _sync_promise_only(self: FlushHandle) -> None:
@@ -30,7 +47,8 @@ def _sync_frames_only(self: FlushHandle) -> None:
 
 
 def _sync_and_try_again(self: FlushHandle) -> None:
-    syncs: list[Callable[[], None]] = [*self._syncs, partial(self._slots.write, self._promise)]
+    promise = self.promise.encode()
+    syncs: list[Callable[[], None]] = [*self._syncs, partial(self._slots.write, promise)]
     for sync in syncs:
         try:
             sync()
@@ -95,6 +113,52 @@ def _no_check(*found: object) -> None:
     """Whatever is missing is taken for torn."""
 
 
+def _check_the_index_only(found: recovery.Found, promise: Promise) -> None:
+    """Some entry is there at the index that was promised."""
+    last = found.segments[-1].end.link if found.segments else promise.before
+    if last.index < promise.flushed.index:
+        raise JournalCorrupted(last.index + 1, found.why_ended)
+
+
+def _believe_the_read(file: File, length: int, offset: int) -> bytes:
+    return file.pread(length, offset)
+
+
+def _take_any_slot(file: File, path: str, owner: slots.SlotOwner) -> slots._Slot:
+    found = [
+        (slots._decode(file.pread(slots.SLOT_BYTES_MAX, offset), path), place)
+        for place, offset in enumerate(slots.SLOT_OFFSETS)
+    ]
+    readable = [slots._Slot(slot[1], slot[2], place) for slot, place in found if slot]
+    if not readable:
+        raise SlotsCorrupted(f"{path}: neither copy is readable")
+    return max(readable)
+
+
+def _refuse_for_one_slot(file: File, path: str, owner: slots.SlotOwner) -> slots._Slot:
+    for offset in slots.SLOT_OFFSETS:
+        slot = slots._decode(file.pread(slots.SLOT_BYTES_MAX, offset), path)
+        if slot is not None and slot[0] != owner:
+            raise SlotsCorrupted(f"{path}: a copy is another's")
+    return _newest(file, path, owner)
+
+
+def _write_one_slot(self: SlotFile, value: bytes) -> None:
+    self.write(value)
+
+
+def _begin_anew(files: recovery.LogFiles) -> SlotFile:
+    """A promise that is not there was never given."""
+    path = f"{files.directory}/{PROMISE_NAME}"
+    if not files.disk.exists(path):
+        owner = slots.SlotOwner(files.cluster_id, files.partition_id, PROMISE_KIND)
+        files.remove_segments(files.segment_ids())
+        return SlotFile.create(
+            *(files.disk, files.directory, PROMISE_NAME, owner, NEW_LOG.encode())
+        )
+    return _open_promise(files)
+
+
 def _no_rewrite(segment: Segment, flushed_index: int) -> None:
     """What is seen is taken for what is on the device."""
 
@@ -125,6 +189,8 @@ def _write_without_memberships(self: RaftStorage, ready: Ready) -> None:
     _write(self, replace(ready, memberships=None))
 
 
+_newest: Final = slots._newest
+_open_promise: Final = recovery.open_promise
 _sync: Final = FlushHandle.sync
 _note: Final = SlotFile.note
 _write: Final = RaftStorage.write
@@ -173,6 +239,40 @@ JOURNAL_BUGS: Final = (
         "recovery takes damage for a tear",
         {(recovery, "_check_promise"): _no_check, (recovery, "_check_behind"): _no_check},
         (1,),
+    ),
+    Bug(
+        "an older frame is taken for the one that was promised",
+        {(recovery, "_check_promise"): _check_the_index_only},
+        hunt=fault_of_journal,
+    ),
+    Bug(
+        "what a read did not give is taken for torn",
+        {
+            (segment, "read_at"): _believe_the_read,
+            (recovery, "read_at"): _believe_the_read,
+            (slots, "read_at"): _believe_the_read,
+        },
+        hunt=fault_of_journal,
+    ),
+    Bug(
+        "a log whose promise is gone begins anew",
+        {(journal, "open_promise"): _begin_anew},
+        hunt=fault_of_journal,
+    ),
+    Bug(
+        "a slot of another file is taken for one's own",
+        {(slots, "_newest"): _take_any_slot},
+        hunt=partial(fault_of_group, **HURT, damages=("lost write", "misdirected")),
+    ),
+    Bug(
+        "a slot of another file spoils the good one",
+        {(slots, "_newest"): _refuse_for_one_slot},
+        hunt=partial(fault_of_group, **HURT, damages=("misdirected",)),
+    ),
+    Bug(
+        "a vote is kept in one copy",
+        {(SlotFile, "write_both"): _write_one_slot},
+        hunt=partial(fault_of_group, **HURT, damages=("stale", "zeros")),
     ),
 )
 """In the journal."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import signal
-import socket
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -15,13 +14,13 @@ import typer
 
 from grevy.broker.cli.base import Json
 from grevy.broker.cli.output import DEFAULT_ADDRESS, Output, with_client
-from grevy.protocol.member_ids import DOWN
+from grevy.protocol.member_ids import DOWN, NEW
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from grevy.client import Client, JsonValue, Topology
-    from grevy.protocol.messages import ReplicaInfo
+    from grevy.protocol.messages import BrokerInfo, ReplicaInfo
 
 app = typer.Typer(
     no_args_is_help=True, help="Look at a cluster, change it, or run one on this machine."
@@ -79,32 +78,53 @@ def local(
     port: Annotated[int, typer.Option(min=1, help="Of the first broker; the others follow.")] = (
         26600
     ),
+    hosts: Annotated[int, typer.Option(min=1, help="Processes of each broker.")] = 1,
     *,
     as_json: Json = False,
 ) -> None:
-    """Run a cluster on this machine, each broker a process, until Ctrl-C."""
+    """Run a cluster on this machine, each broker a process, until Ctrl-C.
+
+    A broker that is killed, or removed from the cluster, leaves the others at work.
+    """
     output = Output(as_json=as_json)
-    commands = commands_of(data, brokers, partitions, port)
+    from grevy.broker.config import ConfigError
+
+    try:
+        commands = commands_of(data, brokers, partitions, port, hosts)
+    except ConfigError as error:
+        output.fail(str(error))
+        raise typer.Exit(1) from None
     raise typer.Exit(asyncio.run(_run_all(commands, output)))
 
 
-def commands_of(data: Path, brokers: int, partitions: int, port: int) -> list[list[str]]:
-    """The command of each broker. Clients connect at `port` and those after it, brokers at free
-    ports of this machine, which are kept in the folder: a cluster that starts again has its old
-    addresses.
+def commands_of(
+    data: Path, brokers: int, partitions: int, port: int, hosts: int = 1
+) -> list[list[str]]:
+    """The command of each broker. Clients connect at `port` and those after it, one for each
+    process; brokers at free ports of this machine, which are kept in the folder: a cluster that
+    starts again has its old addresses. Raises `ConfigError` for what cannot be.
     """
-    ports = _cluster_ports(data / "ports", brokers)
-    contacts = ",".join(f"127.0.0.1:{each}" for each in ports)
-    return [
-        [
-            *(sys.executable, "-m", "grevy.broker", "broker", "--json"),
-            *("--data", str(data / f"broker-{number + 1}"), "--port", str(port + number)),
-            *("--partitions", str(partitions), "--node-id", str(number + 1)),
-            *("--cluster-size", str(brokers), "--replication-factor", str(min(3, brokers))),
-            *("--cluster-port", str(ports[number]), "--contact-points", contacts),
-        ]
+    from grevy.broker.cli.launching import broker_command
+    from grevy.broker.config import BrokerConfig
+
+    ports = _cluster_ports(data / "ports", brokers, hosts)
+    configs = [
+        BrokerConfig(
+            data=data / f"broker-{number + 1}",
+            port=port + number * hosts,
+            hosts=hosts,
+            partitions=partitions,
+            node_id=number + 1,
+            cluster_size=brokers,
+            replication_factor=min(3, brokers),
+            cluster_port=ports[number],
+            contact_points=",".join(f"127.0.0.1:{each}" for each in ports),
+        )
         for number in range(brokers)
     ]
+    for config in configs:
+        config.validate()
+    return [broker_command(config) for config in configs]
 
 
 def faults_of(topology: Topology) -> list[str]:
@@ -125,7 +145,9 @@ def faults_of(topology: Topology) -> list[str]:
 
 
 def _fault_of(replica: ReplicaInfo) -> str:
-    return "has no host for" if replica.role == DOWN else "lacks data of"
+    if replica.role == DOWN:
+        return "has no host for"
+    return "has nothing yet of" if replica.role == NEW else "lacks data of"
 
 
 def draw_cluster(
@@ -138,22 +160,32 @@ def draw_cluster(
 
     brokers = Table("broker", "clients connect at", "release", "is", box=None, pad_edge=False)
     replicas: dict[int, list[str]] = {}
+    terms = {partition.id: partition.term for partition in topology.partitions}
     for broker in topology.brokers:
         state = "alive" if broker.is_alive else "not heard of"
         endpoint = broker.endpoint.removeprefix("tcp://")
         brokers.add_row(str(broker.node_id), endpoint, broker.version, state)
         for replica in broker.replicas:
-            text = f"{broker.node_id} {replica.role}" + (
-                "" if replica.is_healthy or replica.role == DOWN else " (repaired)"
-            )
+            text = f"{broker.node_id} {_state_of(broker, replica, terms)}"
             replicas.setdefault(replica.partition_id, []).append(text)
     partitions = Table("partition", "term", "replicas", box=None, pad_edge=False)
     for partition in topology.partitions:
         held = ", ".join(sorted(replicas.get(partition.id, [])))
-        partitions.add_row(str(partition.id), str(partition.term), held)
+        term = str(partition.term) if partition.term > 0 else ""
+        partitions.add_row(str(partition.id), term, held)
     faults = faults_of(topology)
     verdict = [Text(fault, "red") for fault in faults] or [Text("all is well", "green")]
     return Group(brokers, "", partitions, "", *_draw_change(change), *verdict)
+
+
+def _state_of(broker: BrokerInfo, replica: ReplicaInfo, terms: Mapping[int, int]) -> str:
+    """What a replica is, without what it said before it was lost, or before another one led."""
+    if not broker.is_alive:
+        return "not heard of"
+    if replica.role == "leader" and replica.term < terms.get(replica.partition_id, 0):
+        return "led before"
+    is_told = replica.is_healthy or replica.role in (DOWN, NEW)
+    return replica.role + ("" if is_told else " (lacks data)")
 
 
 def _draw_change(change: Mapping[str, JsonValue] | None) -> list[RenderableType]:
@@ -172,7 +204,9 @@ def _draw_change(change: Mapping[str, JsonValue] | None) -> list[RenderableType]
 
 
 async def _run_all(commands: Sequence[Sequence[str]], output: Output) -> int:
-    """Starts all, says where they are, and stops all when told to, or when one has ended."""
+    """Starts all, says where they are, and stops all when told to. A broker that ends by itself
+    leaves the others at work, as it should in a cluster.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -186,15 +220,40 @@ async def _run_all(commands: Sequence[Sequence[str]], output: Output) -> int:
     endpoints = [await _endpoint(process) for process in processes]
     if all(endpoints):
         output.result({"endpoints": endpoints}, f"grevy is ready at {', '.join(endpoints)}")
-        ends = [asyncio.ensure_future(process.wait()) for process in processes]
         stopped = asyncio.ensure_future(stop.wait())
-        await asyncio.wait([stopped, *ends], return_when=asyncio.FIRST_COMPLETED)
+        ended = asyncio.ensure_future(_tell_ends(processes, commands, output))
+        await asyncio.wait([stopped, ended], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
-    for process in processes:
-        if process.returncode is None:
-            process.terminate()
-    codes = [await process.wait() for process in processes]
+        ended.cancel()
+    running = [process for process in processes if process.returncode is None]
+    for process in running:
+        process.terminate()
+    codes = [await process.wait() for process in running or processes]
     return next((code for code in codes if code), 0)
+
+
+async def _tell_ends(
+    processes: Sequence[asyncio.subprocess.Process],
+    commands: Sequence[Sequence[str]],
+    output: Output,
+) -> bool:
+    """Waits until all brokers have ended, of which each is told."""
+    each = enumerate(zip(processes, commands, strict=True), 1)
+    await asyncio.gather(*[_tell_end(number, *started, output) for number, started in each])
+    return True
+
+
+async def _tell_end(
+    node_id: int, process: asyncio.subprocess.Process, command: Sequence[str], output: Output
+) -> None:
+    """Waits until a broker ends, and says how it is started again."""
+    code = await process.wait()
+    how = f"was killed by signal {-code}" if code < 0 else f"has ended with {code}"
+    again = shlex.join([each for each in command if each != "--json"])
+    output.result(
+        {"node_id": node_id, "exit_code": code, "command": command},
+        f"broker {node_id} {how}; this starts it again: {again}",
+    )
 
 
 async def _endpoint(process: asyncio.subprocess.Process) -> str:
@@ -204,15 +263,18 @@ async def _endpoint(process: asyncio.subprocess.Process) -> str:
     return str(json.loads(line)["endpoint"]) if line else ""
 
 
-def _cluster_ports(path: Path, count: int) -> list[int]:
+def _cluster_ports(path: Path, brokers: int, hosts: int) -> list[int]:
+    """The first cluster port of each broker, which has one for each of its processes. Those of the
+    last start are taken again, unless there are more brokers or processes now.
+    """
+    from grevy.broker.cli.launching import free_ports
+
     if path.exists():
-        ports = [int(each) for each in path.read_text().split()]
-        if len(ports) == count:
+        kept, _, kept_hosts = path.read_text(encoding="utf-8").partition("\n")
+        ports = [int(each) for each in kept.split()]
+        if len(ports) == brokers and hosts <= int(kept_hosts or 1):
             return ports
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
+    ports = free_ports(brokers, hosts)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(" ".join(map(str, ports)), encoding="utf-8")
+    path.write_text(f"{' '.join(map(str, ports))}\n{hosts}", encoding="utf-8")
     return ports

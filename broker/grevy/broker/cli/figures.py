@@ -128,12 +128,16 @@ def _hosts(hosts: list[object]) -> Table:
 
 
 def _partitions(partitions: list[object]) -> Table:
-    table = table_of("partition", "role", "term", "records", "in flight", "log, bytes")
-    table.columns[1].justify = "left"
+    table = table_of("partition", "role", "led by", "term", "records", "in flight", "log, bytes")
+    table.columns[1].justify = table.columns[2].justify = "left"
     for partition in partitions:
         if isinstance(partition, dict):
-            names = ("id", "role", "term", "records", "in_flight", "log_bytes")
-            table.add_row(*(amount(partition.get(name)) for name in names))
+            names = ("term", "records", "in_flight", "log_bytes")
+            table.add_row(
+                *(amount(partition.get("id")), str(partition.get("role"))),
+                f"broker {partition['leader']}" if partition.get("leader") else "nobody",
+                *(amount(partition.get(name)) for name in names),
+            )
     return table
 
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from grevy.engine.tables import COUNTERS, AwaitedResult, ClientSession, RememberedAnswer
+from grevy.engine.tables import (
+    COUNTERS,
+    AwaitedResult,
+    ClientSession,
+    LargeAnswer,
+    RememberedAnswer,
+)
 from grevy.engine.views.requests import RequestsView
+from grevy.protocol.intents import RejectionType
 from grevy.protocol.limits import (
     CLIENTS_REMEMBERED,
+    LARGE_ANSWER_BYTES_MIN,
+    LARGE_ANSWERS_BYTES_MAX,
     LATE_ANSWERS_REMEMBERED,
     REQUESTS_REMEMBERED,
 )
@@ -18,11 +27,13 @@ SESSION_STAMP_MS: Final = 60_000
 """A session's age is kept to a minute: an exact one would cost two writes a request."""
 
 _SESSIONS: Final = "sessions"
+_LARGE_ANSWERS: Final = "large answers"
+_LARGE_ANSWERS_BYTES: Final = "bytes of large answers"
 
 
 class RequestStore(RequestsView):
-    """Writes answers in a ring for each client, and forgets the longest silent client when there
-    are too many.
+    """Writes answers in a ring for each client. Forgets the longest silent client when there are
+    too many, and what the oldest large answers said when they are too many bytes.
     """
 
     def __init__(self, state: State) -> None:
@@ -47,6 +58,7 @@ class RequestStore(RequestsView):
         newest = self._newest.get(client_id)
         if newest is not None and number > newest:
             self._newest[client_id] = number
+        self._weigh(request, answer)
         self._see(request, now)
 
     def remember_due(self, request: RequestId, now: int) -> None:
@@ -70,6 +82,7 @@ class RequestStore(RequestsView):
         late = self._late.scan(client_id, limit=LATE_ANSWERS_REMEMBERED + 1)
         if len(late) > LATE_ANSWERS_REMEMBERED:
             self._late.delete((client_id, late[0].number))
+        self._weigh(request, answer)
         self._see(request, now)
 
     def await_result(self, process_instance_key: int, awaited: AwaitedResult) -> None:
@@ -80,6 +93,35 @@ class RequestStore(RequestsView):
         """The instance has ended."""
         if self._awaited.get(process_instance_key) is not None:
             self._awaited.delete(process_instance_key)
+
+    def _weigh(self, request: RequestId, answer: RememberedAnswer) -> None:
+        """A large answer takes the place of the oldest ones."""
+        size = len(answer.value) + len(answer.rejection_reason.encode())
+        if size < LARGE_ANSWER_BYTES_MIN:
+            return
+        place = self._counters.get(_LARGE_ANSWERS) or 0
+        self._counters.put(_LARGE_ANSWERS, place + 1)
+        self._large.put(place, LargeAnswer(place, request.client_id, request.number, size))
+        total = (self._counters.get(_LARGE_ANSWERS_BYTES) or 0) + size
+        while total > LARGE_ANSWERS_BYTES_MAX:
+            oldest = self._large.first()
+            assert oldest is not None, "bytes are counted that are not there"
+            self._large.delete(oldest.place)
+            self._lighten(oldest)
+            total -= oldest.size
+        self._counters.put(_LARGE_ANSWERS_BYTES, total)
+
+    def _lighten(self, large: LargeAnswer) -> None:
+        """Forgets what an answer said, if it is there, but not that there was one."""
+        client_id, number = large.client_id, large.number
+        slot = client_id, number % REQUESTS_REMEMBERED
+        answer = self._answers.get(slot)
+        if answer is not None and answer.number == number:
+            self._answers.put(slot, _lightened(answer, large.size))
+            return
+        answer = self._late.get((client_id, number))
+        if answer is not None:
+            self._late.put((client_id, number), _lightened(answer, large.size))
 
     def _see(self, request: RequestId, now: int) -> None:
         client_id = request.client_id
@@ -112,3 +154,21 @@ class RequestStore(RequestsView):
         for table in (self._due, self._late):
             for answer in table.scan(oldest.client_id):
                 table.delete((oldest.client_id, answer.number))
+
+
+def _lightened(answer: RememberedAnswer, size: int) -> RememberedAnswer:
+    """The same answer without most of its bytes."""
+    kind = answer.rejection_type
+    if kind < 0:
+        kind = RejectionType.ALREADY_EXISTS
+        said = "what was asked for was done when it came first"
+    else:
+        said = "it was refused when it came first"
+    reason = f"{said}; the answer, of {size} bytes, is not kept any more"
+    return RememberedAnswer(
+        answer.number,
+        intent=answer.intent,
+        key=answer.key,
+        rejection_type=int(kind),
+        rejection_reason=f"Expected to answer a request again, but {reason}",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grevy.engine.tables import (
     AWAITED_RESULTS,
     DUE_REQUESTS,
+    LARGE_ANSWERS,
     LATE_ANSWERS,
     REQUESTS,
     SESSIONS,
@@ -24,6 +25,7 @@ class RequestsView:
         self._answers = state.table(REQUESTS)
         self._due = state.table(DUE_REQUESTS)
         self._late = state.table(LATE_ANSWERS)
+        self._large = state.table(LARGE_ANSWERS)
         self._awaited = state.table(AWAITED_RESULTS)
         self._sessions = state.table(SESSIONS)
         self._by_age = state.table(SESSIONS_BY_AGE)
