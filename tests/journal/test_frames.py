@@ -136,6 +136,7 @@ def test_another_version_is_refused(version: int, error: type[Exception], why: s
     journal = Journal.open(disk, PARTITION, OPTIONS)
     journal.append([JournalEntry(1, 1, b"x")])
     journal.flush()
+    journal.close()  # which gives back the room that is not used
     content = disk.contents(SEGMENT)
     content[HEADER_BYTES + 6] = version
     content[HEADER_BYTES : HEADER_BYTES + 4] = crc32c(bytes(content[HEADER_BYTES + 4 :])).to_bytes(

@@ -158,7 +158,11 @@ def test_what_a_later_version_wrote_is_refused_and_stays(change: object, tmp_pat
 
 
 def _contents(disk: SimDisk) -> dict[str, bytes]:
-    return {path: bytes(disk.contents(path)) for path in disk.files()}
+    """All but the room at the ends of segments, which is taken and given back as it suits."""
+    return {
+        path: bytes(disk.contents(path)).rstrip(b"\0" if path.endswith(".log") else b"")
+        for path in disk.files()
+    }
 
 
 def test_a_broker_does_not_take_a_later_version_for_damage(tmp_path: Path) -> None:

@@ -131,6 +131,8 @@ def newer_end(data: bytes | memoryview) -> int:
     """Where a frame of a later form ends that begins here; 0 if it is none. If that is beyond the
     end of `data`, more of it is needed to tell.
     """
+    if len(data) < FRAME_HEADER_BYTES:
+        return 0
     magic, version, _, length = _HEAD.unpack_from(data, _CHECKSUM.size)
     if magic != MAGIC or version <= VERSION or length > ENTRY_BYTES_MAX:
         return 0

@@ -9,7 +9,6 @@ from tests.sim.cluster_knobs import ClusterKnobs
 from tests.sim.membership_cluster import MembershipCluster
 from tests.sim.mutants.bug import Bug, fault_of
 
-from grevy.broker import replicas
 from grevy.broker.membership import Membership
 from grevy.cluster import conductor
 from grevy.cluster.conductor import LedGroup
@@ -51,12 +50,8 @@ def _keep_the_lead(self: Membership, _now_ms: int) -> None:
     pass
 
 
-def _nobody_joins(planned: ClusterPlan, node_id: int) -> tuple[int, ...]:
-    return tuple(
-        placement.partition_id
-        for placement in planned.current.partitions
-        if any(each.node_id == node_id for each in placement.replicas)
-    )
+def _stay(self: Membership, _action: object) -> None:
+    pass
 
 
 MEMBERSHIP_BUGS: Final = (
@@ -85,8 +80,8 @@ MEMBERSHIP_BUGS: Final = (
         fault_of_membership,
     ),
     Bug(
-        "nobody opens the replica that is to join",
-        {(replicas, "replicas_wanted"): _nobody_joins},
+        "a leader that is to leave does not hand over",
+        {(Membership, "_hand_over"): _stay},
         (1,),
         fault_of_membership,
     ),
