@@ -37,8 +37,11 @@ REMEMBERED_BYTES_MAX: Final = 1 << 17
 SHORT: Final = 0
 """In place of an error's number: a read gives the first half of what it was asked for."""
 
-DAMAGES: Final = ("bit", "cut", "lost write", "misdirected", "stale", "zeros")
-"""The ways in which a device hurts a file; see `SimDisk.damage`."""
+GARBAGE: Final = ("bit", "cut", "misdirected", "zeros")
+"""The ways in which a device spoils a part of a file; see `SimDisk.damage`."""
+
+DAMAGES: Final = (*GARBAGE, "lost write", "stale")
+"""These, and those after which a part is what it was once, with all its checksums."""
 
 DAMAGE_CHANCE: Final = 0.1
 """How often a crash damages sectors that were being written, rather than only losing them."""
@@ -317,7 +320,7 @@ class SimDisk:
         path: str,
         *,
         keeps_size: bool = False,
-        kinds: Sequence[str] = DAMAGES,
+        kinds: Sequence[str] = GARBAGE,
     ) -> str:
         """Damage a file on the device, as if it had been so for long; says how, beginning with the
         kind. One of `kinds` is drawn, `cut` not if the file `keeps_size`:

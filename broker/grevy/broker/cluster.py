@@ -102,6 +102,10 @@ class Links(Protocol):
     def connect(self, node_id: int, endpoint: str) -> None:
         """Make a link to a broker; one to another endpoint than before ends that one."""
 
+    def is_up(self, node_id: int) -> bool:
+        """Whether there is a connection to a broker, as far as is known."""
+        ...
+
     def send(self, node_id: int, item: BrokerItem) -> bool:
         """Queue an item for a broker; False when it is dropped."""
         ...
@@ -151,6 +155,7 @@ class Cluster:
         self._partitions: Mapping[int, Partition] = {}
         self._touched: dict[int, Partition] = {}
         self._endpoints: dict[int, str] = {}
+        self._connected: frozenset[int] = frozenset()
         self._problems: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         endpoint = address_of(config.cluster_host, config.cluster_port)
@@ -293,6 +298,7 @@ class Cluster:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
+        self._doubt_lost_leaders()
         self.tell_replicas()
         now_ms = self._now_ms()
         is_young = now_ms < self._began_ms + HURRY_MS
@@ -302,6 +308,16 @@ class Cluster:
         self._membership.tick()
         self.requests.tick()
         self._tell_problems()
+
+    def _doubt_lost_leaders(self) -> None:
+        """A process that is killed ends its connections at once: those that it led need not wait
+        for all of the time-out that says that nobody leads them.
+        """
+        connected = frozenset(filter(self._links.is_up, self._endpoints))
+        lost, self._connected = self._connected - connected, connected
+        for partition_id, partition in self._partitions.items() if lost else ():
+            if self._where().member_of(partition_id, partition.leader) in lost:
+                partition.group.doubt_leader()
 
     def _letters_for(self, cluster_id: str, gossip: Gossip) -> list[Letter]:
         """What there is to say to a gossip; where this broker cannot be, it ends."""

@@ -19,6 +19,7 @@ from grevy.journal.promise import NEW_LOG, PROMISE_KIND, PROMISE_NAME, Promise
 from grevy.journal.segment import Segment, segment_path
 from grevy.journal.slots import SlotFile, SlotOwner
 from grevy.ports import Disk
+from grevy.protocol.errors import NewerVersion
 
 _SEGMENT_NAME: Final = re.compile(r"segment-(\d{10})\.log")
 _REWRITE_BYTES: Final = 1024 * 1024
@@ -77,17 +78,18 @@ def open_promise(files: LogFiles) -> SlotFile:
 
 def recover(files: LogFiles, slots: SlotFile) -> list[Segment]:
     """The segments of the log, at least one, all of it durable and promised. Raises
-    `JournalCorrupted`.
+    `JournalCorrupted`, and `NewerVersion` before anything is changed.
     """
     promise = Promise.decode(slots.value)
-    found = _load(files, promise)
+    found = Found()
     try:
+        _load(files, promise, found)
         _check_promise(found, promise)
         _check_behind(files, found, promise)
         promise = promise._replace(flushed=_surely_flushed(found, promise))
         _remove_strangers(files, promise, found)
         _make_durable(files, promise, found)
-    except (JournalCorrupted, OSError):
+    except (JournalCorrupted, NewerVersion, OSError):
         for segment in found.segments:
             segment.file.close()
         raise
@@ -95,9 +97,8 @@ def recover(files: LogFiles, slots: SlotFile) -> list[Segment]:
     return found.segments
 
 
-def _load(files: LogFiles, promise: Promise) -> Found:
+def _load(files: LogFiles, promise: Promise, found: Found) -> None:
     """Walk the segments in order for as long as each continues the one before."""
-    found = Found()
     before, segment_id = promise.before, promise.first_segment_id
     existing = files.segment_ids()
     while True:
@@ -106,7 +107,11 @@ def _load(files: LogFiles, promise: Promise) -> Found:
             found.why_ended = f"{path} is missing"
             break
         file = files.disk.open(path)
-        segment, why = Segment.load(file, path, files.stamp(segment_id), before)
+        try:
+            segment, why = Segment.load(file, path, files.stamp(segment_id), before)
+        except (NewerVersion, OSError):
+            file.close()
+            raise
         if why:
             found.why_ended = f"{path}: {why}"
         if why and segment.is_empty:
@@ -118,7 +123,6 @@ def _load(files: LogFiles, promise: Promise) -> Found:
             break
         before = segment.end.link
         segment_id += 1
-    return found
 
 
 def _check_promise(found: Found, promise: Promise) -> None:
@@ -156,8 +160,10 @@ def flushed_behind(files: LogFiles, segment_id: int, offset: int, after: int) ->
     existing = files.segment_ids()
     while segment_id in existing:
         file = files.disk.open(segment_path(files.directory, segment_id))
-        data = read_at(file, max(file.size() - offset, 0), offset)
-        file.close()
+        try:
+            data = read_at(file, max(file.size() - offset, 0), offset)
+        finally:
+            file.close()
         flushed = find_flushed(data, files.stamp(segment_id), after)
         if flushed:
             return flushed

@@ -92,6 +92,8 @@ class Connection:
         """Why there is no connection though somebody listens there, as a sentence that names the
         endpoint; empty while there is one, or that is not known.
         """
+        self.is_lost = False
+        """Whether it was up, and is not."""
         self._context = context
         self._listener = listener
         self._client_id = client_id
@@ -189,13 +191,14 @@ class Connection:
             except zmq.Again:
                 return
             if report["event"] == zmq.Event.HANDSHAKE_SUCCEEDED:
-                self.is_up = True
+                self.is_up, self.is_lost = True, False
                 self.trouble = ""
                 self._failures = 0
                 self._tries -= 1  # this key was right, and is tried first when it is lost
                 self._listener.on_up(self)
             elif self.is_up:
                 _log.info("lost the connection to %s", self.endpoint)
+                self.is_lost = True
                 self._shut()
                 self._open()
                 self._listener.on_down(self)

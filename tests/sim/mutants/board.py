@@ -28,10 +28,11 @@ from tests.sim.mutants.bug import Bug
 from tests.sim.mutants.cluster_bugs import CLUSTER_BUGS
 from tests.sim.mutants.engine_bugs import ENGINE_BUGS, PARTITION_BUGS
 from tests.sim.mutants.journal_bugs import JOURNAL_BUGS, STORAGE_BUGS
+from tests.sim.mutants.membership_bugs import MEMBERSHIP_BUGS
 from tests.sim.mutants.raft_bugs import RAFT_BUGS
 
 BUGS: Final = (*RAFT_BUGS, *STORAGE_BUGS, *JOURNAL_BUGS, *ENGINE_BUGS)
-ALL_BUGS: Final = (*BUGS, *PARTITION_BUGS, *CLUSTER_BUGS)
+ALL_BUGS: Final = (*BUGS, *PARTITION_BUGS, *CLUSTER_BUGS, *MEMBERSHIP_BUGS)
 """With those whose hunts take seconds a seed."""
 
 SEEDS_MAX: Final = 2_000
@@ -117,25 +118,33 @@ def board(numbers: list[int], options: argparse.Namespace) -> int:
     for hunted in done:
         print(f"{hunted.line()}  (told before)", flush=True)
     names = {hunted.name for hunted in done}
+    missed = 0
     end_s = time.monotonic() + options.seconds
     with (
         options.log.open("ab") as log,
         ProcessPoolExecutor(options.jobs, mp_context=get_context("fork")) as pool,
     ):
-        futures = [
-            pool.submit(hunt, n, code, last.seed if last else None, options.seeds, end_s)
-            for n in numbers
-            if ALL_BUGS[n].name not in names
-            for last in [before.get(ALL_BUGS[n].name)]
-        ]
+        futures = {}
+        for number in numbers:
+            name = ALL_BUGS[number].name
+            if name not in names:
+                last = before.get(name)
+                first = last.seed if last is not None else None
+                future = pool.submit(hunt, number, code, first, options.seeds, end_s)
+                futures[future] = name
         for future in as_completed(futures):
-            hunted = future.result()
+            try:
+                hunted = future.result()
+            except Exception as error:  # noqa: BLE001 - a bug that cannot be planted is not found
+                print(f"{futures[future]}: it cannot be hunted: {error!r}", flush=True)
+                missed += 1
+                continue
             done.append(hunted)
             log.write(msgspec.json.encode(hunted) + b"\n")
             log.flush()
             print(hunted.line(), flush=True)
     found = sum(hunted.seed is not None for hunted in done)
-    missed = sum(hunted.is_over for hunted in done) - found
+    missed += sum(hunted.is_over for hunted in done) - found
     late = len(numbers) - found - missed
     print(
         f"mutants: {len(numbers)} bugs, {found} found, {missed} not found"

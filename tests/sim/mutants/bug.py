@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from unittest import mock
 
+from tests.raft.transcript import play
 from tests.sim.cluster import SimCluster
 from tests.sim.cluster_knobs import ClusterKnobs, draw_cluster_knobs
 from tests.sim.engine_life import EngineLife
@@ -17,6 +20,8 @@ from tests.sim.knobs import draw_knobs
 from tests.sim.partitions_life import PartitionsLife
 from tests.sim.raft_group import Group
 from tests.sim.simulation import Simulation
+
+TRANSCRIPTS: Final = Path(__file__).resolve().parents[2] / "raft" / "transcripts"
 
 
 def fault_of(begin: Callable[[int], Simulation], seed: int) -> str:
@@ -61,6 +66,23 @@ def fault_of_engine(seed: int) -> str:
 def fault_of_partitions(seed: int, partition_count: int = 0) -> str:
     """Of engines that send each other commands."""
     return fault_of(lambda seed: PartitionsLife(seed, partition_count), seed)
+
+
+def fault_of_transcript(seed: int, name: str) -> str:
+    """Of a transcript of `tests/raft`, for what chance hardly ever draws: the first line that is
+    another. The seed means nothing.
+    """
+    expected = (TRANSCRIPTS / f"{name}.txt").read_text("utf-8")
+    try:
+        said = play(expected)
+    except Exception as error:  # noqa: BLE001 - as in `fault_of`
+        return f"transcript {name}: {error!r}"
+    for number, (now, before) in enumerate(
+        zip_longest(said.splitlines(), expected.splitlines()), 1
+    ):
+        if now != before:
+            return f"transcript {name}, line {number}: {now!r}, not {before!r}"
+    return ""
 
 
 class Find(NamedTuple):
