@@ -90,6 +90,8 @@ class ClusterNemesis:
                 disk.mend()
         for clock in cluster.clocks.values():
             clock.thaw()
+        for broker in cluster.brokers.values():
+            broker.loop.go_on()
         for worker in cluster.workers:
             worker.carelessness = 0.0
 
