@@ -266,6 +266,10 @@ class Cluster:
                 case ClusterAnswer():
                     self.requests.on_answer(item)
 
+    def on_foreign(self, cluster_id: str, gossip: Gossip) -> None:
+        """A broker of another cluster has this one's address, or this one has its: both say so."""
+        self._send_letters(self._letters_for(cluster_id, gossip))
+
     def on_drained(self) -> None:
         """The messages of this turn are there."""
         touched, self._touched = self._touched, {}
@@ -297,13 +301,17 @@ class Cluster:
             if self._where().member_of(partition_id, partition.leader) in lost:
                 partition.group.doubt_leader()
 
-    def _hear(self, gossip: Gossip) -> None:
+    def _letters_for(self, cluster_id: str, gossip: Gossip) -> list[Letter]:
+        """What there is to say to a gossip; where this broker cannot be, it ends."""
         try:
-            letters = self._gossiper.receive(self._config.cluster_id, gossip, self._now_ms())
+            return self._gossiper.receive(cluster_id, gossip, self._now_ms())
         except MembershipConflict as error:
             _log.critical("this broker cannot be where it is: %s", error)
             self._on_failed(error)
-            return
+            return []
+
+    def _hear(self, gossip: Gossip) -> None:
+        letters = self._letters_for(self._config.cluster_id, gossip)
         self._forget_where()
         self._send_letters(letters)
         for broker in self._brokers():
