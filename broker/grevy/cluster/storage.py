@@ -9,8 +9,8 @@ The first line has the form's version and the CRC-32C of all after it; in later 
 version and of all after the line, so that a damaged version is told from a later one. A file
 appears under its name whole, or not at all; the readable one with the greater sequence counts. When
 it is damaged, the other is read, which is one write older: what it lacks comes again by gossip, or
-by what the groups' leaders know. When neither is readable, somebody has to look: starting from settings instead could
-bring back what was removed.
+by what the groups' leaders know. When neither is readable, somebody has to look: starting from
+settings instead could bring back what was removed.
 """
 
 from __future__ import annotations
