@@ -20,6 +20,7 @@ from typing import Final
 import uvloop
 
 from grevy.protocol.broker_messages import BrokerItem, GroupMessage
+from grevy.protocol.gossip_messages import Gossip
 from grevy.protocol.raft_messages import (
     GroupMembers,
     Heartbeat,
@@ -68,6 +69,10 @@ class Receiver:
             else:
                 self.took_us.append(now_us - sent_at_ms)
 
+    def on_foreign(self, cluster_id: str, gossip: Gossip) -> None:
+        """There is no other cluster."""
+        raise AssertionError(cluster_id, gossip)
+
     def on_drained(self) -> None:
         pass
 
@@ -99,6 +104,10 @@ class Sender:
         self.is_confirmed = True
         for _ in items:
             self.send_chunk()
+
+    def on_foreign(self, cluster_id: str, gossip: Gossip) -> None:
+        """There is no other cluster."""
+        raise AssertionError(cluster_id, gossip)
 
     def on_drained(self) -> None:
         pass

@@ -32,6 +32,7 @@ from grevy.journal import FlushHandle, Journal, JournalOptions
 from grevy.partition.flushing import Flusher
 from grevy.partition.threads import one_thread
 from grevy.protocol.broker_messages import BrokerItem, GroupMessage
+from grevy.protocol.gossip_messages import Gossip
 from grevy.raft import RaftConfig, RaftStorage, Role
 from grevy.transport import ClusterLinks
 
@@ -103,6 +104,10 @@ class Replica:
         for item in items:
             assert isinstance(item, GroupMessage)
             step(item.message)
+
+    def on_foreign(self, cluster_id: str, gossip: Gossip) -> None:
+        """There is no other cluster."""
+        raise AssertionError(cluster_id, gossip)
 
     def on_drained(self) -> None:
         """For now, that is all."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.broker.conftest import straight_model, task_model
-from tests.broker.processes import GREVY, BrokerProcess
+from tests.broker.processes import DEADLINE_S, GREVY, BrokerProcess
 
 from grevy.client import SyncClient
 
@@ -167,3 +167,18 @@ def test_ctrl_c_ends_what_follows_without_an_error(broker: BrokerProcess) -> Non
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=30)
         assert (process.returncode, complaint) == (0, "")
+
+
+def test_a_pipe_that_nobody_reads_any_more_is_no_error(broker: BrokerProcess) -> None:
+    """`grevy top --json | head -1`."""
+    command = [*GREVY, "top", "--json", "--interval", "0.1"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, env=broker.environment
+    ) as top:
+        assert top.stdout is not None
+        assert top.stderr is not None
+        assert json.loads(top.stdout.readline())
+        top.stdout.close()
+        assert top.stderr.read() == ""
+        assert top.wait(DEADLINE_S) == 141

@@ -95,6 +95,21 @@ def test_status_shows_workers_and_exporters() -> None:
     assert "not configured" in text
 
 
+def test_status_shows_what_ports_refused_and_nothing_else_of_them() -> None:
+    calm = {"denied": 0, "malformed": 0, "cut_off": 0, "dropped": 9, "requests": 7}
+    ports = [
+        {"port": "clients", **calm, "denied": 3, "host": 0},
+        {"port": "clients", **calm, "denied": 1_000, "host": 1},
+        {"port": "brokers", **calm, "foreign": 2, "late": 0},
+    ]
+    text = drawn(draw_status({**FIGURES, "ports": ports}))
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    assert "clients 1,003 handshakes refused here: keys that are not listed" in rows
+    assert "brokers 2 messages of another cluster" in rows
+    assert sum(row.startswith(("clients", "brokers")) for row in rows) == 2
+    assert "port of" not in drawn(draw_status({**FIGURES, "ports": [{"port": "clients", **calm}]}))
+
+
 def test_top_shows_how_fast_it_grows() -> None:
     watch = Watch()
     drawn(watch.look(FIGURES, 10.0))

@@ -151,6 +151,7 @@ def test_figures_are_put_together() -> None:
             "memory_bytes": 100,
             "records": 10,
             "partitions": partitions,
+            "ports": [{"port": "clients", "denied": host}],
             "exporters": exporters,
         }
 
@@ -174,3 +175,7 @@ def test_figures_are_put_together() -> None:
     ]
     assert isinstance(exporters, list)
     assert len(exporters) == 3
+    assert figures["ports"] == [
+        {"port": "clients", "denied": 0, "host": 0},
+        {"port": "clients", "denied": 1, "host": 1},
+    ]

@@ -15,9 +15,11 @@ import os
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from random import Random
+from statistics import median
 from typing import Final, TypeAlias
 
 import pytest
@@ -35,6 +37,8 @@ BETWEEN: Final = 40
 PROGRESS_TIMEOUT_S: Final = 90.0
 """A cluster that has a quorum takes orders again long before: an election takes two seconds."""
 LEADER: Final = "leader"
+FIGURES_FILE: Final = "GREVY_FIGURES_FILE"
+"""Names the file of what tests have measured."""
 ROOT: Final = Path(__file__).resolve().parents[2]
 INSIDE_TIMEOUT_S: Final = 3_600.0
 SETTINGS: Final = {"GREVY_CHECKPOINT_PERIOD_S": "0.5"}
@@ -57,6 +61,7 @@ class UnderLoad:
         self.chance: Final = chance
         self._workload = workload
         self._began_s = time.monotonic()
+        self._spans_s: Final[dict[str, list[float]]] = defaultdict(list)
 
     def note(self, what: str) -> None:
         """What is done, and when: read when a test fails."""
@@ -72,6 +77,40 @@ class UnderLoad:
         except TimeoutError:
             missing = aim - self._workload.acknowledged
             raise Stalled(f"{missing} of {orders} orders in {PROGRESS_TIMEOUT_S:g} s") from None
+
+    async def resumed(self) -> None:
+        """Until something that was new now is acknowledged in each partition, and how long that
+        took the slowest: a majority is connected, and leads or finds a leader.
+        """
+        count, began_s = self.cluster.layout.partitions, time.monotonic()
+        async with asyncio.timeout(PROGRESS_TIMEOUT_S):
+            partitions = range(1, count + 1)
+            await asyncio.gather(*[self._workload.touch(each, count) for each in partitions])
+        self._took("writes acknowledged again after", began_s)
+
+    async def gave_up(self, node_id: int) -> None:
+        """Until this broker, which led and has no majority, says itself that it leads nothing: from
+        then on it refuses to write. And how long that took.
+        """
+        began_s = time.monotonic()
+        async with asyncio.timeout(PROGRESS_TIMEOUT_S):
+            while True:
+                if not led_by(await ask(self.cluster, node_id), node_id):
+                    break
+                await asyncio.sleep(0.02)  # nobody tells, so look again
+        self._took("a leader without a majority refused after", began_s)
+
+    def _took(self, what: str, began_s: float) -> None:
+        took_s = time.monotonic() - began_s
+        self.note(f"{what} {took_s:.2f} s")
+        self._spans_s[what].append(took_s)
+
+    def figures(self) -> list[str]:
+        """What was measured, a line each."""
+        return [
+            f"{what} {median(spans):.2f} s (median of {len(spans)}), {max(spans):.2f} s at most"
+            for what, spans in self._spans_s.items()
+        ]
 
     async def leaders(self, among: Iterable[int] | None = None) -> dict[int, int]:
         """Who leads each partition, by node ids, once all these brokers (default: all that run) say
@@ -148,6 +187,7 @@ async def play(
             await hurt(load)
         await load.progress()
         load.note("the end")
+        tell_figures(load.figures())
         entries = await workload.finish()
     finally:
         await workload.abandon()
@@ -155,6 +195,15 @@ async def play(
         await recorder.close()
     assert sorted(cluster.running) == sorted(cluster.nodes), "nobody ended by itself"
     return check(read_history(history), entries)
+
+
+def tell_figures(lines: Iterable[str]) -> None:
+    """Figures of a test, for the end of the run: see `conftest`. They decide nothing."""
+    path = os.environ.get(FIGURES_FILE)
+    if path is not None:
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition("::")[2].partition(" ")[0]
+        with open(path, "a", encoding="utf-8") as file:
+            file.writelines(f"{test}: {line}\n" for line in lines)
 
 
 def play_inside(file: str, folder: Path) -> None:

@@ -22,6 +22,8 @@ from grevy.client import run
 
 HOSTS: Final = ("a", "b", "c")
 KINDS: Final = ("isolated", "unheard", "deaf", "between", "flapping")
+HALVES: Final = ("unheard", "deaf")
+"""The leader loses its majority, but clients still reach it; in "isolated", nobody does."""
 CUT_S: Final = (1.0, 3.0)
 FLAP_S: Final = (0.2, 1.0)
 FLAPS: Final = 4
@@ -50,6 +52,9 @@ class Cuts:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(asyncio.sleep(load.chance.uniform(*CUT_S)))
                 tasks.create_task(load.progress())
+                tasks.create_task(load.resumed())
+                if kind in HALVES:
+                    tasks.create_task(load.gave_up(leader))
         self._network.heal()
         load.note("healed")
 

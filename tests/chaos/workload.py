@@ -15,6 +15,7 @@ an unknown outcome gets its message too, so that every order that there is comes
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from random import Random
 from typing import Final
 
@@ -23,6 +24,7 @@ from tests.chaos.history import MARK, Kind, Recorder
 from tests.chaos.model import ORDER
 
 from grevy.client import Client, Instance, Job, JobSubscription
+from grevy.protocol.keys import partition_of_correlation_key
 from grevy.protocol.messages import ActivatedJob, OpenJobSubscription
 from grevy.protocol.record import Entry
 
@@ -48,7 +50,7 @@ class Workload:
         self._recorder = recorder
         self._chance = Random(seed)
         self._lanes = lanes
-        self._count = 0
+        self._count = self._touches = 0
         self._is_over = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._completing: set[asyncio.Task[None]] = set()
@@ -75,6 +77,19 @@ class Workload:
         """Until so many orders are acknowledged."""
         async with self._progress:
             await self._progress.wait_for(lambda: self.acknowledged >= count)
+
+    async def touch(self, partition_id: int, partition_count: int) -> None:
+        """Until something that was new now is written to this partition and acknowledged."""
+        keys = (f"touch-{number}" for number in count())
+        key = next(
+            k for k in keys if partition_of_correlation_key(k, partition_count) == partition_id
+        )
+        is_written = False
+        while not is_written:
+            self._touches += 1
+            name = f"touch-{self._touches}"
+            publish = self._client.publish_message("touched", key, message_id=name)
+            is_written = isinstance(await self._recorder.run(Kind.PUBLISH, name, publish), int)
 
     async def finish(self) -> list[Entry]:
         """No new orders; all entries of all partitions, once all orders have ended. Raises

@@ -10,7 +10,7 @@ import zmq
 from tests.security.ports import Listening
 from tests.transport.cluster import Broker, brokers, until, until_up
 
-from grevy.client import ClientKeys, ClientOptions
+from grevy.client import Client, ClientKeys, ClientOptions, NotLetIn
 from grevy.client.connection import Connection
 from grevy.protocol.curve_keys import KeyPair
 from grevy.protocol.messages import Heartbeat
@@ -148,7 +148,12 @@ async def test_a_broker_with_another_key_than_listed_is_told_of(
         await until(lambda: two.links.is_up(1))
         cluster.allow({1: new_key_pair(), 2: cluster.pairs[2]})
         where = one.endpoint.removeprefix("tcp://")
-        await until(lambda: f"{where} does not answer to the keys" in caplog.text)
+        await until(
+            lambda: (
+                f"{where} ends this broker's handshakes: it has no keys, or others than broker_keys"
+                in caplog.text
+            )
+        )
 
 
 async def test_brokers_with_and_without_keys_say_so_and_try_on(
@@ -161,11 +166,13 @@ async def test_brokers_with_and_without_keys_say_so_and_try_on(
     with brokers(*cluster.brokers.values(), open_one):
         open_one.links.connect(1, one.endpoint)
         one.links.connect(2, open_one.endpoint)
-        for sender, receiver, own in ((open_one, one, "no keys"), (one, open_one, "keys")):
+        for sender, receiver, why in (
+            (open_one, one, "it has keys, and this broker has none"),
+            (one, open_one, "it has no keys, or others than broker_keys say"),
+        ):
             await until(lambda: sender.links.statistics().turned_away > 2)  # noqa: B023
             where = receiver.endpoint.removeprefix("tcp://")
-            text = f"{where} cannot be spoken to, since this broker has {own}:"
-            assert sum(message.startswith(text) for message in caplog.messages) == 1
+            assert caplog.messages.count(f"{where} ends this broker's handshakes: {why}") == 1
         one.links.close()
         again = Broker(1, endpoint=one.endpoint)
         with brokers(again):
@@ -250,6 +257,64 @@ async def test_a_client_whose_broker_has_another_key_can_be_closed() -> None:
     connection.close()
     context.term()
     server.close()
+
+
+async def test_a_client_that_is_not_let_in_is_told_why_and_tries_on(tmp_path: Path) -> None:
+    """libzmq itself would try no more."""
+    own, client = new_key_pair(), new_key_pair()
+    allowed = tmp_path / "clients"
+    allowed.write_text("")
+    security = PortSecurity(own, AllowList.load(allowed))
+    loop = asyncio.get_running_loop()
+    server = Server(loop, "tcp://127.0.0.1:0", Listening(), security=security)
+    server.start()
+    where = server.endpoint.removeprefix("tcp://")
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    reasons = {
+        ClientKeys(own=client, brokers=(own.public,)): "does not let this client in: its "
+        f"client_keys do not have the public key {client.public}",
+        ClientKeys(own=client, brokers=(client.public,)): "has no keys, or none of those that "
+        "this client has of brokers",
+        None: "wants keys (GREVY_KEYS, GREVY_BROKER_KEYS), or is no broker",
+    }
+    callers = {keys: Caller() for keys in reasons}
+    connections = {
+        keys: Connection(
+            *(context, server.endpoint, caller),
+            client_id=bytes(16), message_bytes_aim=1024, keys=keys,
+        )
+        for keys, caller in callers.items()
+    }  # fmt: skip
+    try:
+        for keys, reason in reasons.items():
+            connection = connections[keys]
+            await until(lambda: connection.trouble)  # noqa: B023
+            assert connection.trouble == f"{where} {reason}"
+        allowed.write_text(f"shop {client.public}\n")
+        keys = next(iter(reasons))
+        await callers[keys].is_up.wait()
+        assert connections[keys].trouble == ""
+    finally:
+        for connection in connections.values():
+            connection.close()
+        context.term()
+        server.close()
+
+
+async def test_connect_tells_who_does_not_let_one_in() -> None:
+    security = PortSecurity(new_key_pair(), AllowList({}))
+    loop = asyncio.get_running_loop()
+    server = Server(loop, "tcp://127.0.0.1:0", Listening(), security=security)
+    server.start()
+    where = server.endpoint.removeprefix("tcp://")
+    try:
+        with pytest.raises(NotLetIn, match=r"no broker answered at .* wants keys") as raised:
+            await Client.connect(where, timeout_s=1)
+        assert raised.value.troubles == (
+            f"{where} wants keys (GREVY_KEYS, GREVY_BROKER_KEYS), or is no broker",
+        )
+    finally:
+        server.close()
 
 
 async def test_an_open_port_for_clients_has_to_be_meant() -> None:

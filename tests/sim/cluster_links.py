@@ -16,7 +16,7 @@ from grevy.ports import Clock
 from grevy.protocol.broker_codec import decode_broker_message, encode_broker_message
 from grevy.protocol.broker_messages import BrokerItem, BrokerMessage, GroupMessage
 from grevy.protocol.raft_messages import SnapshotChunk
-from grevy.transport import ClusterHandler
+from grevy.transport import ClusterHandler, ClusterStatistics
 
 CLUSTER_ID: Final = "simulated"
 PORT: Final = 26602
@@ -89,6 +89,10 @@ class SimLinks:
     def send_to(self, endpoint: str, item: BrokerItem) -> bool:
         """The same for whoever is there."""
         return self._queue(node_of(endpoint), item)
+
+    def statistics(self) -> ClusterStatistics:
+        """Nobody asks."""
+        raise AssertionError
 
     def _queue(self, node_id: int, item: BrokerItem) -> bool:
         if self._is_closed:

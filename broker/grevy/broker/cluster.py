@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from grevy.broker.addresses import AddressBook
 from grevy.broker.cluster_requests import ClusterRequests
-from grevy.broker.config import NO_FILE, BrokerConfig
+from grevy.broker.config import NO_FILE, BrokerConfig, address_of
 from grevy.broker.hosts import WHOLE, Share
 from grevy.broker.membership import Membership, Plans
 from grevy.broker.replicas import Replicas
@@ -50,6 +50,7 @@ from grevy.transport import (
     ClusterHandler,
     ClusterLinks,
     ClusterOptions,
+    ClusterStatistics,
     PortSecurity,
 )
 
@@ -73,7 +74,16 @@ def security_of(config: BrokerConfig, allowed: Path) -> PortSecurity:
 def links_security_of(config: BrokerConfig, share: Share) -> PortSecurity | None:
     """That of the links. The hosts of a lone broker that has keys know each other by these."""
     if config.has_cluster_keys:
-        return security_of(config, config.broker_keys)
+        security = security_of(config, config.broker_keys)
+        owner = security.allowed.name_of(security.keys.public)
+        if owner != str(config.node_id):
+            _log.error(
+                "other brokers will not let this one in: %s is to have the keys of broker %d, but "
+                "%s lists its public key %s",
+                *(config.keys, config.node_id, config.broker_keys),
+                "as that of nobody" if owner is None else f"as that of broker {owner}",
+            )
+        return security
     if share.is_alone and config.keys != NO_FILE:
         keys = load_key_pair(config.keys)
         return PortSecurity(keys, AllowList({keys.public: str(config.node_id)}))
@@ -102,6 +112,10 @@ class Links(Protocol):
 
     def send_to(self, endpoint: str, item: BrokerItem) -> bool:
         """The same for a broker whose node id is not known yet."""
+        ...
+
+    def statistics(self) -> ClusterStatistics:
+        """Figures of now."""
         ...
 
 
@@ -144,7 +158,7 @@ class Cluster:
         self._connected: frozenset[int] = frozenset()
         self._problems: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
-        endpoint = f"{config.cluster_host}:{config.cluster_port}"
+        endpoint = address_of(config.cluster_host, config.cluster_port)
         self._links = make_links(self) if make_links is not None else self._listen(endpoint)
         settings = GossipSettings(
             cluster_id=config.cluster_id,
@@ -229,6 +243,10 @@ class Cluster:
             cluster_id=self._config.cluster_id,
             version=self._software,
         )
+
+    def statistics(self) -> ClusterStatistics:
+        """The figures of the links."""
+        return self._links.statistics()
 
     def tell_replicas(self) -> None:
         """What this broker's replicas are: where one leads now, or no longer, all are told at

@@ -16,6 +16,10 @@ from grevy.protocol.limits import HOSTS_MAX
 
 ENVIRONMENT_PREFIX: Final = "GREVY_"
 NO_FILE: Final = Path()
+SHARED_NAMES: Final = frozenset({"keys", "broker_keys"})
+"""In the environment these tell the command line too which keys it has, and where the brokers' are:
+a broker that is started in a shell that is set up for that must not take a client's identity.
+"""
 EVERYWHERE: Final = ("0.0.0.0", "::", "*", "")  # noqa: S104 - what is not told to others
 """Hosts to listen at that are none to connect to."""
 
@@ -117,15 +121,15 @@ class BrokerConfig:
     def cluster_address(self) -> str:
         """Where this broker tells others to connect, as host:port."""
         host = self.advertised_cluster_host or self.advertised_host or self.cluster_host
-        return f"{host}:{self.advertised_cluster_port or self.cluster_port}"
+        return address_of(host, self.advertised_cluster_port or self.cluster_port)
 
     def client_address(self, port: int) -> str:
         """Where this broker, which listens at `port`, tells clients to connect, as host:port."""
-        return f"{self.advertised_host or self.host}:{self.advertised_port or port}"
+        return address_of(self.advertised_host or self.host, self.advertised_port or port)
 
     def own_address(self, port: int) -> str:
         """Where this broker's own exporters connect, as host:port."""
-        return f"{'127.0.0.1' if self.host in EVERYWHERE else self.host}:{port}"
+        return address_of("127.0.0.1" if self.host in EVERYWHERE else self.host, port)
 
     @property
     def has_cluster_keys(self) -> bool:
@@ -224,14 +228,21 @@ class BrokerConfig:
                 )
 
 
+def address_of(host: str, port: int) -> str:
+    """host:port; the numbers of IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+
+
 def load_config(path: Path | None, overrides: dict[str, object]) -> BrokerConfig:
     """Settings from a TOML file, then GREVY_* of the environment, then what was given on the
-    command line.
+    command line. Of `SHARED_NAMES`, the environment counts only where the file says nothing.
     """
     config = BrokerConfig()
-    if path is not None:
-        config = _updated(config, _read_toml(path), f"{path}: ")
     names = {f.name for f in fields(BrokerConfig)} - {"exporters"}
+    if path is not None:
+        written = _read_toml(path)
+        config = _updated(config, written, f"{path}: ")
+        names -= SHARED_NAMES & written.keys()
     given: dict[str, object] = {
         name: os.environ[ENVIRONMENT_PREFIX + name.upper()]
         for name in names

@@ -127,6 +127,7 @@ def joined(found: AllFigures) -> dict[str, object]:
         "memory_bytes": int(usage["memory_bytes"]),
         **totals(partitions),
         "partitions": partitions,
+        "ports": _all(found, "ports"),
         "exporters": _all(found, "exporters"),
         "hosts": hosts,
     }

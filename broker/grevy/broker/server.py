@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Final
 
@@ -17,7 +18,7 @@ import uvloop
 
 from grevy.broker.addresses import AddressBook
 from grevy.broker.cluster import Cluster, security_of
-from grevy.broker.config import BrokerConfig
+from grevy.broker.config import BrokerConfig, address_of
 from grevy.broker.exporters import Exporters
 from grevy.broker.folders import Folders
 from grevy.broker.hosts import WHOLE, Share
@@ -207,8 +208,16 @@ class Broker:
             **process_usage(),
             **totals(figures),
             "partitions": figures,
+            "ports": self._ports(),
             "exporters": [report for reports in exporters for report in reports],
         }
+
+    def _ports(self) -> list[dict[str, object]]:
+        """What came in and what did not: at the clients' port, and between brokers."""
+        ports: list[dict[str, object]] = [{"port": "clients", **asdict(self._server.statistics())}]
+        if self._cluster is not None:
+            ports.append({"port": "brokers", **asdict(self._cluster.statistics())})
+        return ports
 
     def _tell_status(self, take: TakeFigures) -> None:
         take(self.status())
@@ -271,7 +280,7 @@ class Broker:
 
     def _listen(self) -> Server:
         config = self._config
-        endpoint = f"{config.host}:{config.port}"
+        endpoint = address_of(config.host, config.port)
         options = ServerOptions(is_insecure=config.insecure)
         security = security_of(config, config.client_keys) if config.has_client_keys else None
         try:

@@ -114,4 +114,4 @@ class ClusterStatistics:
     denied: int = 0
     """Handshakes of those whose keys are not allowed."""
     turned_away: int = 0
-    """Handshakes in which others did not let this broker in."""
+    """Handshakes that others ended: they do not let this broker in, mostly."""

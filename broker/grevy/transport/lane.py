@@ -19,7 +19,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from grevy.protocol.curve_keys import KeyPair
-from grevy.transport.sockets import NOBLOCK, Context, Socket, SocketLimits, limited
+from grevy.transport.sockets import NOBLOCK, Context, Socket, SocketLimits, allow_ipv6, limited
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Lane:
         self._failures = 0
         self._log_at_s = -math.inf
         self.turned_away = 0
-        """Handshakes in which the other broker did not let this one in."""
+        """Handshakes that the other side ended."""
         self._is_full = False
         self._socket: Socket | None = None
         self._monitor: Socket | None = None
@@ -139,6 +139,7 @@ class Lane:
         self._socket = dealer
         self._monitor = dealer.get_monitor_socket(_UP | _DOWN)
         self._loop.add_reader(self._monitor.FD, self._follow)
+        allow_ipv6(dealer, self._endpoint)
         dealer.connect(self._endpoint)
         self._handle = self._loop.call_soon(self._follow)
 
@@ -165,26 +166,25 @@ class Lane:
                 self._tries -= 1  # this key was right, and is tried first when it is lost
                 continue
             if not self.is_up:
-                self._note_failure(report["event"], report["value"])
+                self._note_failure(report["event"])
             # After some of these libzmq would try no more, and another key needs another socket.
             self._begin_anew()
 
-    def _note_failure(self, event: int, value: int) -> None:
-        """There was somebody, but no handshake: say why, if that is known and not said already."""
+    def _note_failure(self, event: int) -> None:
+        """Somebody is there, but ends the handshake: say why, if that is known and not said yet."""
         self._failures += 1
+        self.turned_away += 1
+        tries = _ROUNDS_OF_KEYS * (1 if self._keys is None else len(self._keys.of_server()))
         if event == zmq.Event.HANDSHAKE_FAILED_AUTH:
             assert self._keys is not None
-            self.turned_away += 1
             own = self._keys.own.public
             why = f"does not let this broker in: its broker_keys do not have the public key {own}"
-        elif value == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
-            self.turned_away += 1
-            own = "no keys" if self._keys is None else "keys"
-            why = f"cannot be spoken to, since this broker has {own}: all brokers have some or none"
-        elif self._keys and self._failures >= _ROUNDS_OF_KEYS * len(self._keys.of_server()):
-            why = "does not answer to the keys that this broker's broker_keys have for it"
-        else:
+        elif self._failures < tries:
             return
+        elif self._keys is None:
+            why = "ends this broker's handshakes: it has keys, and this broker has none"
+        else:
+            why = "ends this broker's handshakes: it has no keys, or others than broker_keys say"
         now_s = self._loop.time()
         if now_s >= self._log_at_s:
             self._log_at_s = now_s + _LOG_PAUSE_S

@@ -70,11 +70,20 @@ def router(context: Context, limits: SocketLimits) -> Socket:
 
 def bind(socket: Socket, endpoint: str) -> str:
     """Listen; the endpoint, with its real port. Raises `OSError` when nothing can listen there."""
+    allow_ipv6(socket, endpoint)
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         raise OSError(error.errno, zmq.strerror(error.errno or 0), endpoint) from error
     return str(socket.get_string(zmq.LAST_ENDPOINT))
+
+
+def allow_ipv6(socket: Socket, endpoint: str) -> None:
+    """Where the endpoint is a number of IPv6. Names stay names of IPv4: brokers listen at
+    127.0.0.1, and `localhost` is to be that.
+    """
+    if "[" in endpoint:
+        socket.setsockopt(zmq.IPV6, 1)
 
 
 def is_readable(socket: Socket) -> bool:

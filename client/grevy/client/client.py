@@ -96,10 +96,16 @@ class Client:
         self._link = link
 
     @classmethod
-    async def connect(cls, *contact_points: str, options: ClientOptions | None = None) -> Client:
+    async def connect(
+        cls,
+        *contact_points: str,
+        options: ClientOptions | None = None,
+        timeout_s: float | None = None,
+    ) -> Client:
         """Connect by brokers that are known: "broker", "broker:26600" or "tcp://broker:26600".
 
-        One that answers is enough: it tells of the others. Raises `Unavailable` if none does, and
+        One that answers is enough: it tells of the others. Raises `Unavailable` if none does within
+        `timeout_s` (None: the options' `request_timeout_s`), `NotLetIn` where it is known why, and
         `ValueError` for what is no contact point.
         """
         if not contact_points:
@@ -108,7 +114,7 @@ class Client:
             endpoint_of(contact_point)
         client = cls(Link(contact_points, options or ClientOptions()))
         try:
-            await client._link.topology()
+            await client._link.topology(timeout_s)
         except BaseException:
             client.close()
             raise

@@ -36,10 +36,23 @@ _LINK_TIMEOUT_MS: Final = 3_000
 """When the broker's machine acknowledges nothing for so long, the connection is lost; a broker that
 hangs is noticed by its silence (`ClientOptions.try_timeout_s`).
 """
+_ROUNDS_OF_KEYS: Final = 2
+"""So often a broker has to refuse each of the keys, before they are doubted: one that ends in the
+middle of a handshake looks the same.
+"""
 _NEXT_KEY_S: Final = 0.05
 """Before another of the brokers' keys is tried."""
 
-_EVENTS: Final = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED
+_AGAIN_S: Final = 0.5
+"""Before another try where libzmq would try no more: there was somebody, but no handshake."""
+
+_EVENTS: Final = (
+    zmq.Event.HANDSHAKE_SUCCEEDED
+    | zmq.Event.DISCONNECTED
+    | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+    | zmq.Event.HANDSHAKE_FAILED_AUTH
+)
 
 
 class Listener(Protocol):
@@ -75,6 +88,10 @@ class Connection:
     ) -> None:
         self.endpoint: Final = endpoint
         self.is_up = False
+        self.trouble = ""
+        """Why there is no connection though somebody listens there, as a sentence that names the
+        endpoint; empty while there is one, or that is not known.
+        """
         self.is_lost = False
         """Whether it was up, and is not."""
         self._context = context
@@ -82,7 +99,7 @@ class Connection:
         self._client_id = client_id
         self._message_bytes_aim = message_bytes_aim
         self._keys = keys
-        self._tries = 0
+        self._tries = self._failures = 0
         self._loop = asyncio.get_running_loop()
         self._outbox: list[Request] = []
         self._outbox_bytes = 0
@@ -137,6 +154,8 @@ class Connection:
         dealer.setsockopt(zmq.HANDSHAKE_IVL, 3_000)
         dealer.setsockopt(zmq.RECONNECT_IVL, 20)
         dealer.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
+        if "[" in self.endpoint:
+            dealer.setsockopt(zmq.IPV6, 1)
         if self._keys is not None:
             _secure(dealer, self._keys, self._tries)
             self._tries += 1
@@ -173,6 +192,8 @@ class Connection:
                 return
             if report["event"] == zmq.Event.HANDSHAKE_SUCCEEDED:
                 self.is_up, self.is_lost = True, False
+                self.trouble = ""
+                self._failures = 0
                 self._tries -= 1  # this key was right, and is tried first when it is lost
                 self._listener.on_up(self)
             elif self.is_up:
@@ -181,11 +202,34 @@ class Connection:
                 self._shut()
                 self._open()
                 self._listener.on_down(self)
-            elif self._keys is not None and len(self._keys.brokers) > 1:
-                # The broker has another of the keys, perhaps; libzmq would go on with this one.
+            else:
                 self._shut()
-                self._handles["open"] = self._loop.call_later(_NEXT_KEY_S, self._open)
+                self._handles["open"] = self._loop.call_later(
+                    self._after_failure(report["event"]), self._open
+                )
                 return
+
+    def _after_failure(self, event: int) -> float:
+        """Somebody listens there, but ends the handshake: when to try again, in seconds."""
+        self._failures += 1
+        keys, trouble = self._keys, ""
+        if event == zmq.Event.HANDSHAKE_FAILED_AUTH and keys is not None:
+            own = keys.own.public
+            trouble = (
+                f"does not let this client in: its client_keys do not have the public key {own}"
+            )
+        elif self._failures < _ROUNDS_OF_KEYS * (1 if keys is None else len(keys.brokers)):
+            pass
+        elif keys is None:
+            trouble = "wants keys (GREVY_KEYS, GREVY_BROKER_KEYS), or is no broker"
+        else:
+            trouble = "has no keys, or none of those that this client has of brokers"
+        if trouble:
+            trouble = f"{self.endpoint.removeprefix('tcp://')} {trouble}"
+            if trouble != self.trouble:
+                _log.warning("%s", trouble)
+            self.trouble = trouble
+        return _AGAIN_S if self.trouble else _NEXT_KEY_S
 
     def _pack(self) -> None:
         """Make a message of what is queued."""

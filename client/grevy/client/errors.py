@@ -4,6 +4,7 @@
     └── ClientError
         ├── ClientClosed            the client was closed meanwhile
         ├── Unavailable             no leader took the request in time; it had no effect
+        │   └── NotLetIn            somebody listens there, but there is no connection, and why
         ├── Overloaded              the broker refused it for load until the time was over; no
         effect
         ├── RequestTimeout          it was sent and not answered: it may have happened, or may yet
@@ -29,7 +30,7 @@ error, or to say why a job failed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -47,6 +48,16 @@ class ClientClosed(ClientError):
 
 class Unavailable(ClientError):
     """No broker that leads the partition could be reached in time; the request had no effect."""
+
+
+class NotLetIn(Unavailable):
+    """No broker answered, though somebody listens there: it does not allow this client's key, has
+    another one itself, or encrypts nothing. `troubles` says it, a sentence for each endpoint.
+    """
+
+    def __init__(self, text: str, troubles: Sequence[str]) -> None:
+        super().__init__(text)
+        self.troubles = tuple(troubles)
 
 
 class Overloaded(ClientError):

@@ -24,6 +24,7 @@ from grevy.client.errors import (
     BadRequest,
     ClientClosed,
     ClientError,
+    NotLetIn,
     Refused,
     TooLarge,
     Unavailable,
@@ -151,16 +152,22 @@ class Link:
             partition_id = leaders.next_partition()
         return partition_id
 
-    async def topology(self) -> TopologyReply:
-        """Who leads which partition, asked anew."""
+    async def topology(self, timeout_s: float | None = None) -> TopologyReply:
+        """Who leads which partition, asked anew. Raises `Unavailable`."""
         future: asyncio.Future[TopologyReply] = self._loop.create_future()
         self._topologies.append(future)
         self._refresh()
+        patience_s = self.options.request_timeout_s if timeout_s is None else timeout_s
         try:
-            return await asyncio.wait_for(future, self.options.request_timeout_s)
+            return await asyncio.wait_for(future, patience_s)
         except TimeoutError:
-            endpoints = ", ".join(self._connections)
-            raise Unavailable(f"no broker answered at {endpoints}") from None
+            raise self._nobody() from None
+
+    def _nobody(self) -> Unavailable:
+        """That no broker answered, and why, as far as that is known."""
+        troubles = [one.trouble for one in self._connections.values() if one.trouble]
+        text = "; ".join([f"no broker answered at {', '.join(self._connections)}", *troubles])
+        return NotLetIn(text, troubles) if troubles else Unavailable(text)
 
     async def status(self) -> bytes:
         """The figures of the first contact point that can be reached, as JSON text."""

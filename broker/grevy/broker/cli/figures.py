@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -42,6 +43,16 @@ FIGURES: Final = (
 )
 """In the order in which they are shown; programs get all that there are."""
 
+PORT_FIGURES: Final = {
+    "denied": "handshakes refused here: keys that are not listed",
+    "turned_away": "handshakes that other brokers ended: see this broker's log",
+    "foreign": "messages of another cluster",
+    "malformed": "messages that cannot be read",
+    "cut_off": "connections ended here",
+    "late": "messages that were late",
+}
+"""What is wrong where it is not 0; programs get all that there are."""
+
 _CREDIT: Final = "credit of "
 _ERROR_CHARS_MAX: Final = 120
 
@@ -65,7 +76,9 @@ def draw_status(figures: Figures) -> RenderableType:
 
 
 def details(figures: Figures) -> list[RenderableType]:
-    """Tables of the partitions, and of hosts, job topics and exporters, if there are any."""
+    """Tables of the partitions, and of hosts, what ports refused, job topics and exporters, where
+    there are any.
+    """
     parts: list[RenderableType] = []
     hosts = figures.get("hosts")
     if isinstance(hosts, list):
@@ -73,6 +86,14 @@ def details(figures: Figures) -> list[RenderableType]:
     partitions = figures.get("partitions")
     if isinstance(partitions, list):
         parts += ["", _partitions(partitions)]
+    ports = figures.get("ports")
+    troubles = _port_troubles(ports) if isinstance(ports, list) else []
+    if troubles:
+        table = table_of("port of", "times")
+        table.add_column("what")
+        for row in troubles:
+            table.add_row(*row)
+        parts += ["", table]
     topics = {n.removeprefix(_CREDIT): v for n, v in figures.items() if n.startswith(_CREDIT)}
     if topics:
         table = table_of("job topic", "jobs that workers would take")
@@ -83,6 +104,18 @@ def details(figures: Figures) -> list[RenderableType]:
     if isinstance(exporters, list) and exporters:
         parts += ["", _exporters(exporters)]
     return parts
+
+
+def _port_troubles(ports: list[object]) -> list[tuple[str, str, str]]:
+    """What is worth a look: whose port, how often, what."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for port in ports:
+        if isinstance(port, dict):  # each host has ports of its own
+            for name in PORT_FIGURES:
+                counts[str(port["port"]), name] += int(_number(port.get(name)))
+    return [
+        (port, amount(count), PORT_FIGURES[name]) for (port, name), count in counts.items() if count
+    ]
 
 
 def table_of(first: str, *others: str) -> Table:

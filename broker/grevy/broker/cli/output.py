@@ -7,7 +7,8 @@ Rich and typer are imported when they are needed: a broker draws nothing.
 
 from __future__ import annotations
 
-import asyncio
+import logging
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -31,6 +32,8 @@ CONNECT_S: Final = 3.0
 """How long a command looks for a broker. Services have more patience; people see a wrong port."""
 
 EXIT_INTERRUPTED: Final = 130
+EXIT_BROKEN_PIPE: Final = 141
+"""As shells tell of programs that SIGINT and SIGPIPE have ended."""
 
 
 class Output:
@@ -56,8 +59,15 @@ class Output:
     def result(self, values: Mapping[str, object], sentence: str) -> None:
         """One result: an object, or a sentence."""
         line = json_text(dict(values)) if self.as_json else sentence
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever read it, as `head` does, has enough
+            import typer
+
+            with open(os.devnull, "wb") as nowhere:  # for what Python itself flushes at its end
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
+            raise typer.Exit(EXIT_BROKEN_PIPE) from None
 
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Many results: an object a line, or a table."""
@@ -120,9 +130,19 @@ def with_client(
     """
     import typer
 
-    from grevy.client import Client, ClientError, ClientKeys, ClientOptions, run
+    from grevy.client import (
+        Client,
+        ClientError,
+        ClientKeys,
+        ClientOptions,
+        NotLetIn,
+        Unavailable,
+        run,
+    )
     from grevy.protocol.errors import GrevyError
 
+    # Its warnings come with the error; alone they would go to the error output, between its lines.
+    logging.getLogger("grevy.client.connection").addHandler(logging.NullHandler())
     try:
         options = ClientOptions(keys=ClientKeys.from_environment())
     except GrevyError as error:
@@ -130,11 +150,12 @@ def with_client(
 
     async def act() -> T:
         try:
-            async with asyncio.timeout(CONNECT_S):
-                client = await Client.connect(address, options=options)
+            client = await Client.connect(address, options=options, timeout_s=CONNECT_S)
         except ValueError as error:
             raise output.fail(f"address: {error}") from None
-        except TimeoutError:
+        except NotLetIn as error:
+            raise output.fail("; ".join(error.troubles)) from None
+        except Unavailable:
             raise output.fail(
                 f"no broker answers at {address}; `grevy broker` starts one, "
                 "--address or GREVY_ADDRESS names another"
