@@ -59,6 +59,9 @@ def test_who_leads_no_more_is_not_drawn_as_a_leader() -> None:
     )
     page = drawn(draw_cluster(Topology("grevy", "1.0", (Partition(1, "host:2", 5),), brokers)))
     assert "5     1 led before, 2 leader, 3 not heard of" in page
+    waiting = BrokerInfo(1, "host:1", "1.0", True, (ReplicaInfo(1, "new", 0, is_healthy=False),))
+    page = drawn(draw_cluster(Topology("grevy", "1.0", (), (waiting,))))
+    assert "broker 1 has nothing yet of partition 1" in page
     assert "-1" not in drawn(draw_cluster(Topology("grevy", "1.0", (Partition(1, "", -1),), ())))
 
 

@@ -83,3 +83,36 @@ def test_a_broker_with_other_settings_ends(
 
     assert asyncio.run(act()) == EXIT_FAILED
     assert "was started for brokers 1, 2 with 1 partitions" in caplog.text
+
+
+def test_a_broker_of_another_cluster_ends_and_says_why_and_so_does_who_is_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ports = _free_port(), _free_port()
+
+    def config(folder: str, number: int, cluster_id: str) -> BrokerConfig:
+        return BrokerConfig(
+            data=tmp_path / folder,
+            port=0,
+            node_id=number,
+            cluster_size=number,
+            cluster_id=cluster_id,
+            cluster_port=ports[number - 1],
+            contact_points=f"127.0.0.1:{ports[0]}",
+        )
+
+    async def act() -> int:
+        first = Broker(config("first", 1, "grevy"), asyncio.get_running_loop())
+        await first.start()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await serve(config("second", 2, "other"), lambda _broker: None)
+        finally:
+            await first.stop()
+
+    assert asyncio.run(act()) == EXIT_FAILED
+    where = f"broker 1 at 127.0.0.1:{ports[0]}"
+    assert f"cannot be where it is: {where} is of cluster 'grevy', this one of 'other'" in (
+        caplog.text
+    )
+    assert f"127.0.0.1:{ports[1]} is of cluster 'other', this one of 'grevy'" in caplog.text

@@ -16,6 +16,7 @@ from grevy.protocol.messages import (
     ErrorCode,
     ErrorReply,
     ServerItem,
+    TopologyRequest,
 )
 from grevy.protocol.record import Answer
 
@@ -82,6 +83,28 @@ async def test_new_work_goes_where_a_leader_can_be_reached(scripted: Any, create
             for _ in range(4):
                 await client.create_instance("order")
             assert [command.partition_id for command in broker.commands] == [1, 1, 1, 1]
+
+
+async def test_a_client_asks_who_leads_instead_of_a_lost_leader(
+    scripted: Any, created: Any
+) -> None:
+    """Also when nothing is under way there, and there is no work for it."""
+    async with scripted(partitions=2) as broker, scripted(partitions=2) as gone:
+        for each in (broker, gone):
+            each.leaders |= {1: (broker.endpoint, 1), 2: (gone.endpoint, 1)}
+        broker.answer(CREATE, created)
+        options = ClientOptions(topology_s=3_600)
+        async with await Client.connect(gone.endpoint, broker.endpoint, options=options) as client:
+            notices = asyncio.ensure_future(client.cluster.status())
+            await gone.wait_for(ClusterRequest)
+            gone.close()
+            with pytest.raises(Unavailable, match="lost"):
+                await notices
+            asked = len(broker.all(TopologyRequest))
+            await broker.wait_for(TopologyRequest, asked + 3)
+            broker.leaders[2] = (broker.endpoint, 2)
+            while 2 not in {command.partition_id for command in broker.commands}:
+                await client.create_instance("order")
 
 
 async def test_nobody_there_is_unavailable() -> None:

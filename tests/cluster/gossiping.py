@@ -149,6 +149,7 @@ class GossipSim:
         node_id: int = 0,
         cluster_id: str = "grevy",
         software: str = "0.2.0",
+        known: Sequence[int] = (),
     ) -> Process:
         """Start a broker, by default under the machine's number."""
         settings = GossipSettings(
@@ -158,6 +159,7 @@ class GossipSim:
             client_endpoint=f"machine-{machine}:26600",
             software=software,
             contacts=tuple(map(endpoint, contacts)),
+            known=tuple(map(endpoint, known)),
             round_ms=ROUND_MS,
         )
         process = Process(self, machine, settings)

@@ -297,6 +297,16 @@ def test_a_broker_of_another_cluster() -> None:
     )
 
 
+def test_another_cluster_at_an_address_of_before_ends_nobody() -> None:
+    """Addresses are given out again; the others are still to be found."""
+    sim = formed(3)
+    sim.processes[2].stop()
+    again = sim.start(9, contacts=[1], cluster_id="other", node_id=2, known=[1, 3])
+    sim.run(2_000)
+    assert again.error is None
+    assert any(isinstance(each, OtherCluster) for each in again.gossiper.problems(sim.now_ms))
+
+
 @pytest.mark.parametrize("software", ["0.4.0", "1.2.0", "next"])
 def test_a_broker_of_another_release(software: str) -> None:
     sim = formed(3)

@@ -18,7 +18,7 @@ from grevy.journal import (
     SlotOwner,
 )
 from grevy.journal.frame import Stamp, find_flushed
-from grevy.protocol.errors import LimitExceeded
+from grevy.protocol.errors import LimitExceeded, NewerVersion
 from grevy.protocol.limits import ENTRY_BYTES_MAX
 
 SEGMENT = "journal/segment-0000000001.log"
@@ -122,18 +122,27 @@ def test_the_bytes_of_a_slot() -> None:
     assert SlotFile.open(disk, "raft/vote", SlotOwner(0xC1, PARTITION, 2)).value == b"value"
 
 
-@pytest.mark.parametrize("version", [0, 1, 255])
-def test_another_version_is_refused(version: int) -> None:
+@pytest.mark.parametrize(
+    ("version", "error", "why"),
+    [
+        (0, JournalCorrupted, "index 1"),
+        (1, JournalCorrupted, "index 1"),
+        (3, NewerVersion, "entry 1 of the journal was written by a later version"),
+        (255, NewerVersion, "in form 255, and this one knows 2"),
+    ],
+)
+def test_another_version_is_refused(version: int, error: type[Exception], why: str) -> None:
     disk = SimDisk()
     journal = Journal.open(disk, PARTITION, OPTIONS)
     journal.append([JournalEntry(1, 1, b"x")])
     journal.flush()
+    journal.close()  # which gives back the room that is not used
     content = disk.contents(SEGMENT)
     content[HEADER_BYTES + 6] = version
     content[HEADER_BYTES : HEADER_BYTES + 4] = crc32c(bytes(content[HEADER_BYTES + 4 :])).to_bytes(
         4, "little"
     )
-    with pytest.raises(JournalCorrupted, match="index 1"):
+    with pytest.raises(error, match=why):
         Journal.open(disk, PARTITION, OPTIONS)
 
 

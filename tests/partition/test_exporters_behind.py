@@ -4,18 +4,28 @@ that the exporter needs, too.
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.partition.bare import publish_many
 from tests.partition.test_group import Group, led, run
 from tests.partition.test_retention import EXPORTER, Life
 
 from grevy.partition.checkpoint_folder import checkpoint_directories
 from grevy.partition.checkpoints import checkpoint_to_send, kept_checkpoints
+from grevy.partition.snapshots import Snapshots
 from grevy.protocol.codec import entry_positions
-from grevy.protocol.messages import OpenRecordSubscription, RecordPush, SubscriptionOpened
+from grevy.protocol.messages import (
+    ErrorCode,
+    OpenRecordSubscription,
+    RecordPush,
+    SubscriptionClosed,
+    SubscriptionOpened,
+)
 from grevy.protocol.raft_messages import SnapshotChunk
 
 SUBSCRIPTION: Final = 7
@@ -132,3 +142,66 @@ async def _compacted(group: Group, node_id: int, index: int) -> None:
         number += 1
         assert number < 1_000
         await group.publish(node_id, 10)
+
+
+def test_an_exporter_begins_when_the_log_names_it(tmp_path: Path) -> None:
+    """Else one that leads next, and never heard of it, might drop what is committed meanwhile."""
+
+    async def act(folder: Path) -> None:
+        group, leader = await led(Group(folder))
+        await group.publish(leader, 5)
+        group.cut.add(leader)
+        replica, outbox = group.replicas[leader], group.outboxes[leader]
+        outbox.items.clear()
+        replica.on_request(
+            group.peer, OpenRecordSubscription(SUBSCRIPTION, 1, -1, (), 10_000, EXPORTER)
+        )
+        replica.on_drained()
+        assert outbox.items == []
+        assert group.storages[leader].exporters.positions() == {EXPORTER: 0}, "it holds the log"
+        await group.until(lambda: not replica.is_serving)
+        (closed,) = [item for item in outbox.items if isinstance(item, SubscriptionClosed)]
+        assert (closed.subscription, closed.code) == (SUBSCRIPTION, ErrorCode.NOT_LEADER)
+        group.cut.clear()
+        leader = await group.leader()
+        begin, found = await _records(group, leader)
+        assert (begin, found[0][0]) == (0, 1)
+        assert group.storages[leader].exporters.is_named(EXPORTER)
+        for node_id in list(group.replicas):
+            await group.stop(node_id)
+        assert not group.failures
+
+    run(act, tmp_path)
+
+
+def test_a_snapshot_under_way_is_another_one_when_an_exporter_comes(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    exporters = life.partition.storage.exporters
+    exporters.acknowledge("other", 0, b"")
+    for _ in range(5):
+        life.period()
+    exporters.acknowledge("other", life.partition.storage.state.applied_position, b"")
+    life.partition.run(*publish_many(150, 5))
+    life.partition.checkpoint()
+    storage = life.partition.storage
+    held = [index for index, _ in checkpoint_directories(life.disk)]
+
+    async def act(_folder: Path) -> None:
+        loop = asyncio.get_running_loop()
+        snapshots = Snapshots(loop, storage, ThreadPoolExecutor(1))
+        first = snapshots.read(0, 0, 100)
+        assert first is not None
+        again = snapshots.read(first.index, 100, 100)
+        assert again is not None
+        assert (again.index, again.offset) == (first.index, 100)
+        exporters.register(EXPORTER)
+        other = snapshots.read(first.index, 200, 100)
+        assert other is not None
+        assert (other.index, other.offset) == (held[0], 0)
+        assert other.index < first.index
+        on = snapshots.read(other.index, 100, 100)
+        assert on is not None
+        assert (on.index, on.offset) == (other.index, 100)
+        await snapshots.stop()
+
+    run(act, tmp_path)

@@ -224,6 +224,41 @@ def test_clients_of_a_leader_that_leads_no_longer_are_sent_on(tmp_path: Path) ->
     run(act, tmp_path)
 
 
+def test_requests_in_flight_are_sent_on_when_the_lead_goes(tmp_path: Path) -> None:
+    """A client that was told nothing would wait for its time-out, though another one leads."""
+
+    async def act(folder: Path) -> None:
+        group, first = await _started(folder)
+        replica, outbox = group.replicas[first], group.outboxes[first]
+        await group.publish(first, 1)
+        group.cut = {first}
+        commands = [publish(number) for number in (11, 12)]
+        for number, command in enumerate(commands, 11):
+            request = CommandRequest(number, 1, command.intent, command.key, command.value)
+            replica.on_request(group.peer, request)
+            replica.on_drained()
+            replica.on_request(group.peer, request)  # it comes again, and is still in flight
+        await group.until(lambda: replica.role is Role.FOLLOWER)
+        told = [item for item in outbox.items if isinstance(item, ErrorReply)]
+        assert sorted(item.number for item in told) == [11, 11, 12, 12], "as often as asked"
+        assert {item.code for item in told} == {ErrorCode.NOT_LEADER}
+        assert all(item.retry_after_ms > 0 for item in told)
+
+        heir = await group.leader()
+        for number, command in enumerate(commands, 11):
+            request = CommandRequest(number, 1, command.intent, command.key, command.value)
+            group.replicas[heir].on_request(group.peer, request)
+            group.replicas[heir].on_drained()
+        answers = group.outboxes[heir].items
+        await group.until(lambda: len(answers) >= len(commands))
+        assert [type(item) for item in answers] == [CommandReply, CommandReply]
+        group.cut = set()
+        await group.agree()
+        await _stopped(group)
+
+    run(act, tmp_path)
+
+
 def test_a_wiped_replica_comes_back_by_a_snapshot(tmp_path: Path) -> None:
     async def act(folder: Path) -> None:
         group, leader = await _started(folder)

@@ -84,6 +84,70 @@ def test_chance_parts_those_of_one_rank() -> None:
     assert waits == {10, 11, 12, 13, 14}
 
 
+def follower(priority: int = 3, seed: int = 0) -> Replica:
+    """Replica 1, which follows 3 in term 1."""
+    config = RaftConfig(1, VOTERS, priority=priority, priority_max=3)
+    replica = Replica(config, 1, seed=seed)
+    replica.node.step(Heartbeat(3, 1, 0, 1))
+    replica.do()
+    assert replica.node.leader == 3
+    return replica
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(("priority", "least", "most"), [(3, 1, 4), (2, 5, 9), (1, 10, 14)])
+def test_who_doubts_its_leader_waits_for_rank_and_chance_only(
+    priority: int, least: int, most: int, seed: int
+) -> None:
+    replica = follower(priority, seed)
+    replica.node.doubt_leader()
+    assert replica.node.role is Role.FOLLOWER, "it does not stand at once"
+    ticks = 0
+    while replica.node.role is Role.FOLLOWER:
+        replica.node.tick()
+        ticks += 1
+    assert least <= ticks <= most
+
+
+def is_granted(replica: Replica) -> bool:
+    """Whether it would vote for replica 2, which has no more of the log."""
+    replica.node.step(VoteRequest(2, 2, 1, 1, is_pre_vote=True))
+    return any(isinstance(each, VoteResponse) and each.is_granted for each in replica.do())
+
+
+def test_a_doubted_leader_keeps_nobody_from_a_vote_until_it_is_heard() -> None:
+    replica = follower()
+    assert not is_granted(replica), "the leader is there"
+    replica.node.doubt_leader()
+    assert replica.node.leader == 3
+    assert is_granted(replica)
+    replica.node.step(Heartbeat(3, 1, 0, 2))
+    assert not is_granted(replica)
+    for _ in range(9):
+        replica.node.tick()
+    replica.node.step(Heartbeat(3, 1, 0, 3))
+    for _ in range(9):
+        replica.node.tick()
+    assert replica.node.role is Role.FOLLOWER, "it waits as long as ever"
+
+
+def test_who_follows_nobody_and_who_leads_doubt_nobody() -> None:
+    waits = []
+    for has_doubts in (False, True):
+        replica = Replica(RaftConfig(1, VOTERS, priority=3, priority_max=3))
+        waits.append(0)
+        while replica.node.role is Role.FOLLOWER:
+            if has_doubts:
+                replica.node.doubt_leader()
+            replica.node.tick()
+            waits[-1] += 1
+    assert waits[0] == waits[1]
+    leader = Replica(RaftConfig(1, VOTERS))
+    leader.lead()
+    leader.node.doubt_leader()
+    assert leader.node.role is Role.LEADER
+
+
 def appends(sent: Iterable[RaftMessage]) -> list[AppendRequest]:
     """Those messages that have entries."""
     return [item for item in sent if isinstance(item, AppendRequest) and item.entries]

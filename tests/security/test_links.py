@@ -115,6 +115,63 @@ async def test_a_broker_that_is_taken_out_is_not_spoken_to(tmp_path: Path) -> No
         await until(lambda: one.links.is_up(2) and two.links.is_up(1))
 
 
+async def test_a_broker_that_is_not_let_in_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster = Cluster(tmp_path, 2)
+    one, two = cluster.brokers.values()
+    stranger = new_key_pair()
+    newcomer = Broker(3, security=cluster.security(stranger))
+    with brokers(one, two, newcomer):
+        newcomer.links.connect(1, one.endpoint)
+        await until(lambda: newcomer.links.statistics().turned_away > 2)
+        where = one.endpoint.removeprefix("tcp://")
+        said = [text for text in caplog.messages if text.startswith(where)]
+        assert said == [
+            f"{where} does not let this broker in: its broker_keys do not have the public key "
+            f"{stranger.public}"
+        ], "once, and not for each try"
+        assert stranger.secret not in caplog.text
+        cluster.allow({**cluster.pairs, 3: stranger})
+        await until(lambda: newcomer.links.is_up(1))
+        newcomer.links.disconnect(1)
+        assert newcomer.links.statistics().turned_away > 2
+
+
+async def test_a_broker_with_another_key_than_listed_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster = Cluster(tmp_path, 2)
+    one, two = cluster.brokers.values()
+    with brokers(one, two):
+        two.links.connect(1, one.endpoint)
+        await until(lambda: two.links.is_up(1))
+        cluster.allow({1: new_key_pair(), 2: cluster.pairs[2]})
+        where = one.endpoint.removeprefix("tcp://")
+        await until(lambda: f"{where} does not answer to the keys" in caplog.text)
+
+
+async def test_brokers_with_and_without_keys_say_so_and_try_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """libzmq itself gives up where the mechanisms differ."""
+    cluster = Cluster(tmp_path, 2)
+    one, _ = cluster.brokers.values()
+    open_one = Broker(3)
+    with brokers(*cluster.brokers.values(), open_one):
+        open_one.links.connect(1, one.endpoint)
+        one.links.connect(2, open_one.endpoint)
+        for sender, receiver, own in ((open_one, one, "no keys"), (one, open_one, "keys")):
+            await until(lambda: sender.links.statistics().turned_away > 2)  # noqa: B023
+            where = receiver.endpoint.removeprefix("tcp://")
+            text = f"{where} cannot be spoken to, since this broker has {own}:"
+            assert sum(message.startswith(text) for message in caplog.messages) == 1
+        one.links.close()
+        again = Broker(1, endpoint=one.endpoint)
+        with brokers(again):
+            await until(lambda: open_one.links.is_up(1))
+
+
 async def test_a_key_is_replaced_while_both_are_allowed(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path, 2)
     one, two = cluster.brokers.values()

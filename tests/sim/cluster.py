@@ -122,7 +122,8 @@ class SimCluster:
         for node_id in BROKERS:
             self.start(node_id)
         for client in self.clients:
-            client.begin()
+            after_us = self.knobs.exporter_after_us if client is self.exporter else 0
+            world.after(after_us, client.begin)
         world.run(CALM_US)
         self.nemesis.begin()
         world.run(CALM_US + self.knobs.fault_us)

@@ -292,7 +292,6 @@ class WatchedPartition(Partition):
 
     def install_snapshot(self, chunk: SnapshotChunk) -> None:
         """As a partition does, under watch."""
-        self.checker.snapshots += 1
         self._is_installing = True
         mark(ClusterMark.INSTALLED)
         super().install_snapshot(chunk)

@@ -62,8 +62,6 @@ class ClusterChecker:
         self.audit = Audit()
         self.entries: list[Entry] = []
         """The engine's, of all partitions, each partition's in its order."""
-        self.snapshots = 0
-        """How many a replica was sent: its log then begins after what exporters may still need."""
         self.disks_fail = False
         """Whether a disk may be the reason of a failure."""
         self.failures: list[tuple[int, BaseException]] = []

@@ -2,7 +2,7 @@
 takes long, acknowledges late or never, and ends and begins again, as the run's knobs say.
 
 X1  every record reaches the system outside, in order, but for those of which it was told that they
-    are gone, and which were there before the log named the exporter
+    are gone, and which were there before the exporter was
 X2  what is acknowledged was exported; the rest of it is in `cluster_checker.py`
 """
 
@@ -127,6 +127,10 @@ class SimExporter(Subscriber):
         """The newest position that is outside."""
         self._lives: dict[int, Life] = {}
         self._broker: dict[int, int] = {}
+        self._promised: dict[int, int] = {}
+        """The newest position of each partition when it was there first: it misses nothing after
+        that.
+        """
 
     def restart(self) -> None:
         """The process ends, and another one begins."""
@@ -166,6 +170,8 @@ class SimExporter(Subscriber):
         if self._broker.setdefault(partition_id, node_id) != node_id:
             self._broker[partition_id] = node_id
             mark(ClusterMark.EXPORTER_MOVES)
+        newest = self.cluster.checker.audit.positions.get(partition_id, 0)
+        self._promised.setdefault(partition_id, newest)
         life = self._lives.get(partition_id)
         if life is None:
             self._check_gap(partition_id, self.exported[partition_id], item.position)
@@ -187,11 +193,11 @@ class SimExporter(Subscriber):
         self._lives[partition_id] = Life(driver, sink, item.position + 1)
 
     def _check_gap(self, partition_id: int, position: int, found: int) -> None:
-        """What is gone was there before all replicas knew of the exporter."""
+        """What is gone was there before the exporter was."""
         if found <= position:
             return
         mark(ClusterMark.GAP_TOLD)
-        if position and found > self.cluster.checker.exporter_known.get(partition_id, found):
+        if found > self._promised[partition_id]:
             raise Violation(
                 f"X1: an exporter has what is up to {position} of partition {partition_id}, and is "
                 f"to go on after {found}"

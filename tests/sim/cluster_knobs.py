@@ -40,6 +40,8 @@ class ClusterKnobs:
     export_us: int = 0
     """How long a call takes, during which nothing else comes to the exporter."""
     exporter_ends_every_us: int = NEVER
+    exporter_after_us: int = 0
+    """When the exporter is there for the first time."""
     fault_us: int = 10_000_000
     flush_us: int = 1_000
     checkpoint_us: int = 1_000
@@ -104,6 +106,7 @@ def draw_cluster_knobs(rng: Random) -> ClusterKnobs:
         acknowledge_after_ms=sometimes(0.4, 20, 2_000, otherwise=NEVER),
         export_fails=sometimes(0.4, 0.02, 0.3, otherwise=0.0),
         export_us=sometimes(0.3, 5_000, 300_000, otherwise=0),
+        exporter_after_us=sometimes(0.4, 4_000_000, 8_000_000, otherwise=0),
         exporter_ends_every_us=sometimes(0.3, 500_000, 3_000_000, otherwise=NEVER),
         fault_us=pick(5_000_000, 10_000_000, 20_000_000),
         flush_us=pick(100, 2_000, 10_000, 50_000),

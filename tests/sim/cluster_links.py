@@ -68,6 +68,10 @@ class SimLinks:
         assert node_of(endpoint) == node_id
         self._known.add(node_id)
 
+    def is_up(self, node_id: int) -> bool:
+        """Whether the broker's process lives: its end is noticed, a cut is not."""
+        return node_id in self._known and self._network.has(node_id)
+
     def send(self, node_id: int, item: BrokerItem) -> bool:
         """Queue an item; False when the broker is not known."""
         if node_id not in self._known:

@@ -60,6 +60,10 @@ class SimNetwork:
         self._lives[node_id] = self._lives.get(node_id, 0) + 1
         return SimPort(self, node_id)
 
+    def has(self, node_id: int) -> bool:
+        """Whether a node lives."""
+        return node_id in self._nodes
+
     def leave(self, node_id: int) -> None:
         """A node is dead: what comes to it is lost, until it joins again."""
         self._nodes.pop(node_id, None)

@@ -19,7 +19,7 @@ it has deleted.
 
 
 def test_brokers_come_and_go_while_all_is_well() -> None:
-    cluster = MembershipCluster(1, ClusterKnobs(fault_us=12_000_000))
+    cluster = MembershipCluster(2, ClusterKnobs(fault_us=12_000_000))
     report = cluster.run()
     assert report.instances == ClusterKnobs().orders
     assert len(cluster.begun) >= 3

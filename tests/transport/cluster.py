@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import zmq
 
 from grevy.protocol.broker_messages import BrokerItem, BrokerMessage, GroupMessage
+from grevy.protocol.gossip_messages import Gossip
 from grevy.protocol.raft_messages import GroupMembers, Heartbeat, SnapshotChunk
 from grevy.transport import ClusterLinks, ClusterOptions, PortSecurity
 
@@ -44,6 +45,7 @@ class Broker:
         self.node_id = node_id
         self.clock = StoppedClock()
         self.heard: list[tuple[int, tuple[BrokerItem, ...]]] = []
+        self.foreign: list[tuple[str, Gossip]] = []
         self.sent_at_ms: list[int] = []
         self.late_ms: list[int] = []
         self.drains: list[int] = []
@@ -69,6 +71,9 @@ class Broker:
         answer = self.answer()
         if answer is not None:
             self.links.send(sender, answer)
+
+    def on_foreign(self, cluster_id: str, gossip: Gossip) -> None:
+        self.foreign.append((cluster_id, gossip))
 
     def on_drained(self) -> None:
         self.drains.append(len(self.heard))

@@ -318,6 +318,19 @@ async def test_another_cluster_is_not_heard() -> None:
         await assert_hears(two, one)
         assert {sender for sender, _ in two.heard} == {1}
         assert two.links.statistics().cut_off == 0
+        assert two.foreign == []
+
+
+async def test_of_another_cluster_only_gossip_is_told() -> None:
+    two, stranger = Broker(2), Broker(3, cluster_id="other")
+    gossip = Gossip(3, (), is_question=True)
+    with brokers(two, stranger):
+        await until_up(stranger, two)
+        stranger.links.send(2, stranger.heartbeat(1))
+        stranger.links.send(2, gossip)
+        await until(lambda: two.foreign)
+        assert two.foreign == [("other", gossip)]
+        assert two.heard == []
 
 
 @pytest.mark.parametrize(

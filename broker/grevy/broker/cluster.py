@@ -92,6 +92,10 @@ class Links(Protocol):
     def connect(self, node_id: int, endpoint: str) -> None:
         """Make a link to a broker; one to another endpoint than before ends that one."""
 
+    def is_up(self, node_id: int) -> bool:
+        """Whether there is a connection to a broker, as far as is known."""
+        ...
+
     def send(self, node_id: int, item: BrokerItem) -> bool:
         """Queue an item for a broker; False when it is dropped."""
         ...
@@ -137,6 +141,7 @@ class Cluster:
         self._partitions: Mapping[int, Partition] = {}
         self._touched: dict[int, Partition] = {}
         self._endpoints: dict[int, str] = {}
+        self._connected: frozenset[int] = frozenset()
         self._problems: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         endpoint = f"{config.cluster_host}:{config.cluster_port}"
@@ -261,6 +266,10 @@ class Cluster:
                 case ClusterAnswer():
                     self.requests.on_answer(item)
 
+    def on_foreign(self, cluster_id: str, gossip: Gossip) -> None:
+        """A broker of another cluster has this one's address, or this one has its: both say so."""
+        self._send_letters(self._letters_for(cluster_id, gossip))
+
     def on_drained(self) -> None:
         """The messages of this turn are there."""
         touched, self._touched = self._touched, {}
@@ -271,6 +280,7 @@ class Cluster:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
+        self._doubt_lost_leaders()
         self.tell_replicas()
         now_ms = self._now_ms()
         is_young = now_ms < self._began_ms + HURRY_MS
@@ -281,13 +291,27 @@ class Cluster:
         self.requests.tick()
         self._tell_problems()
 
-    def _hear(self, gossip: Gossip) -> None:
+    def _doubt_lost_leaders(self) -> None:
+        """A process that is killed ends its connections at once: those that it led need not wait
+        for all of the time-out that says that nobody leads them.
+        """
+        connected = frozenset(filter(self._links.is_up, self._endpoints))
+        lost, self._connected = self._connected - connected, connected
+        for partition_id, partition in self._partitions.items() if lost else ():
+            if self._where().member_of(partition_id, partition.leader) in lost:
+                partition.group.doubt_leader()
+
+    def _letters_for(self, cluster_id: str, gossip: Gossip) -> list[Letter]:
+        """What there is to say to a gossip; where this broker cannot be, it ends."""
         try:
-            letters = self._gossiper.receive(self._config.cluster_id, gossip, self._now_ms())
+            return self._gossiper.receive(cluster_id, gossip, self._now_ms())
         except MembershipConflict as error:
             _log.critical("this broker cannot be where it is: %s", error)
             self._on_failed(error)
-            return
+            return []
+
+    def _hear(self, gossip: Gossip) -> None:
+        letters = self._letters_for(self._config.cluster_id, gossip)
         self._forget_where()
         self._send_letters(letters)
         for broker in self._brokers():

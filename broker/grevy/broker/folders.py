@@ -70,7 +70,7 @@ class Folders:
 
     def open_or_repair(self, partition_id: int, *, has_lost_data: bool) -> PartitionStorage:
         """Others have what is damaged here. The vote is kept where it can be read: to forget it is
-        a promise broken.
+        a promise broken. What a later version has written is not damaged: raises `NewerVersion`.
         """
         folder = self._folder(partition_id)
         disk = OsDisk(folder)

@@ -35,12 +35,9 @@ from grevy.protocol.gossip_messages import (
     PartitionPlacement,
     ReplicaState,
 )
-from grevy.protocol.member_ids import node_of
+from grevy.protocol.member_ids import NEW, node_of
 from grevy.protocol.raft_messages import RaftMessage
 from grevy.raft import RaftConfig, Role
-
-NEW: Final = "new"
-"""The role of a replica that waits to hear whether there is a history."""
 
 
 class Replicas:

@@ -252,7 +252,8 @@ class Gossiper:
             return []
         conflict = self._conflict_with(cluster_id, speaker, gossip.plans)
         if conflict is not None:
-            self._report(speaker, conflict, now_ms, is_fatal=self._is_alone(gossip))
+            is_fatal = self._is_alone(gossip) and not self._was_elsewhere(conflict)
+            self._report(speaker, conflict, now_ms, is_fatal=is_fatal)
             # So that the other one sees it too.
             own = Gossip(
                 self._own.node_id, (self._own,), contact=gossip.contact, plans=self._plans()
@@ -393,6 +394,12 @@ class Gossiper:
         be. That a stranger asks is the stranger's fault.
         """
         return not gossip.is_question and next(iter(self._table), None) is None
+
+    def _was_elsewhere(self, conflict: MembershipConflict) -> bool:
+        """Whether another cluster's broker has only got the address of one of this cluster's, as
+        addresses are given out again: then the others are still to be found.
+        """
+        return isinstance(conflict, OtherCluster) and bool(self._settings.known)
 
     def _report(
         self, other: MemberState, error: MembershipConflict, now_ms: int, *, is_fatal: bool

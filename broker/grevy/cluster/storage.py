@@ -14,6 +14,7 @@ bring back what was removed.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -22,12 +23,15 @@ from crc32c import crc32c
 from grevy.cluster.errors import PlanCorrupted
 from grevy.cluster.plan import newness_of
 from grevy.ports import Disk
+from grevy.protocol.errors import NewerVersion
 from grevy.protocol.gossip_messages import ClusterPlan
 
 DIRECTORY: Final = "cluster"
 FILES: Final = ("plan.a", "plan.b")
 DRAFT: Final = "plan.new"
-_MAGIC: Final = b"grevy-plan 1 "
+_VERSION: Final = 1
+_MAGIC: Final = b"grevy-plan %d " % _VERSION
+_HEAD: Final = re.compile(rb"grevy-plan (\d) ([0-9a-f]{8})\n")
 _HEAD_BYTES: Final = len(_MAGIC) + 8 + 1
 
 
@@ -50,7 +54,7 @@ class PlanFile:
     @classmethod
     def open(cls, disk: Disk, cluster_id: str) -> PlanFile:
         """Reads the plan, if there is one. Raises `PlanCorrupted` where there was one that cannot
-        be read, or where it is another cluster's.
+        be read, or where it is another cluster's, and `NewerVersion`.
         """
         disk.mkdir(DIRECTORY)
         if disk.exists(f"{DIRECTORY}/{DRAFT}"):
@@ -104,13 +108,16 @@ def _newest(disk: Disk, cluster_id: str) -> _Content | None:
 
 
 def _read(disk: Disk, name: str) -> _Content | None:
-    """A file's content; None when it is damaged."""
+    """A file's content; None when it is damaged. Raises `NewerVersion`."""
     file = disk.open(f"{DIRECTORY}/{name}")
     try:
         data = file.pread(file.size(), 0)
     finally:
         file.close()
     head, body = data[:_HEAD_BYTES], data[_HEAD_BYTES:]
+    newer = _HEAD.fullmatch(head)
+    if newer and int(newer[1]) > _VERSION and int(newer[2], 16) == crc32c(body):
+        raise NewerVersion(f"{DIRECTORY}/{name}", int(newer[1]), _VERSION)
     if head != _MAGIC + b"%08x\n" % crc32c(body):
         return None
     try:

@@ -13,6 +13,9 @@ there may be zeros, room for more.
     └──────────┴───────┴──────┴─────────┘
     then `length` bytes of payload. The checksum covers all that comes after it.
 
+Later forms keep what stands before `cluster`, and what length and checksum are of: so a frame that
+is of one is told from damage (`NewerVersion`), and nothing of it is cut.
+
 All numbers are little-endian. A checksum alone does not notice a whole frame in the wrong place, so
 every frame says where it belongs (cluster, partition, segment, index) and names the checksum of the
 frame `previous` to it: a block that is old, swapped, doubled or of another journal breaks the
@@ -35,6 +38,7 @@ from typing import Final, NamedTuple
 import msgspec
 from crc32c import crc32c
 
+from grevy.protocol.errors import NewerVersion
 from grevy.protocol.journal_entry import JournalEntry
 from grevy.protocol.limits import ENTRY_BYTES_MAX
 
@@ -46,6 +50,8 @@ _ENTRY: Final = (MAGIC, VERSION, KIND_ENTRY)
 _ENTRY_MARK: Final = MAGIC + bytes((VERSION, KIND_ENTRY))
 
 _CHECKSUM: Final = struct.Struct("<I")
+_HEAD: Final = struct.Struct("<2sBBI")
+_VERSION_PLACE: Final = 6
 _BODY: Final = struct.Struct("<2sBBIIIIIQQQ")
 _HEADER: Final = struct.Struct("<I2sBBIIIIIQQQ")
 FRAME_HEADER_BYTES: Final = _HEADER.size
@@ -109,13 +115,32 @@ def encode_entries(
 def check_segment_header(data: bytes, stamp: Stamp, before: Link) -> str:
     """Why `data` does not begin a segment whose entries continue `before`; empty when it does.
 
-    There is only one right header for a place, so it is made anew and compared.
+    There is only one right header for a place, so it is made anew and compared. Raises
+    `NewerVersion`.
     """
     if data[:FRAME_HEADER_BYTES] == encode_segment_header(stamp, before):
         return ""
+    if newer_end(data) == FRAME_HEADER_BYTES:
+        raise NewerVersion("a segment of the journal", data[_VERSION_PLACE], VERSION)
     if not any(data):
         return "segment header is missing"
     return "segment header is damaged, or of another place or history"
+
+
+def newer_end(data: bytes | memoryview) -> int:
+    """Where a frame of a later form ends that begins here; 0 if it is none. If that is beyond the
+    end of `data`, more of it is needed to tell.
+    """
+    if len(data) < FRAME_HEADER_BYTES:
+        return 0
+    magic, version, _, length = _HEAD.unpack_from(data, _CHECKSUM.size)
+    if magic != MAGIC or version <= VERSION or length > ENTRY_BYTES_MAX:
+        return 0
+    end = FRAME_HEADER_BYTES + int(length)
+    if end > len(data):
+        return end
+    (checksum,) = _CHECKSUM.unpack_from(data)
+    return end if crc32c(data[_CHECKSUM.size : end]) == checksum else 0
 
 
 class ReadLimits(NamedTuple):
@@ -147,7 +172,9 @@ class Scan(NamedTuple):
 
 
 def scan_entries(data: bytes, stamp: Stamp, link: Link, limits: ReadLimits) -> Scan:
-    """Decode the frames of `data` that continue `link`, up to one that does not, or a limit."""
+    """Decode the frames of `data` that continue `link`, up to one that does not, or a limit. Raises
+    `NewerVersion`.
+    """
     last_index, room, may_exceed = limits
     index, term, previous = link.index, link.term, link.checksum
     entries: list[JournalEntry] = []
@@ -164,7 +191,11 @@ def scan_entries(data: bytes, stamp: Stamp, link: Link, limits: ReadLimits) -> S
         )
         belongs = where == [*stamp, previous] and at == index + 1 and in_term >= term
         if not belongs or (magic, version, kind) != _ENTRY or length > ENTRY_BYTES_MAX:
-            bad = "no frame, or one of another place or history"
+            end = newer_end(view[offset:])
+            if 0 < end <= size - offset:
+                raise NewerVersion(f"entry {index + 1} of the journal", version, VERSION)
+            needed = end
+            bad = "" if end else "no frame, or one of another place or history"
             break
         end = body + length
         if end > size:

@@ -19,6 +19,7 @@ from grevy.journal.promise import NEW_LOG, PROMISE_KIND, PROMISE_NAME, Promise
 from grevy.journal.segment import Segment, segment_path
 from grevy.journal.slots import SlotFile, SlotOwner
 from grevy.ports import Disk
+from grevy.protocol.errors import NewerVersion
 
 _SEGMENT_NAME: Final = re.compile(r"segment-(\d{10})\.log")
 _REWRITE_BYTES: Final = 1024 * 1024
@@ -77,7 +78,7 @@ def open_promise(files: LogFiles) -> SlotFile:
 
 def recover(files: LogFiles, slots: SlotFile) -> list[Segment]:
     """The segments of the log, at least one, all of it durable and promised. Raises
-    `JournalCorrupted`.
+    `JournalCorrupted`, and `NewerVersion` before anything is changed.
     """
     promise = Promise.decode(slots.value)
     found = Found()
@@ -88,7 +89,7 @@ def recover(files: LogFiles, slots: SlotFile) -> list[Segment]:
         promise = promise._replace(flushed=_surely_flushed(found, promise))
         _remove_strangers(files, promise, found)
         _make_durable(files, promise, found)
-    except (JournalCorrupted, OSError):
+    except (JournalCorrupted, NewerVersion, OSError):
         for segment in found.segments:
             segment.file.close()
         raise
@@ -108,7 +109,7 @@ def _load(files: LogFiles, promise: Promise, found: Found) -> None:
         file = files.disk.open(path)
         try:
             segment, why = Segment.load(file, path, files.stamp(segment_id), before)
-        except OSError:
+        except (NewerVersion, OSError):
             file.close()
             raise
         if why:

@@ -31,6 +31,7 @@ from crc32c import crc32c
 from grevy.journal.errors import SlotsCorrupted
 from grevy.journal.files import read_at
 from grevy.ports import Disk, File
+from grevy.protocol.errors import NewerVersion
 
 MAGIC: Final = b"GS"
 VERSION: Final = 1
@@ -144,12 +145,12 @@ class _Slot(NamedTuple):
 
 def _newest(file: File, path: str, owner: SlotOwner) -> _Slot:
     """The newest readable slot of this owner. One of another's beside it is a block that went to
-    the wrong place.
+    the wrong place. Raises `SlotsCorrupted`, and `NewerVersion`.
     """
     readable = []
     why = "neither copy is readable"
     for place, offset in enumerate(SLOT_OFFSETS):
-        found = _decode(read_at(file, SLOT_BYTES_MAX, offset))
+        found = _decode(read_at(file, SLOT_BYTES_MAX, offset), path)
         if found is None:
             continue
         its_owner, sequence, value = found
@@ -170,8 +171,10 @@ def _encode(owner: SlotOwner, sequence: int, value: bytes) -> bytes:
     return slot
 
 
-def _decode(data: bytes) -> tuple[SlotOwner, int, bytes] | None:
-    """Whose a slot is, its sequence and its value; None when it isn't readable."""
+def _decode(data: bytes, path: str) -> tuple[SlotOwner, int, bytes] | None:
+    """Whose a slot is, its sequence and its value; None when it isn't readable. Raises when it is
+    of a later form, which has its length and checksum in the same places.
+    """
     start = _CHECKSUM.size + _BODY.size
     if len(data) < start:
         return None
@@ -179,8 +182,10 @@ def _decode(data: bytes) -> tuple[SlotOwner, int, bytes] | None:
         data, _CHECKSUM.size
     )
     (checksum,) = _CHECKSUM.unpack_from(data)
-    if magic != MAGIC or version != VERSION:
+    if magic != MAGIC or version < VERSION:
         return None
     if crc32c(memoryview(data)[_CHECKSUM.size : start + length]) != checksum:
         return None
+    if version > VERSION:
+        raise NewerVersion(path, version, VERSION)
     return SlotOwner(cluster_id, partition_id, kind), sequence, data[start : start + length]

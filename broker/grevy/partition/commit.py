@@ -153,6 +153,10 @@ class CommitPipeline:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self.advance()
 
+    def doubt_leader(self) -> None:
+        """See `RawNode.doubt_leader`."""
+        self._node.doubt_leader()
+
     def stand(self) -> None:
         """Stands for election without waiting, if nobody leads."""
         if not self._node.leader and not self._has_failed:

@@ -47,6 +47,7 @@ class ExporterPositions:
         self._told = b"{}"
         self._told_at_ns = 0
         self._told_ids: frozenset[str] = frozenset()
+        self._named: set[str] = set()
 
     @classmethod
     def open(cls, disk: Disk, directory: str, *, is_new: bool) -> ExporterPositions:
@@ -85,6 +86,16 @@ class ExporterPositions:
         """An exporter that has acknowledged nothing holds the log from its beginning."""
         if exporter_id not in self._known:
             self.acknowledge(exporter_id, 0, b"")
+
+    def is_named(self, exporter_id: str) -> bool:
+        """Whether a committed entry names an exporter, as far as was seen since the start: from
+        there on all replicas hold the log for it, whoever leads.
+        """
+        return exporter_id in self._named
+
+    def committed(self, payload: bytes) -> None:
+        """An entry of this replica itself, or another one's, is committed."""
+        self._named.update(positions_told(payload))
 
     def positions(self) -> dict[str, int]:
         """Every exporter's position."""
@@ -137,6 +148,7 @@ class ExporterPositions:
     def take(self, payload: bytes) -> None:
         """A committed entry of another replica, which leads, tells of positions."""
         told = positions_told(payload)
+        self._named.update(told)
         for name, place in told.items():
             self.acknowledge(name, place.position, place.metadata)
         self._told, self._told_ids = payload[len(_MAGIC) :], frozenset(told)

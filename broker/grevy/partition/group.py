@@ -45,6 +45,10 @@ class Group:
         """The other replicas, learners too, that have nearly all of this leader's log."""
         return self._pipeline.caught_up(ENTRIES_BEHIND_MAX)
 
+    def doubt_leader(self) -> None:
+        """The process that leads may have ended: who may lead waits less until it stands."""
+        self._pipeline.doubt_leader()
+
     def confirm(self) -> None:
         """Asks a majority whether this replica still leads; `is_confirmed` then, soon."""
         if self.is_led:

@@ -418,7 +418,7 @@ class Partition:
             return
         if self._is_sent_on(peer, request.subscription):
             return
-        self._records.open(peer, request)
+        self._records.open(peer, request, is_alone=self._pipeline.is_alone)
         self._tell_of_exporters(self._clock.monotonic_ns())
         self._records.push(self._pipeline.commit_index)
 
@@ -470,6 +470,7 @@ class Partition:
             self._propose()
         elif is_settled:
             self._serve()
+        self._records.open_named(is_alone=self._pipeline.is_alone)
         self._records.push(self._pipeline.commit_index)
 
     def _release(self, payloads: Sequence[bytes], last_index: int) -> None:
@@ -478,11 +479,16 @@ class Partition:
         self._stream.store()  # while clients read, and make their next requests
 
     def on_role(self, role: Role) -> None:
-        """See `Replicated`. What was in flight in another term is not ours to commit."""
+        """See `Replicated`. What was in flight in another term is not ours to commit: who asked for
+        it is sent on, and will be told by the next leader what became of it.
+        """
         self._is_serving = False
-        self._stream.abandon()
         self._leases = Leases()
         code, why = ErrorCode.NOT_LEADER, f"partition {self.partition_id} has another leader"
+        for request in self._stream.abandon():
+            peer = self._peers.get(request.client_id)
+            if peer is not None:
+                self._send(peer, ErrorReply(request.number, code, why, RETRY_AFTER_MS))
         for subscription in self._topics.close_all():
             assert isinstance(subscription.owner, Peer), subscription.owner
             self._send(subscription.owner, SubscriptionClosed(subscription.number, code, why))
@@ -545,8 +551,10 @@ class Partition:
         """What the engine sees of an entry: nothing of those that are raft's or the exporters'."""
         if is_of_engine(payload):
             return payload
-        if is_of_exporters(payload) and not self._is_serving:
-            self._storage.exporters.take(payload)
+        if is_of_exporters(payload):
+            exporters = self._storage.exporters
+            note = exporters.committed if self._is_serving else exporters.take
+            note(payload)
         return b""
 
     def _make_engine(self) -> Engine:

@@ -31,13 +31,31 @@ class RecordSubscriptions:
         self._storage = storage
         self._send = send
         self._feed = RecordFeed(storage.log)
+        self._waiting: dict[tuple[Peer, int], OpenRecordSubscription] = {}
 
-    def open(self, peer: Peer, request: OpenRecordSubscription) -> None:
-        """Opens a subscription: from a position, or where its exporter has come to."""
-        exporter = None
+    def open(self, peer: Peer, request: OpenRecordSubscription, *, is_alone: bool) -> None:
+        """Opens a subscription: from a position, or where its exporter has come to.
+
+        An exporter's waits until the log names it, where others have the log too (`is_alone`: they
+        don't). If it began before, and another one led then who does not know of it, that one might
+        have dropped what was committed meanwhile.
+        """
         if request.exporter_id:
             self._storage.exporters.register(request.exporter_id)
-            exporter = self._storage.exporters.get(request.exporter_id)
+            if not is_alone and not self._storage.exporters.is_named(request.exporter_id):
+                self._waiting[peer, request.subscription] = request
+                return
+        self._begin(peer, request)
+
+    def open_named(self, *, is_alone: bool) -> None:
+        """Something was committed: maybe what names exporters that wait."""
+        for (peer, number), request in list(self._waiting.items()):
+            if is_alone or self._storage.exporters.is_named(request.exporter_id):
+                del self._waiting[peer, number]
+                self._begin(peer, request)
+
+    def _begin(self, peer: Peer, request: OpenRecordSubscription) -> None:
+        exporter = self._storage.exporters.get(request.exporter_id)
         start = request.from_position
         if start < 0:
             start = exporter.position + 1 if exporter is not None else 0
@@ -75,10 +93,13 @@ class RecordSubscriptions:
 
     def close(self, peer: Peer, number: int) -> None:
         """Ends a subscription, if there is one."""
+        self._waiting.pop((peer, number), None)
         self._feed.close(peer, number)
 
     def close_all(self, peer: Peer) -> None:
         """Ends all subscriptions of a client."""
+        for key in [key for key in self._waiting if key[0] == peer]:
+            del self._waiting[key]
         self._feed.close_all(peer)
 
     def end_all(self, code: ErrorCode, why: str) -> None:
@@ -86,6 +107,9 @@ class RecordSubscriptions:
         for ended in self._feed.end_all():
             assert isinstance(ended.owner, Peer), ended.owner
             self._send(ended.owner, SubscriptionClosed(ended.number, code, why))
+        for peer, number in self._waiting:
+            self._send(peer, SubscriptionClosed(number, code, why))
+        self._waiting.clear()
 
     def push(self, commit_index: int) -> None:
         """Sends what is committed to whoever has credit for it."""

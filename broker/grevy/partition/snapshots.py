@@ -31,6 +31,7 @@ from grevy.state import (
     CheckpointCorrupted,
     Manifest,
     State,
+    check_version,
     read_manifest,
 )
 
@@ -50,6 +51,8 @@ class Snapshots:
         self._executor = thread
         self._outgoing = Outgoing(storage.disk)
         self._incoming = Incoming(storage.disk)
+        self._chosen_for: frozenset[str] = frozenset()
+        """The exporters there were when it was last looked which checkpoint to send."""
 
     def read(self, index: int, offset: int, bytes_max: int) -> SnapshotPart | None:
         """A part of a checkpoint for another replica: of the one at `index`, if the log still leads
@@ -57,7 +60,8 @@ class Snapshots:
         there is none.
         """
         journal = self._storage.journal
-        if index == 0 or index < journal.first_index - 1:
+        is_gone = index < journal.first_index - 1 or not self._outgoing.has(index)
+        if index == 0 or is_gone or self._leaves_out(index):
             index, offset = checkpoint_to_send(self._storage), 0
         found = self._outgoing.read(index, offset, bytes_max)
         if found is None or found[0] < journal.first_index - 1:
@@ -67,6 +71,16 @@ class Snapshots:
         if offset + len(data) == total_bytes:
             self._storage.exporters.tell_again()  # those who came since the checkpoint
         return SnapshotPart(index, term, offset, total_bytes, data)
+
+    def _leaves_out(self, index: int) -> bool:
+        """Whether exporters that came while it is sent need what is before it, and there is a
+        checkpoint that leaves less out.
+        """
+        names = frozenset(self._storage.exporters.positions())
+        if names == self._chosen_for:
+            return False
+        self._chosen_for = names
+        return 0 < checkpoint_to_send(self._storage) < index
 
     def store(self, chunk: SnapshotChunk) -> int:
         """Stores a part of a leader's snapshot durably; how many of its bytes are stored."""
@@ -106,6 +120,12 @@ class Outgoing:
         self._head = b""
         self._image: File | None = None
         self._total_bytes = 0
+
+    def has(self, index: int) -> bool:
+        """Whether it is this one, or can be."""
+        if self._image is not None and index == self._index:
+            return True
+        return any(index == each for each, _ in checkpoint_directories(self._disk))
 
     def read(self, index: int, offset: int, bytes_max: int) -> tuple[int, int, int, bytes] | None:
         """Index of the snapshot, offset, bytes in all, and bytes from there on. Of the newest
@@ -182,7 +202,8 @@ class Incoming:
         return self._stored
 
     def finish(self, chunk: SnapshotChunk) -> Manifest:
-        """The last chunk is stored: the checkpoint gets its manifest. Raises `CheckpointCorrupted`.
+        """The last chunk is stored: the checkpoint gets its manifest. Raises `CheckpointCorrupted`;
+        and `NewerVersion`, before there is a manifest.
 
         The pieces of the image are checked by whoever opens it.
         """
@@ -190,9 +211,11 @@ class Incoming:
         self._image.close()
         self._image = None
         disk, directory = self._disk, self.directory
+        content = self._head[_LENGTH.size :]
+        check_version(content, f"{directory}/{MANIFEST_FILE}")
         received = Received(chunk.index, chunk.index_term, chunk.members)
         write_received(disk, directory, received)
-        _write(disk, f"{directory}/{MANIFEST_FILE}", self._head[_LENGTH.size :])
+        _write(disk, f"{directory}/{MANIFEST_FILE}", content)
         disk.fsync_dir(directory)
         manifest = read_manifest(disk, directory)
         if manifest.applied_index != chunk.index:

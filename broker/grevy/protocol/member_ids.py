@@ -19,6 +19,9 @@ NODE_ID_MAX: Final = (1 << NODE_ID_BITS) - 1
 DOWN: Final = "down"
 """The role of a replica whose host is not heard of, while its broker is."""
 
+NEW: Final = "new"
+"""The role of a replica that waits to hear whether there is a history."""
+
 
 def member_id(node_id: int, host: int) -> int:
     """The member that is a broker's host of this number."""

@@ -51,6 +51,13 @@ class Election:
         """The leader is there."""
         self._quiet_ticks = 0
 
+    def doubt(self) -> None:
+        """The leader's process may have ended: it keeps nobody from a vote, and all that is waited
+        for is what rank and chance add. With a word of it all is as before.
+        """
+        if self._replica.leader != 0:
+            self._quiet_ticks = max(self._quiet_ticks, self._replica.config.election_ticks)
+
     def tick(self) -> None:
         """A tick has passed without a leader's word; after the last to wait for there is no leader,
         and who may lead stands.

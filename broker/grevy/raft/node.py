@@ -199,6 +199,13 @@ class RawNode:
         self._leadership.tick()
         self._end_lead_if_over()
 
+    def doubt_leader(self) -> None:
+        """The connection to the leader has ended, as it does when a process ends. A hint, which may
+        be wrong: it makes nothing unsafe, and is forgotten when the leader is heard.
+        """
+        if self._leadership is None:
+            self._election.doubt()
+
     def campaign(self) -> None:
         """Stands for election now, if it may; first it asks whether it would be elected. For groups
         of one, which need not wait, and for tests.

@@ -19,6 +19,7 @@ from grevy.state.checkpoint import (
     CheckpointCorrupted,
     CheckpointHandle,
     Manifest,
+    check_version,
     read_manifest,
     verified_image,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Table",
     "TableSpec",
     "WriteSet",
+    "check_version",
     "open_checkpoint",
     "read_manifest",
     "verified_image",

@@ -24,7 +24,7 @@ import msgspec
 from xxhash import xxh3_128_hexdigest
 
 from grevy.ports import Disk, File
-from grevy.protocol.errors import GrevyError
+from grevy.protocol.errors import GrevyError, NewerVersion
 from grevy.protocol.limits import CHECKPOINT_PIECE_BYTES
 from grevy.state.backend import Backend, Snapshot
 from grevy.state.progress import Progress, read_progress
@@ -97,7 +97,9 @@ class CheckpointHandle:
 
 
 def read_manifest(disk: Disk, directory: str) -> Manifest:
-    """The manifest of a checkpoint; raises `CheckpointCorrupted`. The image is not looked at."""
+    """The manifest of a checkpoint; raises `CheckpointCorrupted`, and `NewerVersion`. The image is
+    not looked at.
+    """
     path = f"{directory}/{MANIFEST_FILE}"
     if not disk.exists(path):
         raise CheckpointCorrupted(f"{directory} has no manifest")
@@ -105,6 +107,7 @@ def read_manifest(disk: Disk, directory: str) -> Manifest:
         content, _, checksum = file.pread(file.size(), 0).partition(b"\n")
     if checksum != xxh3_128_hexdigest(content).encode() + b"\n":
         raise CheckpointCorrupted(f"{path} is damaged")
+    check_version(content, path)
     try:
         manifest = msgspec.json.decode(content, type=Manifest)
     except msgspec.DecodeError as error:
@@ -112,6 +115,22 @@ def read_manifest(disk: Disk, directory: str) -> Manifest:
     if manifest.version != _VERSION:
         raise CheckpointCorrupted(f"{path} has version {manifest.version}, not {_VERSION}")
     return manifest
+
+
+class _Form(msgspec.Struct):
+    """What the manifests of all versions have."""
+
+    version: int
+
+
+def check_version(content: bytes, path: str) -> None:
+    """Raises `NewerVersion` for a manifest, here its first line, of a later form."""
+    try:
+        form = msgspec.json.decode(content.partition(b"\n")[0], type=_Form)
+    except msgspec.DecodeError:
+        return  # damaged, which its checksum tells
+    if form.version > _VERSION:
+        raise NewerVersion(path, form.version, _VERSION)
 
 
 def verified_image(disk: Disk, directory: str, manifest: Manifest) -> Iterator[bytes]:

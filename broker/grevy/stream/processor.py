@@ -231,12 +231,18 @@ class StreamProcessor:
             owed.write_sets, owed.last_index, owed.last_position, entry_bytes=owed.entry_bytes
         )
 
-    def abandon(self) -> None:
-        """This replica leads no longer: what is in flight is not ours to commit."""
+    def abandon(self) -> list[RequestId]:
+        """This replica leads no longer: what is in flight is not ours to commit. Gives the requests
+        that will have no answer from here.
+        """
+        requests = [
+            reply.request for owed in self._in_flight for reply in (*owed.replies, *owed.repeats)
+        ]
         self._in_flight.clear()
         self._made.clear()
         self._state.discard_uncommitted()
         self._next_position = self._state.applied_position + 1
+        return requests
 
     def _keep(self, outcome: Outcome) -> None:
         entry = outcome.entry

@@ -106,6 +106,8 @@ class ClusterLinks:
         self._dirty: list[_Link] = []
         self._written: tuple[tuple[BrokerItem, ...], bytes] | None = None
         self._flush_handle: asyncio.Handle | None = None
+        self._turned_away = 0
+        """Of lanes that have ended."""
         self._is_closed = False
 
     def start(self) -> None:
@@ -191,6 +193,8 @@ class ClusterLinks:
         figures.links_up = sum(
             link.main is not None and link.main.is_up for link in self._by_endpoint.values()
         )
+        lanes = [lane for link in self._by_endpoint.values() for lane in link.lanes]
+        figures.turned_away = self._turned_away + sum([lane.turned_away for lane in lanes])
         if port.guard is not None:
             figures.denied = port.guard.statistics.denied
         return figures
@@ -292,6 +296,7 @@ class ClusterLinks:
     def _end(self, link: _Link) -> None:
         for lane in link.lanes:
             lane.close()
+            self._turned_away += lane.turned_away
         link.main = link.bulk = None
         del self._by_endpoint[link.endpoint]
         self._by_node.pop(link.node_id, None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from grevy.protocol.broker_messages import BrokerItem
+from grevy.protocol.gossip_messages import Gossip
 from grevy.protocol.limits import BROKER_MESSAGE_BYTES_MAX
 from grevy.transport.sockets import SocketLimits
 
@@ -21,6 +22,11 @@ class ClusterHandler(Protocol):
         """What a broker has said in one message. `sent_at_ms` is its own wall clock, which may be
         wrong; `late_ms` is how much longer the message took than the fastest of late from there,
         whatever the clocks are. From this broker's own id comes nothing but gossip.
+        """
+
+    def on_foreign(self, cluster_id: str, gossip: Gossip) -> None:
+        """What a broker of another cluster says of itself: one of the two is where it should not
+        be. Nothing else of it is heard.
         """
 
     def on_drained(self) -> None:
@@ -107,3 +113,5 @@ class ClusterStatistics:
     cut_off: int = 0
     denied: int = 0
     """Handshakes of those whose keys are not allowed."""
+    turned_away: int = 0
+    """Handshakes in which others did not let this broker in."""

@@ -181,6 +181,9 @@ class Inbox:
                 message.cluster_id,
                 self._cluster_id,
             )
+        for item in message.items:
+            if isinstance(item, Gossip):
+                self._handler.on_foreign(message.cluster_id, item)
 
     def _hand_over(self, origin: Origin, message: BrokerMessage) -> None:
         delay_ms = self._clock.now_ms() - message.sent_at_ms

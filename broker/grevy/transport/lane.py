@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +28,12 @@ _PAUSE_S_MAX: Final = 0.5
 """Before a broken connection is made anew: the pause doubles while connections do not last."""
 
 _LASTING_S: Final = 1.0
+_LOG_PAUSE_S: Final = 60.0
+"""A broker that does not let this one in is tried on; that is logged once in so long."""
+_ROUNDS_OF_KEYS: Final = 2
+"""So often a broker has to refuse each of the keys that it may have, before its key is doubted: one
+that ends in the middle of a handshake looks the same.
+"""
 _ZERO_COPY_BYTES: Final = 64 * 1024
 """Larger messages are handed to libzmq as they are; for smaller ones, copying is cheaper."""
 
@@ -69,6 +76,10 @@ class Lane:
         self._tries = 0
         self._pause_s = _PAUSE_S_MIN
         self._up_at_s = 0.0
+        self._failures = 0
+        self._log_at_s = -math.inf
+        self.turned_away = 0
+        """Handshakes in which the other broker did not let this one in."""
         self._is_full = False
         self._socket: Socket | None = None
         self._monitor: Socket | None = None
@@ -149,10 +160,35 @@ class Lane:
             if report["event"] == _UP:
                 self.is_up = True
                 self._up_at_s = self._loop.time()
+                self._failures = 0
+                self._log_at_s = -math.inf
                 self._tries -= 1  # this key was right, and is tried first when it is lost
-            elif self.is_up or self._keys is not None:
-                # Else libzmq tries again by itself; but with another key a socket is needed.
-                self._begin_anew()
+                continue
+            if not self.is_up:
+                self._note_failure(report["event"], report["value"])
+            # After some of these libzmq would try no more, and another key needs another socket.
+            self._begin_anew()
+
+    def _note_failure(self, event: int, value: int) -> None:
+        """There was somebody, but no handshake: say why, if that is known and not said already."""
+        self._failures += 1
+        if event == zmq.Event.HANDSHAKE_FAILED_AUTH:
+            assert self._keys is not None
+            self.turned_away += 1
+            own = self._keys.own.public
+            why = f"does not let this broker in: its broker_keys do not have the public key {own}"
+        elif value == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
+            self.turned_away += 1
+            own = "no keys" if self._keys is None else "keys"
+            why = f"cannot be spoken to, since this broker has {own}: all brokers have some or none"
+        elif self._keys and self._failures >= _ROUNDS_OF_KEYS * len(self._keys.of_server()):
+            why = "does not answer to the keys that this broker's broker_keys have for it"
+        else:
+            return
+        now_s = self._loop.time()
+        if now_s >= self._log_at_s:
+            self._log_at_s = now_s + _LOG_PAUSE_S
+            _log.error("%s %s", self._endpoint.removeprefix("tcp://"), why)
 
     def _begin_anew(self) -> None:
         if self.is_up:

@@ -75,6 +75,8 @@ class Connection:
     ) -> None:
         self.endpoint: Final = endpoint
         self.is_up = False
+        self.is_lost = False
+        """Whether it was up, and is not."""
         self._context = context
         self._listener = listener
         self._client_id = client_id
@@ -170,11 +172,12 @@ class Connection:
             except zmq.Again:
                 return
             if report["event"] == zmq.Event.HANDSHAKE_SUCCEEDED:
-                self.is_up = True
+                self.is_up, self.is_lost = True, False
                 self._tries -= 1  # this key was right, and is tried first when it is lost
                 self._listener.on_up(self)
             elif self.is_up:
                 _log.info("lost the connection to %s", self.endpoint)
+                self.is_lost = True
                 self._shut()
                 self._open()
                 self._listener.on_down(self)

@@ -143,11 +143,12 @@ class Link:
         """A partition for something new: each in its turn. Those whose leader is lost are left out
         as long as there are others.
         """
-        partition_id = self.leaders.next_partition()
-        for _ in self.leaders.partitions:
-            if self._route(partition_id) is not None:
+        leaders = self.leaders
+        partition_id = leaders.next_partition()
+        for _ in leaders.partitions:
+            if not self._is_lost(partition_id):
                 break
-            partition_id = self.leaders.next_partition()
+            partition_id = leaders.next_partition()
         return partition_id
 
     async def topology(self) -> TopologyReply:
@@ -334,6 +335,11 @@ class Link:
         connection = self._connections.get(endpoint) or self._connection(endpoint)
         return connection if connection.is_up else None
 
+    def _is_lost(self, partition_id: int) -> bool:
+        """Whether the connection to a partition's leader has ended, so that another may lead."""
+        connection = self._connections.get(self.leaders.endpoint(partition_id))
+        return connection is not None and connection.is_lost
+
     def _connection(self, endpoint: str) -> Connection:
         connection = self._connections.get(endpoint)
         if connection is None:
@@ -370,6 +376,7 @@ class Link:
         for call in due:
             self._dispatch(call, now_s)
         is_waiting = self._openings.upkeep(now_s) or bool(due or self._topologies)
+        is_waiting = is_waiting or any(map(self._is_lost, self.leaders.partitions))
         if now_s >= self._heartbeat_at_s:
             self._heartbeat_at_s = now_s + self.options.heartbeat_s
             heartbeat = Heartbeat(self.calls.settled(self._next_number))

@@ -28,10 +28,11 @@ from tests.sim.mutants.bug import Bug
 from tests.sim.mutants.cluster_bugs import CLUSTER_BUGS
 from tests.sim.mutants.engine_bugs import ENGINE_BUGS, PARTITION_BUGS
 from tests.sim.mutants.journal_bugs import JOURNAL_BUGS, STORAGE_BUGS
+from tests.sim.mutants.membership_bugs import MEMBERSHIP_BUGS
 from tests.sim.mutants.raft_bugs import RAFT_BUGS
 
 BUGS: Final = (*RAFT_BUGS, *STORAGE_BUGS, *JOURNAL_BUGS, *ENGINE_BUGS)
-ALL_BUGS: Final = (*BUGS, *PARTITION_BUGS, *CLUSTER_BUGS)
+ALL_BUGS: Final = (*BUGS, *PARTITION_BUGS, *CLUSTER_BUGS, *MEMBERSHIP_BUGS)
 """With those whose hunts take seconds a seed."""
 
 SEEDS_MAX: Final = 2_000

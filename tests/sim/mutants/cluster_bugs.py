@@ -27,7 +27,6 @@ from grevy.protocol.messages import (
     CommandReply,
     CommandRequest,
     OpenRecordSubscription,
-    Request,
 )
 from grevy.protocol.raft_messages import SnapshotChunk
 from grevy.protocol.record import Answer, RequestId
@@ -72,6 +71,18 @@ fault_of_bad_exporters: Final = partial(
     crash_every_us=2_000_000,
 )
 """Where they fail, acknowledge late, and begin again."""
+
+fault_of_newcomers: Final = partial(
+    fault_of_exporters,
+    diligence=0.0,
+    exporter_after_us=6_000_000,
+    crash_every_us=1_000_000,
+    cut_every_us=500_000,
+    cut_us=2_000_000,
+    disconnect_every_us=0,
+    transfer_every_us=0,
+)
+"""Where an exporter comes while leaders are cut off."""
 
 fault_of_killed_copies: Final = partial(
     fault_of_calm_cluster,
@@ -208,13 +219,22 @@ def _nothing_is_held(storage: PartitionStorage) -> int | None:
     return None
 
 
-def _begin_at_the_newest(self: RecordSubscriptions, peer: Peer, request: Request) -> None:
-    assert isinstance(request, OpenRecordSubscription)
+def _begin_at_once(
+    self: RecordSubscriptions, peer: Peer, request: OpenRecordSubscription, *, is_alone: bool
+) -> None:
+    if request.exporter_id:
+        self._storage.exporters.register(request.exporter_id)
+    self._begin(peer, request)
+
+
+def _begin_at_the_newest(
+    self: RecordSubscriptions, peer: Peer, request: OpenRecordSubscription, *, is_alone: bool
+) -> None:
     known = self._storage.exporters.get(request.exporter_id)
     if known is not None and known.position == 0:
         newest = self._storage.state.applied_position
         self._storage.exporters.acknowledge(request.exporter_id, newest, b"")
-    _open_records(self, peer, request)
+    _open_records(self, peer, request, is_alone=is_alone)
 
 
 def _recover_nothing(self: ExporterPositions, described: str) -> None:
@@ -279,8 +299,9 @@ def _bug(
     attribute: str,
     replacement: object,
     hunt: Callable[[int], str] = fault_of_cluster,
+    seeds: tuple[int, ...] = (),
 ) -> Bug:
-    return Bug(name, {(owner, attribute): replacement}, hunt=hunt)
+    return Bug(name, {(owner, attribute): replacement}, seeds, hunt)
 
 
 CLUSTER_BUGS: Final = (
@@ -350,12 +371,16 @@ CLUSTER_BUGS: Final = (
         *(RecordSubscriptions, "open", _begin_at_the_newest, fault_of_exporters),
     ),
     _bug(
+        "an exporter begins before the log names it",
+        *(RecordSubscriptions, "open", _begin_at_once, fault_of_newcomers, (11,)),
+    ),
+    _bug(
         "the log is compacted whatever exporters need",
         *(checkpoints, "held_index", _nothing_is_held, fault_of_exporters),
     ),
     _bug(
         "a start does not know of exporters what its checkpoint knows",
-        *(ExporterPositions, "recover", _recover_nothing, fault_of_killed_copies),
+        *(ExporterPositions, "recover", _recover_nothing, fault_of_killed_copies, (3,)),
     ),
     _processed(
         "a cancel is answered, and nothing is cancelled",

@@ -126,7 +126,7 @@ def _believe_the_read(file: File, length: int, offset: int) -> bytes:
 
 def _take_any_slot(file: File, path: str, owner: slots.SlotOwner) -> slots._Slot:
     found = [
-        (slots._decode(file.pread(slots.SLOT_BYTES_MAX, offset)), place)
+        (slots._decode(file.pread(slots.SLOT_BYTES_MAX, offset), path), place)
         for place, offset in enumerate(slots.SLOT_OFFSETS)
     ]
     readable = [slots._Slot(slot[1], slot[2], place) for slot, place in found if slot]
@@ -137,7 +137,7 @@ def _take_any_slot(file: File, path: str, owner: slots.SlotOwner) -> slots._Slot
 
 def _refuse_for_one_slot(file: File, path: str, owner: slots.SlotOwner) -> slots._Slot:
     for offset in slots.SLOT_OFFSETS:
-        slot = slots._decode(file.pread(slots.SLOT_BYTES_MAX, offset))
+        slot = slots._decode(file.pread(slots.SLOT_BYTES_MAX, offset), path)
         if slot is not None and slot[0] != owner:
             raise SlotsCorrupted(f"{path}: a copy is another's")
     return _newest(file, path, owner)

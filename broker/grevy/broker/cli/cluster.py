@@ -14,7 +14,7 @@ import typer
 
 from grevy.broker.cli.base import Json
 from grevy.broker.cli.output import DEFAULT_ADDRESS, Output, with_client
-from grevy.protocol.member_ids import DOWN
+from grevy.protocol.member_ids import DOWN, NEW
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -145,7 +145,9 @@ def faults_of(topology: Topology) -> list[str]:
 
 
 def _fault_of(replica: ReplicaInfo) -> str:
-    return "has no host for" if replica.role == DOWN else "lacks data of"
+    if replica.role == DOWN:
+        return "has no host for"
+    return "has nothing yet of" if replica.role == NEW else "lacks data of"
 
 
 def draw_cluster(
@@ -182,7 +184,8 @@ def _state_of(broker: BrokerInfo, replica: ReplicaInfo, terms: Mapping[int, int]
         return "not heard of"
     if replica.role == "leader" and replica.term < terms.get(replica.partition_id, 0):
         return "led before"
-    return replica.role + ("" if replica.is_healthy or replica.role == DOWN else " (lacks data)")
+    is_told = replica.is_healthy or replica.role in (DOWN, NEW)
+    return replica.role + ("" if is_told else " (lacks data)")
 
 
 def _draw_change(change: Mapping[str, JsonValue] | None) -> list[RenderableType]:
