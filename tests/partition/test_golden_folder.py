@@ -31,6 +31,7 @@ from grevy.protocol.codec import decode_entry
 from grevy.protocol.errors import NewerVersion
 from grevy.protocol.raft_messages import GroupMembers, SnapshotChunk
 from grevy.protocol.text_form import entry_lines
+from grevy.state import CheckpointCorrupted, check_version, read_manifest
 
 NEWEST: Final = 1
 """The newest form of a folder; one more when anything on the disk is written in another way."""
@@ -186,11 +187,27 @@ def test_a_later_plan_is_refused_and_stays() -> None:
         file.write(first_plan(distribute((1, 2, 3), 1, 3)))
     path = "cluster/plan.a"
     content = disk.contents(path)
-    content[len(b"grevy-plan ")] += 1
+    head, _, body = bytes(content).partition(b"\n")
+    assert head.startswith(b"grevy-plan 1 ")
+    content[:] = b"grevy-plan 2 %08x\n" % crc32c(body, crc32c(b"2")) + body
     before = bytes(content)
     with pytest.raises(NewerVersion):
         PlanFile.open(disk, "c")
     assert bytes(disk.contents(path)) == before
+    content[:] = b"grevy-plan 2 %08x\n" % crc32c(body) + body
+    assert PlanFile.open(disk, "c").plan is not None, "the other file is whole: this is damage"
+
+
+def test_a_damaged_version_is_damage(tmp_path: Path) -> None:
+    whole = _a_folder(tmp_path)
+    for path in whole.files():
+        if path.endswith("manifest"):
+            content = whole.contents(path)
+            place = bytes(content).index(b'"version":1') + len(b'"version":')
+            content[place] = ord("3")
+            check_version(bytes(content), path)  # nothing is raised
+            with pytest.raises(CheckpointCorrupted, match="is damaged"):
+                read_manifest(whole, path.rpartition("/")[0])
 
 
 def test_a_later_checkpoint_of_a_leader_is_refused_before_it_is_whole(tmp_path: Path) -> None:

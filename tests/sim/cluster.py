@@ -77,6 +77,8 @@ class SimCluster:
         self.damaged: list[SimDisk] = []
         """Disks that were damaged."""
         self.brokers: dict[int, SimBroker] = {}
+        self.newer: set[int] = set()
+        """Brokers that are of the next version from their next start on."""
         self.unreachable: set[int] = set()
         """Brokers that clients do not reach."""
         self._connections = 0
@@ -223,6 +225,7 @@ class SimCluster:
             clock=self.clocks[node_id],
             checker=self.checker,
             damaged=self.damaged,
+            is_newer=node_id in self.newer,
         )
 
     def _job_us(self, node_id: int, thread: str) -> int:

@@ -17,6 +17,7 @@ from tests.sim.cluster_marks import ClusterMark
 from tests.sim.disk import SimDisk
 from tests.sim.marks import mark
 from tests.sim.network import SimNetwork
+from tests.sim.next_version import widened
 from tests.sim.world import SimEntropy, World
 
 from grevy.broker.cluster import Cluster
@@ -36,7 +37,7 @@ from grevy.protocol.raft_messages import RaftMessage, SnapshotChunk
 from grevy.protocol.record import RequestId
 from grevy.raft import RaftConfig, Role
 from grevy.state import MemoryBackend
-from grevy.transport import Peer
+from grevy.transport import ClusterHandler, Peer
 
 BROKERS: Final = (1, 2, 3)
 CLIENT_DELAY_US: Final = 400
@@ -209,6 +210,8 @@ class WatchedPartition(Partition):
     """A real partition, whose commits the checker sees; its threads are the loop's."""
 
     checker: ClusterChecker
+    is_newer: bool
+    """Whether it is of the next version, whose entries have more fields."""
 
     def __init__(
         self,
@@ -280,6 +283,13 @@ class WatchedPartition(Partition):
             self._asked.add(identity)
         super()._on_command(peer, request)
 
+    def _propose(self) -> None:
+        if not self.is_newer:
+            super()._propose()
+            return
+        for payload in self._stream.take_entries():
+            self._pipeline.propose(widened(payload))
+
     def _tick(self) -> None:
         self._is_ticking = True
         super()._tick()
@@ -336,8 +346,10 @@ class SimBroker:
         clock: BrokerClock,
         checker: ClusterChecker,
         damaged: Collection[SimDisk],
+        is_newer: bool = False,
     ) -> None:
         self.node_id = node_id
+        self.is_newer = is_newer
         self.failure: BaseException | None = None
         self.connections: dict[Peer, Connection] = {}
         self.clock = clock
@@ -365,9 +377,7 @@ class SimBroker:
             software="simulated",
             on_removed=self.on_removed,
             on_failed=self._on_failed,
-            make_links=lambda handler: SimLinks(
-                self.loop, network, handler, node_id=node_id, clock=self.clock
-            ),
+            make_links=partial(self._make_links, network),
         )
         self.replicas = Replicas(
             *(config, None if plan is None else plan.current, self.loop, self.clock),
@@ -379,7 +389,9 @@ class SimBroker:
             send=self.cluster.send,
             on_lead=lambda _partition_id, _is_leading: self.cluster.tell_replicas(),
             on_failed=self._on_failed,
-            partition_class=type("Watched", (WatchedPartition,), {"checker": checker}),
+            partition_class=type(
+                "Watched", (WatchedPartition,), {"checker": checker, "is_newer": self.is_newer}
+            ),
             make_thread=self.loop.thread,
         )
         self._router = Router(
@@ -389,6 +401,14 @@ class SimBroker:
             self.cluster.requests.ask,
         )
         self._router.open(self.replicas.partitions, self)
+
+    def _make_links(self, network: SimNetwork, handler: ClusterHandler) -> SimLinks:
+        return SimLinks(
+            *(self.loop, network, handler),
+            node_id=self.node_id,
+            clock=self.clock,
+            is_newer=self.is_newer,
+        )
 
     def plans(self, partitions: int) -> PlanFile:
         """What it has of the cluster's plan at its start; here, it never changes."""

@@ -72,6 +72,8 @@ class ClusterKnobs:
     damage: float = 0.0
     pause_every_us: int = NEVER
     pause_us: int = 1_000_000
+    upgrade_every_us: int = NEVER
+    """A broker is begun again with another version: the next one, or, sometimes, the one before."""
     transfer_every_us: int = NEVER
     disconnect_every_us: int = NEVER
     disk_error_every_us: int = NEVER
@@ -135,6 +137,7 @@ def draw_cluster_knobs(rng: Random) -> ClusterKnobs:
         damage=sometimes(0.3, 0.2, 1.0, otherwise=0.0),
         pause_every_us=sometimes(0.3, 1_000_000, 5_000_000, otherwise=NEVER),
         pause_us=pick(100_000, 1_000_000, 5_000_000, 15_000_000),
+        upgrade_every_us=sometimes(0.3, 1_500_000, 4_000_000, otherwise=NEVER),
         transfer_every_us=sometimes(0.4, 500_000, 3_000_000, otherwise=NEVER),
         disconnect_every_us=sometimes(0.4, 300_000, 2_000_000, otherwise=NEVER),
         disk_error_every_us=sometimes(0.2, 1_000_000, 5_000_000, otherwise=NEVER),

@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.sim.cluster_loop import SimLoop
 from tests.sim.network import SimNetwork
+from tests.sim.next_version import widened_message
 
 from grevy.ports import Clock
 from grevy.protocol.broker_codec import decode_broker_message, encode_broker_message
@@ -24,6 +25,11 @@ PORT: Final = 26602
 def host_of(node_id: int) -> str:
     """A broker's name."""
     return f"broker-{node_id}"
+
+
+def encode_newer(message: BrokerMessage) -> bytes:
+    """A message as a broker of the next version sends it."""
+    return widened_message(encode_broker_message(message))
 
 
 def node_of(endpoint: str) -> int:
@@ -42,7 +48,9 @@ class SimLinks:
         *,
         node_id: int,
         clock: Clock,
+        is_newer: bool = False,
     ) -> None:
+        self._encode = encode_newer if is_newer else encode_broker_message
         self._loop = loop
         self._handler = handler
         self._node_id = node_id
@@ -103,7 +111,7 @@ class SimLinks:
                 if part:
                     now_ms = self._clock.now_ms()
                     message = BrokerMessage(CLUSTER_ID, self._node_id, now_ms, part)
-                    self._port.send(node_id, encode_broker_message(message))
+                    self._port.send(node_id, self._encode(message))
 
     def _receive(self, sender: int, frame: bytes) -> None:
         del sender  # the message says it

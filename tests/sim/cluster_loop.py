@@ -68,6 +68,12 @@ class SimLoop(asyncio.AbstractEventLoop):
         """The process stands still for a while."""
         self._paused_until_us = self.world.clock.elapsed_us + pause_us
 
+    def go_on(self) -> None:
+        """The process stands still no longer."""
+        if self.is_paused:
+            self._paused_until_us = 0
+            self.world.after(0, self._turn)
+
     def thread(self, name: str) -> Executor:
         """What the broker takes for a thread."""
         return SimThread(self, name)

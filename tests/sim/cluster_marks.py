@@ -40,5 +40,7 @@ class ClusterMark(Mark):
     EXPORTER_MOVES = "an exporter goes on at another broker"
     READER_SLOW = "a reader takes long, and falls behind"
     GAP_TOLD = "a reader is told that records are gone"
+    TWO_VERSIONS = "brokers of two versions are in one cluster"
+    DOWNGRADED = "a broker is begun again with the version before"
     OLD_LIFE = "a message comes that was sent to an earlier life of its receiver"
     STALE = "a link holds messages for long, and gives them out"

@@ -36,6 +36,9 @@ STORM_US: Final = 600_000
 FREEZE: Final = 0.1
 """How often a clock that is touched stands until all is healed."""
 
+DOWNGRADE: Final = 0.3
+"""How often a broker of the next version is begun again with the one before."""
+
 RESTART_US: Final = 300_000
 """How soon a process that ended by itself is begun again."""
 
@@ -66,6 +69,7 @@ class ClusterNemesis:
             (knobs.clock_every_us, self._set_clock),
             (knobs.pause_every_us, self._pause),
             (knobs.transfer_every_us, self._transfer),
+            (knobs.upgrade_every_us, self._upgrade),
             (knobs.disconnect_every_us, self._disconnect),
             (knobs.disk_error_every_us, self._fail_disk),
             (knobs.exporter_ends_every_us, self._cluster.exporter.restart),
@@ -86,6 +90,8 @@ class ClusterNemesis:
                 disk.mend()
         for clock in cluster.clocks.values():
             clock.thaw()
+        for broker in cluster.brokers.values():
+            broker.loop.go_on()
         for worker in cluster.workers:
             worker.carelessness = 0.0
 
@@ -166,6 +172,22 @@ class ClusterNemesis:
     def _crash_all(self) -> None:
         for node_id in sorted(self._cluster.brokers):
             self._take_down(node_id, is_power_cut=self._rng.random() < self._knobs.power_cut)
+
+    def _upgrade(self) -> None:
+        """One broker at a time; the versions differ by what the later one adds."""
+        cluster = self._cluster
+        victim = self._victim()
+        if not victim:
+            return
+        if victim in cluster.newer and self._rng.random() < DOWNGRADE:
+            cluster.newer.discard(victim)
+            mark(ClusterMark.DOWNGRADED)
+        else:
+            cluster.newer.add(victim)
+        if 0 < len(cluster.newer) < len(cluster.brokers):
+            mark(ClusterMark.TWO_VERSIONS)
+        self._world.note(f"upgrade {victim}")
+        self._take_down(victim, is_power_cut=False)
 
     def _set_clock(self) -> None:
         victim = self._rng.choice(BROKERS)

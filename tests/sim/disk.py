@@ -28,7 +28,7 @@ bugs than means.
 BLOCK_BYTES: Final = 4096
 """What a file system writes at once, and a device forgets at once."""
 
-VERSIONS_MAX: Final = 4
+VERSIONS_MAX: Final = 6
 """Older contents of a file that its device may bring back."""
 
 REMEMBERED_BYTES_MAX: Final = 1 << 17
@@ -195,9 +195,17 @@ class SimFile:
         self._disk.changed()
 
     def reserve(self, size: int) -> None:
-        """Lengthen; the room is not at stake here."""
-        self._check("reserve")
-        if size > len(self._inode.seen):
+        """Lengthen; by half as much when it is to fail. A full disk has no room."""
+        length = len(self._inode.seen)
+        try:
+            self._check("reserve")
+            if size > length:
+                self._disk.check_room()
+        except OSError:
+            if size > length:
+                self._inode.change(Resize((length + size) // 2))
+            raise
+        if size > length:
             self._inode.change(Resize(size))
             self._disk.changed()
 
@@ -371,14 +379,14 @@ class SimDisk:
         """
         inode = self._names[path]
         size = rng.choice((SECTOR_BYTES, BLOCK_BYTES))
-        older = rng.choice(inode.older) if inode.older else b""
+        older = _some_version(rng, inode)
         places = [
             at
             for at in range(0, len(inode.seen), size)
             if older[at : at + size].ljust(len(inode.seen[at : at + size]), b"\0")
             != inode.seen[at : at + size]
         ]
-        if not inode.older or not places:
+        if not places:
             return "nothing"
         at = rng.choice(places)
         newer = bytes(inode.seen[at : at + size])
@@ -485,6 +493,15 @@ class SimDisk:
 
 def _parent(path: str) -> str:
     return path.rpartition("/")[0]
+
+
+def _some_version(rng: Random, inode: Inode) -> bytes:
+    """What a file was once; often one that was not only shorter, if there is one: what has come
+    since is missed sooner than what was something else.
+    """
+    changed = [old for old in inode.older if not inode.seen.startswith(old.rstrip(b"\0"))]
+    versions = changed if changed and rng.random() < 0.7 else inode.older
+    return rng.choice(versions) if versions else bytes(inode.seen)
 
 
 def _some_used_sector(rng: Random, content: bytearray) -> int:

@@ -40,6 +40,8 @@ DISK_ERRORS: Final = (
     ("fsync_dir", errno.EIO),
     ("pwrite", errno.ENOSPC),
     ("create", errno.ENOSPC),
+    ("reserve", errno.ENOSPC),
+    ("reserve", errno.EIO),
     ("truncate", errno.EIO),
     ("remove", errno.EIO),
     ("rename", errno.EIO),
@@ -58,6 +60,9 @@ OPEN_ERRORS: Final = (
     ("pread", SHORT),
 )
 """What may go wrong while a log is opened; there is much to read then."""
+
+DAMAGED_COPIES: Final = 4
+"""Of one disk, each damaged in one way."""
 
 OPEN_ERROR_EVERY: Final = 8
 """One crash state in so many is opened on such a disk."""
@@ -132,16 +137,39 @@ def check_tidy(disk: SimDisk, journal: Journal) -> None:
     assert found == journal.statistics().bytes
 
 
+@dataclass(frozen=True, slots=True)
+class JournalKnobs:
+    """The options of one life."""
+
+    weights: tuple[int, ...]
+    """How often it appends, flushes, cuts, compacts, begins anew, and is damaged."""
+    sizes: tuple[int, ...]
+    """Of entries: a segment has room for five, or for sixty, and is cut and written again."""
+    damages: tuple[str, ...]
+    """What happens to its disk."""
+
+
+def draw_journal_knobs(rng: Random) -> JournalKnobs:
+    """The options of a life."""
+    return JournalKnobs(
+        weights=(8, 8, *(rng.choice((0, 2, 8)) for _ in range(4))),
+        sizes=rng.choice(((0, 40, 700), (0, 8, 40))),
+        damages=tuple(each for each in (*DAMAGES, LOST_NAME) if rng.random() < 0.7),
+    )
+
+
 class JournalLife:
     """A journal with its owner's memory of what it was told."""
 
-    def __init__(self, seed: int, *, samples: int = SAMPLES) -> None:
+    def __init__(
+        self, seed: int, knobs: JournalKnobs | None = None, *, samples: int = SAMPLES
+    ) -> None:
         self.rng = Random(seed)
         self.disk = SimDisk(self.crash_here)
         self.allowed = [Allowed()]
         self.states = 0
         self.term = 1
-        self._damages = [each for each in (*DAMAGES, LOST_NAME) if self.rng.random() < 0.7]
+        self._knobs = knobs or draw_journal_knobs(self.rng)
         self._written: set[tuple[int, int, bytes]] = set()
         """All that was ever given to it: what was cut may come back with an older block."""
         self._samples = samples
@@ -228,10 +256,16 @@ class JournalLife:
         What was not acknowledged is synced before: a tear and damage at the same time cannot always
         be told from a tear alone.
         """
-        if not self._damages:
+        if not self._knobs.damages:
             return
-        after = self.disk.crash(self.rng, 1.0)
-        path, kind = self.rng.choice(after.files()), self.rng.choice(self._damages)
+        for _ in range(DAMAGED_COPIES):
+            self._damage(self.disk.crash(self.rng, 1.0))
+
+    def _damage(self, after: SimDisk) -> None:
+        # Half of it falls on the end of the log, which has changed most.
+        segments = [path for path in after.files() if path.endswith(".log")]
+        paths = segments[-1:] if self.rng.random() < 0.5 else after.files()
+        path, kind = self.rng.choice(paths), self.rng.choice(self._knobs.damages)
         if kind == LOST_NAME:
             after.lose(path)
             how = f"{kind} of {path}"
@@ -273,7 +307,7 @@ class JournalLife:
         """Write some entries; a crash may show them from the first byte on."""
         first = self.journal.last_index + 1
         self.term += self.rng.random() < 0.2
-        sizes = [self.rng.choice((0, 40, 700)) for _ in range(self.rng.randrange(1, 6))]
+        sizes = [self.rng.choice(self._knobs.sizes) for _ in range(self.rng.randrange(1, 6))]
         entries = [
             JournalEntry(first + number, self.term, self.rng.randbytes(size))
             for number, size in enumerate(sizes)
@@ -349,7 +383,7 @@ class JournalLife:
         for _ in range(steps):
             if self.rng.random() < FAILURES:
                 self.disk.fail(*self.rng.choice(DISK_ERRORS), self.rng.randrange(2))
-            doing = self.rng.choices(doings, weights=(8, 8, 2, 2, 1, 2))[0]
+            doing = self.rng.choices(doings, weights=self._knobs.weights)[0]
             self._doing = None
             self._told.append(f"{doing.__name__} at {self.journal.last_index}")
             try:

@@ -58,6 +58,7 @@ class MemberBroker(SimBroker):
         clock: BrokerClock,
         checker: ClusterChecker,
         damaged: Collection[SimDisk],
+        is_newer: bool = False,
     ) -> None:
         self._plan_disk = plan_disk
         self._removed = removed
@@ -69,6 +70,7 @@ class MemberBroker(SimBroker):
             clock=clock,
             checker=checker,
             damaged=damaged,
+            is_newer=is_newer,
         )
 
     def plans(self, partitions: int) -> PlanFile:
@@ -233,6 +235,7 @@ class MembershipCluster(SimCluster):
             clock=self.clocks[node_id],
             checker=self.checker,
             damaged=self.damaged,
+            is_newer=node_id in self.newer,
         )
 
     def _on_removed(self, broker: MemberBroker) -> None:

@@ -36,6 +36,8 @@ DISK_ERRORS: Final = (
     ("rename", errno.EIO),
     ("pread", errno.EIO),
     ("create", errno.EIO),
+    ("reserve", errno.ENOSPC),
+    ("reserve", errno.EIO),
     ("fsync_dir", errno.ENOSPC),
     ("open", errno.EIO),
     ("list", errno.EIO),

@@ -115,27 +115,29 @@ def trace_elsewhere(kind: str, seed: int, hash_seed: str) -> str:
     return ended.stdout.strip() or ended.stderr[-500:]
 
 
-def _spread(kind: str, seeds: Iterable[int], jobs: int) -> Iterator[Outcome]:
-    """The outcomes of all runs, on so many cores."""
+def _spread(kind: str, seeds: Iterable[int], jobs: int, end_s: float) -> Iterator[Outcome]:
+    """The outcomes of all runs, on so many cores; of one at least, and of none that has not begun
+    when the time is over.
+    """
     run = partial(run_checked, kind)
     if jobs == 1:
-        yield from map(run, seeds)
+        yield from map(run, _until(seeds, end_s))
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
         waiting: deque[Future[Outcome]] = deque()
-        for seed in seeds:
+        for seed in _until(seeds, end_s):
             waiting.append(pool.submit(run, seed))
             if len(waiting) > AHEAD * jobs:
                 yield waiting.popleft().result()
-        for future in waiting:
-            yield future.result()
+        for number, future in enumerate(waiting):
+            if number == 0 or time.monotonic() < end_s or not future.cancel():
+                yield future.result()
 
 
-def _until(seeds: Iterable[int], seconds: float) -> Iterator[int]:
-    """Seeds until the time is over."""
-    end_s = time.monotonic() + seconds
-    for seed in seeds:
-        if time.monotonic() > end_s:
+def _until(seeds: Iterable[int], end_s: float) -> Iterator[int]:
+    """Seeds until the time is over, one at least."""
+    for number, seed in enumerate(seeds):
+        if number and time.monotonic() > end_s:
             return
         yield seed
 
@@ -240,10 +242,11 @@ def _run_columns(options: argparse.Namespace) -> bool:
         if options.fixed is not None or options.new is not None:
             column = Column(options.fixed or 0, options.new or 0)
         # Who is done early leaves more time to the others.
-        seconds = (end_s - time.monotonic()) / (len(options.kinds) - number)
+        now_s = time.monotonic()
+        its_end_s = now_s + (end_s - now_s) / (len(options.kinds) - number)
         tally = Tally(kind)
-        seeds = _until(_seeds(column, options.start), seconds)
-        for outcome in _spread(name, seeds, options.jobs):
+        seeds = _seeds(column, options.start)
+        for outcome in _spread(name, seeds, options.jobs, its_end_s):
             tally.take(outcome)
         tally.tell()
         is_well = is_well and not tally.is_bad

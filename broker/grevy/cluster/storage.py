@@ -5,11 +5,12 @@
     grevy-plan 1 0a1b2c3d
     {"cluster_id":"grevy","sequence":7,"plan":{"epoch":2, …}}
 
-The first line has the form's version and the CRC-32C of all after it. A file appears under its name
-whole, or not at all; the readable one with the greater sequence counts. When it is damaged, the
-other is read, which is one write older: what it lacks comes again by gossip, or by what the groups'
-leaders know. When neither is readable, somebody has to look: starting from settings instead could
-bring back what was removed.
+The first line has the form's version and the CRC-32C of all after it; in later forms, of the
+version and of all after the line, so that a damaged version is told from a later one. A file
+appears under its name whole, or not at all; the readable one with the greater sequence counts. When
+it is damaged, the other is read, which is one write older: what it lacks comes again by gossip, or
+by what the groups' leaders know. When neither is readable, somebody has to look: starting from
+settings instead could bring back what was removed.
 """
 
 from __future__ import annotations
@@ -115,12 +116,20 @@ def _read(disk: Disk, name: str) -> _Content | None:
     finally:
         file.close()
     head, body = data[:_HEAD_BYTES], data[_HEAD_BYTES:]
-    newer = _HEAD.fullmatch(head)
-    if newer and int(newer[1]) > _VERSION and int(newer[2], 16) == crc32c(body):
-        raise NewerVersion(f"{DIRECTORY}/{name}", int(newer[1]), _VERSION)
+    version = _version_of(head, body)
+    if version > _VERSION:
+        raise NewerVersion(f"{DIRECTORY}/{name}", version, _VERSION)
     if head != _MAGIC + b"%08x\n" % crc32c(body):
         return None
     try:
         return msgspec.json.decode(body, type=_Content)
     except msgspec.MsgspecError:
         return None
+
+
+def _version_of(head: bytes, body: bytes) -> int:
+    """The later form that a file has; 0 for none, or damage."""
+    found = _HEAD.fullmatch(head)
+    if found is None or int(found[2], 16) != crc32c(body, crc32c(found[1])):
+        return 0
+    return int(found[1])

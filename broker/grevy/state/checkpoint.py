@@ -104,10 +104,11 @@ def read_manifest(disk: Disk, directory: str) -> Manifest:
     if not disk.exists(path):
         raise CheckpointCorrupted(f"{directory} has no manifest")
     with _reading(disk, path) as file:
-        content, _, checksum = file.pread(file.size(), 0).partition(b"\n")
+        whole = file.pread(file.size(), 0)
+    check_version(whole, path)
+    content, _, checksum = whole.partition(b"\n")
     if checksum != xxh3_128_hexdigest(content).encode() + b"\n":
         raise CheckpointCorrupted(f"{path} is damaged")
-    check_version(content, path)
     try:
         manifest = msgspec.json.decode(content, type=Manifest)
     except msgspec.DecodeError as error:
@@ -124,11 +125,16 @@ class _Form(msgspec.Struct):
 
 
 def check_version(content: bytes, path: str) -> None:
-    """Raises `NewerVersion` for a manifest, here its first line, of a later form."""
+    """Raises `NewerVersion` for a manifest, with its checksum, of a later form. One that is damaged
+    is of none.
+    """
+    line, _, checksum = content.partition(b"\n")
+    if checksum != xxh3_128_hexdigest(line).encode() + b"\n":
+        return
     try:
-        form = msgspec.json.decode(content.partition(b"\n")[0], type=_Form)
+        form = msgspec.json.decode(line, type=_Form)
     except msgspec.DecodeError:
-        return  # damaged, which its checksum tells
+        return
     if form.version > _VERSION:
         raise NewerVersion(path, form.version, _VERSION)
 

@@ -15,7 +15,7 @@ from tests.raft.transcript import play
 from tests.sim.cluster import SimCluster
 from tests.sim.cluster_knobs import ClusterKnobs, draw_cluster_knobs
 from tests.sim.engine_life import EngineLife
-from tests.sim.journal_life import JournalLife
+from tests.sim.journal_life import JournalLife, draw_journal_knobs
 from tests.sim.knobs import draw_knobs
 from tests.sim.partitions_life import PartitionsLife
 from tests.sim.raft_group import Group
@@ -53,9 +53,11 @@ def fault_of_calm_cluster(seed: int, **fixed: float) -> str:
     return fault_of(lambda seed: SimCluster(seed, knobs), seed)
 
 
-def fault_of_journal(seed: int) -> str:
-    """Of a journal in all its crash states."""
-    return fault_of(JournalLife, seed)
+def fault_of_journal(seed: int, **fixed: object) -> str:
+    """Of a journal in all its crash states, with some knobs fixed."""
+    drawn = draw_journal_knobs(Random(seed))
+    knobs = replace(drawn, **fixed)  # type: ignore[arg-type]  # as above
+    return fault_of(lambda seed: JournalLife(seed, knobs), seed)
 
 
 def fault_of_engine(seed: int) -> str:

@@ -130,14 +130,15 @@ def _answer_at_once(self: Partition, peer: Peer, request: CommandRequest) -> Non
             self._send(peer, CommandReply(reply.request.number, reply.answer))
 
 
-def _abandon_nothing(self: StreamProcessor) -> None:
-    pass
+def _abandon_nothing(self: StreamProcessor) -> list[RequestId]:
+    return []
 
 
-def _abandon_but_the_state(self: StreamProcessor) -> None:
+def _abandon_but_the_state(self: StreamProcessor) -> list[RequestId]:
     self._in_flight.clear()
     self._made.clear()
     self._next_position = self._state.applied_position + 1
+    return []
 
 
 def _recall_nothing(self: StreamProcessor, request: RequestId) -> Answer | bool | None:

@@ -243,7 +243,9 @@ JOURNAL_BUGS: Final = (
     Bug(
         "an older frame is taken for the one that was promised",
         {(recovery, "_check_promise"): _check_the_index_only},
-        hunt=fault_of_journal,
+        hunt=partial(
+            fault_of_journal, weights=(8, 8, 8, 0, 0, 8), sizes=(0, 8, 40), damages=("stale",)
+        ),
     ),
     Bug(
         "what a read did not give is taken for torn",

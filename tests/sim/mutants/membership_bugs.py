@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from tests.sim.cluster_knobs import ClusterKnobs
@@ -13,25 +12,12 @@ from grevy.broker.membership import Membership
 from grevy.cluster import conductor
 from grevy.cluster.conductor import LedGroup
 from grevy.protocol.gossip_messages import ClusterConfiguration, ClusterPlan
-from grevy.protocol.raft_messages import GroupMembers
-from grevy.raft import leadership
-from grevy.raft.quorum import agreed_value
 
 
 def fault_of_membership(seed: int) -> str:
     """Of a cluster whose brokers come and go, and are killed once in a while."""
     knobs = ClusterKnobs(orders=10, fault_us=12_000_000, crash_every_us=3_000_000)
     return fault_of(lambda seed: MembershipCluster(seed, knobs), seed)
-
-
-def fault_of_membership_under_faults(seed: int) -> str:
-    """The same with all that goes wrong."""
-    return fault_of(MembershipCluster, seed)
-
-
-def _with_learners(members: GroupMembers, value_of: Callable[[int], int]) -> int:
-    everybody = GroupMembers((*members.voters, *members.learners), members.old_voters)
-    return agreed_value(everybody, value_of)
 
 
 def _as_planned(planned: ClusterPlan, _group: LedGroup) -> ClusterConfiguration:
@@ -84,10 +70,5 @@ MEMBERSHIP_BUGS: Final = (
         {(Membership, "_hand_over"): _stay},
         (1,),
         fault_of_membership,
-    ),
-    Bug(
-        "learners count for the majority",
-        {(leadership, "agreed_value"): _with_learners},
-        hunt=fault_of_membership_under_faults,
     ),
 )
