@@ -113,6 +113,11 @@ fault_of_clocks: Final = partial(
 )
 """Where clocks are set, and leaders change."""
 
+fault_of_transfers: Final = partial(
+    fault_of_calm_cluster, transfer_every_us=500_000, order_pause_us=400_000
+)
+"""Where leads are handed over while all connections stay."""
+
 fault_of_cancels: Final = partial(fault_of_calm_cluster, cancels=0.5, work_us=100_000)
 """Where orders are cancelled while they are worked on."""
 
@@ -348,7 +353,7 @@ CLUSTER_BUGS: Final = (
     ),
     _bug(
         "workers are not told that their leader has gone",
-        *(Topics, "close_all", _tell_no_workers),
+        *(Topics, "close_all", _tell_no_workers, fault_of_transfers, (1,)),
     ),
     _bug("nothing is sent to other partitions again", StreamProcessor, "resend", _never_again),
     _bug(
