@@ -1,13 +1,12 @@
 """How long a broker that was killed takes until it is ready again: from the start of its process
-to the line that says so, with a log that no checkpoint covers.
+to the line that says so.
 
     python bench/restart.py [--rounds 10] [--log-mb 100] [--in-flight 200]
 
 One-task instances fill the log to `--log-mb`; then, in each round, the broker is killed with
-`kill -9` while they go on, and started again. By then no checkpoint is due (`checkpoint_period_s`),
-so that all of the log is read and replayed: it is the longest way. The figures are the seconds to
-ready, and to the first instance that is created after that. Prints what it does on the way; its
-last line is one JSON object.
+`kill -9` while they go on, and started again, with its last checkpoint and the log after it. The
+figures are the seconds to ready, and to the first instance that is created after that. Prints what
+it does on the way; its last line is one JSON object.
 """
 
 from __future__ import annotations

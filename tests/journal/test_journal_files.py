@@ -117,3 +117,17 @@ def test_room_that_a_crash_left_is_the_end_of_the_log(tmp_path: Path) -> None:
     again = Journal.open(OsDisk(tmp_path / "crashed"), 1, options)
     assert again.read(21, 1 << 20) == [JournalEntry(21, 2, b"more")]
     again.close()
+
+
+def test_how_much_log_there_is_after_an_entry(tmp_path: Path) -> None:
+    journal = Journal.open(OsDisk(tmp_path), 1, JournalOptions(segment_bytes=4096))
+    journal.append([JournalEntry(index, 1, bytes(448)) for index in range(1, 21)])
+    journal.flush()
+    heads = 52 * len(list((tmp_path / "journal").glob("segment-*")))
+    assert journal.bytes_after(20) == 0
+    assert journal.bytes_after(19) == 500
+    assert journal.bytes_after(0) == 20 * 500 + heads - 52
+    assert journal.appended_bytes == 20 * 500
+    journal.compact(10)
+    assert journal.bytes_after(18) == 2 * 500
+    journal.close()

@@ -14,6 +14,7 @@ from random import Random
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 from tests.partition.bare import OPTIONS, BarePartition, publish
 from tests.sim.disk import SimDisk
 
@@ -284,6 +285,31 @@ def test_a_checkpoint_that_fails_is_taken_again(
         assert "checkpoint at index 2 failed" in caplog.text
         await checkpoints.begin()
         assert [index for index, _ in checkpoint_directories(disk)] == [2]
+        assert (checkpoints.taken, failures) == (1, [])
+        await checkpoints.stop()
+
+    play(story)
+
+
+def test_much_log_brings_a_checkpoint_before_its_time(tmp_path: Path) -> None:
+    disk = SimDisk()
+    options = replace(OPTIONS, checkpoint_period_s=3600.0, checkpoint_log_bytes=2000)
+
+    async def story() -> None:
+        loop, thread = asyncio.get_running_loop(), one_thread("checkpoint")
+        failures: list[BaseException] = []
+        bare = BarePartition(disk, tmp_path, options)
+        storage = bare.storage
+        checkpoints = Checkpoints(loop, storage, thread, on_failed=failures.append)
+        bare.run(publish(1))
+        checkpoints.run_if_due(1)
+        await checkpoints.wait_idle()
+        assert checkpoints.taken == 0
+        while storage.journal.bytes_after(0) < 2000:
+            bare.run(publish(storage.journal.last_index + 1))
+        for now_ns in (2, 3):
+            checkpoints.run_if_due(now_ns)
+            await checkpoints.wait_idle()
         assert (checkpoints.taken, failures) == (1, [])
         await checkpoints.stop()
 

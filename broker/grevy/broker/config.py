@@ -48,7 +48,7 @@ class BrokerConfig:
     `advertised_cluster_host`, where brokers have to go another way than clients.
     `lead_back_s`: how long a broker that should lead a partition has to be well before it is handed
     the lead.
-    `checkpoint_period_s`: how often the state is copied, after which older log goes.
+    `checkpoint_period_s`: how often the state is copied at least, after which older log goes.
     `exporter_log_max_mb`: how much log an exporter that does not acknowledge may hold back.
     `disk_free_min_mb`: with less room on the disk, commands are refused; with half of it, a broker
     takes no entries of others either; 0 for no limit.

@@ -72,6 +72,8 @@ class Journal:
         self._flight: FlushHandle | None = None
         self._compact_later = 0
         self._flushes = 0
+        self.appended_bytes = 0
+        """Frames that were appended since the journal was opened."""
         self.segments = segments
         """The files, in order; the last one grows. For readers of this room."""
         self.generation = 0
@@ -131,7 +133,9 @@ class Journal:
         try:
             while done < len(entries):
                 segment = self.segments[-1]
+                begin = segment.end.offset
                 reached = segment.append(entries, done, bytes_max, flushed)
+                self.appended_bytes += segment.end.offset - begin
                 if reached > done:
                     self._note_unsynced(segment)
                 if reached < len(entries):
@@ -204,6 +208,14 @@ class Journal:
         if index == self.first_index - 1:
             return self.segments[0].before.term
         return self.segment_of(index).place_after(index).link.term
+
+    def bytes_after(self, index: int) -> int:
+        """Frames of the entries after this one. Raises as `read` does."""
+        index = min(index, self.last_index)
+        segment = self.segment_of(max(index, self.first_index))
+        later = self.segments[self.segments.index(segment) + 1 :]
+        end = segment.end.offset - segment.place_after(max(index, segment.before.index)).offset
+        return end + sum([each.end.offset for each in later])
 
     def segment_of(self, index: int) -> Segment:
         """The segment that holds an entry of the log, or the last. Raises `JournalCompacted`."""

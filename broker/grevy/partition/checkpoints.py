@@ -36,6 +36,11 @@ KEPT: Final = 2
 KEPT_BETWEEN: Final = 2
 """Checkpoints between what an exporter needs and the newest ones."""
 
+PAUSE_FACTOR: Final = 20
+"""A checkpoint that comes before its time waits for so many times as long as the last one took: to
+copy a large state is work that the partition feels.
+"""
+
 
 class Checkpoints:
     """Takes a checkpoint now and then."""
@@ -55,14 +60,20 @@ class Checkpoints:
         self._running: asyncio.Future[Manifest] | None = None
         self._last_ns = -1
         self._last_index = storage.state.applied_index
+        self._covered_bytes = -storage.journal.bytes_after(self._last_index)
+        """Of those that the journal has appended."""
+        self._quiet_until_s = 0.0
         self.taken = 0
 
     def run_if_due(self, now_ns: int) -> None:
-        """Begins a checkpoint when the last one is old enough and something has happened since."""
+        """Begins a checkpoint when the last one is old enough and something has happened since, or
+        there is much log since.
+        """
         if self._last_ns < 0:
             self._last_ns = now_ns
         period_ns = self._storage.options.checkpoint_period_s * 1e9
-        if now_ns - self._last_ns < period_ns or self._running is not None:
+        is_old = now_ns - self._last_ns >= period_ns
+        if self._running is not None or not (is_old or self._is_log_long()):
             return
         # What is committed can be ahead of this replica's own disk; it waits for the next look.
         if self._storage.state.applied_index > self._storage.journal.last_flushed_index:
@@ -71,6 +82,13 @@ class Checkpoints:
         index = self._storage.state.applied_index
         if index > self._last_index and not self._has(index):
             self.begin()
+
+    def _is_log_long(self) -> bool:
+        appended = self._storage.journal.appended_bytes
+        return (
+            appended - self._covered_bytes >= self._storage.options.checkpoint_log_bytes
+            and self._loop.time() >= self._quiet_until_s
+        )
 
     def _has(self, index: int) -> bool:
         """Whether there is one already: it came from a leader."""
@@ -84,6 +102,7 @@ class Checkpoints:
         assert self._running is None, "one checkpoint at a time"
         handle = self._storage.state.checkpoint_handle()
         index = handle.progress.applied_index
+        self._covered_bytes, began_s = self._storage.journal.appended_bytes, self._loop.time()
         write = checkpoint_writer(self._storage, handle)
         self._running = self._loop.run_in_executor(self._executor, write)
         done: asyncio.Future[None] = self._loop.create_future()
@@ -91,6 +110,8 @@ class Checkpoints:
         def finish(written: asyncio.Future[Manifest]) -> None:
             handle.close()
             self._running = None
+            now_s = self._loop.time()
+            self._quiet_until_s = now_s + PAUSE_FACTOR * (now_s - began_s)
             self._finish(index, written.exception())
             done.set_result(None)
 

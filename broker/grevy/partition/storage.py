@@ -35,7 +35,7 @@ from grevy.partition.checkpoint_folder import (
 from grevy.partition.errors import StorageFailed
 from grevy.partition.exporter_positions import ExporterPositions
 from grevy.ports import Disk, Entropy
-from grevy.protocol.limits import SEGMENT_BYTES, STATE_AUDIT_RECORDS
+from grevy.protocol.limits import CHECKPOINT_LOG_BYTES, SEGMENT_BYTES, STATE_AUDIT_RECORDS
 from grevy.raft import LogStart, Membership, RaftStorage
 from grevy.state import (
     Backend,
@@ -59,12 +59,14 @@ MakeBackend: TypeAlias = Callable[[Path], Backend]
 
 
 class StorageOptions(Struct, frozen=True):
-    """How often the state is copied (seconds), how much log exporters may hold back (bytes), the
-    size of the log's files (bytes), how much of the disk has to be free for commands to be taken
-    (bytes; 0: any), and after how many records replicas compare their states.
+    """How often the state is copied (seconds), and after how much log before that (bytes); how much
+    log exporters may hold back (bytes), the size of the log's files (bytes), how much of the disk
+    has to be free for commands to be taken (bytes; 0: any), and after how many records replicas
+    compare their states.
     """
 
     checkpoint_period_s: float = 300.0
+    checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES
     exporter_log_bytes_max: int = 4 * 1024 * 1024 * 1024
     segment_bytes: int = SEGMENT_BYTES
     disk_free_min_bytes: int = 0

@@ -277,6 +277,9 @@ STATE_SKIPPED_ROWS_MAX: Final = 512
 way.
 """
 
+CHECKPOINT_LOG_BYTES: Final = 64 * 1024 * 1024
+"""Log after which the state is copied before its time: it bounds how much a start replays."""
+
 STATE_AUDIT_RECORDS: Final = 100_000
 """After so many the replicas of a partition compare the hashes of their states. Reading one stores
 what is unstored, some milliseconds: a small part of the seconds that so many records take.
