@@ -110,8 +110,14 @@ class ExporterHost:
 
     async def run(self) -> None:
         """Exports until `stop`."""
-        position, metadata = await self._subscription.wait_opened()
-        self._driver.open(position, metadata)
+        opened = asyncio.ensure_future(self._subscription.wait_opened())
+        stopped = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait({opened, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not opened.done():
+            opened.cancel()
+            return
+        self._driver.open(*opened.result())
         try:
             await self._drive()
         except Exception as error:
@@ -166,6 +172,11 @@ class ExporterHost:
             )
 
 
+def _stop_for_good(host: ExporterHost) -> None:
+    asyncio.get_running_loop().remove_reader(sys.stdin.fileno())  # it stays readable
+    host.stop()
+
+
 async def _main(order: HostOrder, reporter: Reporter) -> None:
     loop = asyncio.get_running_loop()
     options = ClientOptions(keys=ClientKeys.from_environment())
@@ -173,7 +184,7 @@ async def _main(order: HostOrder, reporter: Reporter) -> None:
     host = ExporterHost(client, order, reporter)
     loop.add_signal_handler(signal.SIGTERM, host.stop)
     loop.add_signal_handler(signal.SIGINT, host.stop)
-    loop.add_reader(sys.stdin.fileno(), host.stop)  # readable when the broker has closed it
+    loop.add_reader(sys.stdin.fileno(), _stop_for_good, host)  # the broker has closed it
     try:
         await host.run()
     finally:

@@ -1,14 +1,16 @@
-"""An exporter was too slow: the log no longer has what comes next. It goes on with what there is,
-and says how much it has lost.
+"""What an exporter's host makes of its broker: it was too slow, and the log no longer has what
+comes next; or the broker is gone before it has begun.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+import sys
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 from tests.client.conftest import HASTY, ScriptedBroker
 
@@ -92,3 +94,20 @@ def test_an_exporter_that_was_overtaken_goes_on(
     assert told.last is not None
     assert told.last.lost_records == COMPACTED
     assert "exporter lines was too slow" in caplog.text
+
+
+def test_a_host_that_has_not_begun_ends_with_its_broker(tmp_path: Path) -> None:
+    async def story() -> None:
+        broker = ScriptedBroker()
+        settings = ExporterSettings("lines", "json-lines", {"path": str(tmp_path)})
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "grevy.broker.exporter_host"), stdin=asyncio.subprocess.PIPE
+        )
+        assert process.stdin is not None
+        process.stdin.write(msgspec.json.encode(HostOrder(broker.endpoint, 1, settings)) + b"\n")
+        await broker.wait_for(OpenRecordSubscription)
+        process.stdin.close()
+        assert await process.wait() == 0
+        broker.close()
+
+    asyncio.run(asyncio.wait_for(story(), PATIENCE_S))
