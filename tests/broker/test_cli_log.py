@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.broker.processes import GREVY, BrokerProcess, running
 from grevy.client import SyncClient
 
 SEGMENT = "partitions/1/journal/segment-0000000001.log"
+HEADER_BYTES = 52
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
 
 @pytest.fixture
 def copy(broker: BrokerProcess, tmp_path: Path) -> Path:
-    """What lies on the disk, for a test to damage."""
+    """What lies on the disk, for a test to damage, but for the room that was taken ahead."""
     shutil.copytree(broker.data, tmp_path / "copy")
+    (found,) = broker.rows("log", "verify", "--data", str(broker.data))
+    os.truncate(tmp_path / "copy" / SEGMENT, HEADER_BYTES + int(str(found["bytes"])))
     return tmp_path / "copy"
 
 
@@ -99,11 +103,14 @@ def test_verify_notices_what_is_missing(broker: BrokerProcess, copy: Path) -> No
     assert "the file is missing" in str(broker.error("log", "verify", "--data", str(copy))["error"])
 
 
-def test_an_unfinished_write_is_no_damage(broker: BrokerProcess, copy: Path) -> None:
+@pytest.mark.parametrize("room_bytes", [0, 5, 70_000])
+def test_an_unfinished_write_is_no_damage(
+    broker: BrokerProcess, copy: Path, room_bytes: int
+) -> None:
     segment = copy / SEGMENT
     size = segment.stat().st_size
     with segment.open("ab") as file:
-        file.write(b"half a frame")
+        file.write(b"half a frame" + bytes(room_bytes))
     (found,) = broker.rows("log", "verify", "--data", str(copy))
     unfinished = {"path": "journal/segment-0000000001.log", "offset": size, "length": 12}
     assert found["unfinished"] == unfinished

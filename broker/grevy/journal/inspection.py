@@ -95,14 +95,15 @@ class JournalInspection:
                 stamp = self._files.stamp(number)
                 segment, why = Segment.load(file, self._path(number), stamp, self._end)
                 yield from self._entries_of(segment)
-                size = file.size()
+                offset = segment.end.offset if segment.has_header else 0
+                rest = file.pread(file.size() - offset, offset) if why else b""
             finally:
                 file.close()
             if why:
-                offset = segment.end.offset if segment.has_header else 0
                 self._check_end(segment.path, offset, why)
                 self._check_behind(segment, offset, why)
-                self.tail = Tail(segment.path, offset, size - offset)
+                unfinished = rest.rstrip(b"\0")  # room for more may follow
+                self.tail = Tail(segment.path, offset, len(unfinished))
                 return
             number += 1
 
