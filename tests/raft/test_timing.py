@@ -197,6 +197,21 @@ def test_old_entries_are_read_from_the_log() -> None:
     assert [entry.index for entry in sent.entries] == list(range(7, 27))
 
 
+def test_who_is_sent_a_snapshot_goes_on_with_entries_that_are_in_memory() -> None:
+    replica = Replica(RaftConfig(1, VOTERS), *[1] * 20)
+    replica.lead()
+    for _ in range(9):
+        replica.node.propose(b"new")
+    replica.do()
+    replica.log.compact(15)
+    replica.node.step(AppendResponse(3, replica.node.term, 5, 1, is_rejected=True, hint_term=1))
+    replica.do()
+    assert replica.node.statistics()["followers"][3]["state"] == "snapshot"  # type: ignore[index]
+    replica.log.compact(27)
+    sent = replica.accept(3, 24)
+    assert [entry.index for each in appends(sent) for entry in each.entries] == [*range(25, 31)]
+
+
 def test_a_slow_disk_acknowledges_late_and_not_too_much() -> None:
     replica = Replica(RaftConfig(1, VOTERS))
     entries = tuple(MemoryLog(1, 1, 1).entries)

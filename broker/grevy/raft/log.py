@@ -90,11 +90,12 @@ class RaftLog:
             return self.last_term == term
         return self.first_index - 1 <= index < self.last_index and self.term_at(index) == term
 
-    def is_at_hand(self, index: int) -> bool:
-        """Whether an entry is in memory, or is the one after the newest, and the term of the one
-        before it is known: it can be sent, wherever the written log begins.
+    def can_send_from(self, index: int) -> bool:
+        """Whether the entries from this one on are there, and the term of the one before: in memory,
+        wherever the written log begins, or in that.
         """
-        return self.last_index - len(self._tail) < index and self._run_starts[-1] < index
+        is_at_hand = self.last_index - len(self._tail) < index and self._run_starts[-1] < index
+        return is_at_hand or index >= self.first_index
 
     def newest_not_after(self, index: int, term: int) -> int:
         """Index of the newest entry at or before `index` whose term is at most `term`: where two

@@ -82,10 +82,12 @@ class Replication:
             next_index = progress.next_index
             if next_index > log.last_index and progress.is_content:
                 continue
-            if not log.is_at_hand(next_index) and next_index < log.first_index:
+            if not log.can_send_from(next_index):
                 self._collect_snapshot(node_id, progress)
-            else:
-                self._collect_entries(node_id, progress)
+                continue
+            if progress.state is ProgressState.SNAPSHOT:
+                progress.end_snapshot()
+            self._collect_entries(node_id, progress)
 
     def on_append_response(self, message: AppendResponse) -> None:
         """A follower has entries on its disk, or lacks the one before."""
@@ -97,7 +99,7 @@ class Replication:
             progress.rejected(log.newest_not_after(message.match_index, message.hint_term))
         else:
             assert message.match_index <= log.last_index, "a follower has what it was sent"
-            self._accept(progress, message.match_index)
+            progress.accepted(message.match_index)
 
     def on_heartbeat_response(self, message: HeartbeatResponse) -> None:
         """A follower is there: what is without an answer may have been lost on the way."""
@@ -115,7 +117,7 @@ class Replication:
         if progress is None or message.round < progress.round_min:
             return
         if message.is_installed:
-            self._accept(progress, message.index)
+            progress.accepted(message.index)
         elif progress.state is ProgressState.SNAPSHOT and message.index == progress.snapshot_index:
             progress.snapshot_offset = message.offset
             progress.quiet_ticks = 0
@@ -166,14 +168,6 @@ class Replication:
         if not progress.is_repairing:
             progress.confirmed_round = max(progress.confirmed_round, round_)
         return progress
-
-    def _accept(self, progress: Progress, match_index: int) -> None:
-        progress.accepted(match_index)
-        if (
-            progress.state is ProgressState.SNAPSHOT
-            and progress.match_index + 1 >= self._replica.log.first_index
-        ):
-            progress.end_snapshot()
 
     def _collect_entries(self, node_id: int, progress: Progress) -> None:
         replica = self._replica
