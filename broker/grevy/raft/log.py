@@ -91,8 +91,8 @@ class RaftLog:
         return self.first_index - 1 <= index < self.last_index and self.term_at(index) == term
 
     def can_send_from(self, index: int) -> bool:
-        """Whether the entries from this one on are there, and the term of the one before: in memory,
-        wherever the written log begins, or in that.
+        """Whether the entries from this one on are there, and the term of the one before it: in
+        memory, wherever the written log begins, or in that.
         """
         is_at_hand = self.last_index - len(self._tail) < index and self._run_starts[-1] < index
         return is_at_hand or index >= self.first_index
