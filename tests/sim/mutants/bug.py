@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 from unittest import mock
 
@@ -84,6 +85,16 @@ def fault_of_transcript(seed: int, name: str) -> str:
     ):
         if now != before:
             return f"transcript {name}, line {number}: {now!r}, not {before!r}"
+    return ""
+
+
+def fault_of_story(seed: int, story: Callable[[Path], None]) -> str:
+    """Of a test that plays one story, for what chance hardly ever draws. The seed means nothing."""
+    with TemporaryDirectory(prefix="grevy-story-") as folder:
+        try:
+            story(Path(folder))
+        except Exception as error:  # noqa: BLE001 - as in `fault_of`
+            return f"{story.__name__}: {error!r}".splitlines()[0]
     return ""
 
 

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Final
 from unittest.mock import patch
 
-from tests.sim.mutants.bug import Bug, fault_of_calm_cluster, fault_of_cluster
+from tests.partition.test_exporters_behind import test_an_exporter_begins_when_the_log_names_it
+from tests.sim.mutants.bug import Bug, fault_of_calm_cluster, fault_of_cluster, fault_of_story
 
 from grevy.engine import Command, SentCommand
 from grevy.engine.processors import PROCESSORS
@@ -71,18 +72,6 @@ fault_of_bad_exporters: Final = partial(
     crash_every_us=2_000_000,
 )
 """Where they fail, acknowledge late, and begin again."""
-
-fault_of_newcomers: Final = partial(
-    fault_of_exporters,
-    diligence=0.0,
-    exporter_after_us=6_000_000,
-    crash_every_us=1_000_000,
-    cut_every_us=500_000,
-    cut_us=2_000_000,
-    disconnect_every_us=0,
-    transfer_every_us=0,
-)
-"""Where an exporter comes while leaders are cut off."""
 
 fault_of_killed_copies: Final = partial(
     fault_of_calm_cluster,
@@ -378,7 +367,8 @@ CLUSTER_BUGS: Final = (
     ),
     _bug(
         "an exporter begins before the log names it",
-        *(RecordSubscriptions, "open", _begin_at_once, fault_of_newcomers, (11,)),
+        *(RecordSubscriptions, "open", _begin_at_once),
+        partial(fault_of_story, story=test_an_exporter_begins_when_the_log_names_it),
     ),
     _bug(
         "the log is compacted whatever exporters need",
