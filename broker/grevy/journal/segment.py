@@ -31,7 +31,7 @@ from grevy.protocol.journal_entry import JournalEntry
 
 RESERVED_BYTES: Final = 1024 * 1024
 """Room that is taken at once. A write into room that is there already is durable without a word to
-the file system's own journal, which takes two thirds of the time.
+the file system's own journal, and so sooner.
 """
 
 SPARSE_BYTES: Final = 64 * 1024

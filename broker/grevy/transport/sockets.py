@@ -87,7 +87,7 @@ def allow_ipv6(socket: Socket, endpoint: str) -> None:
 
 
 def is_readable(socket: Socket) -> bool:
-    """Whether there is a message. To ask is a third of what `zmq.Again` costs."""
+    """Whether there is a message. To ask costs less than `zmq.Again`."""
     return int(socket.getsockopt(zmq.EVENTS)) & _POLLIN != 0
 
 
