@@ -36,7 +36,7 @@ KEPT: Final = 2
 KEPT_BETWEEN: Final = 2
 """Checkpoints between what an exporter needs and the newest ones."""
 
-PAUSE_FACTOR: Final = 20
+PAUSE_FACTOR: Final = 100
 """A checkpoint that comes before its time waits for so many times as long as the last one took: to
 copy a large state is work that the partition feels.
 """
